@@ -1,0 +1,519 @@
+/**
+ * The contracts of channels/: the two stores (ChannelLog, DocStore), the ops of the entities
+ * (stream, guild, user) and the ops that they expect of a gateway thread (FanOutP).
+ * Types only: every thread imports this file, nothing here runs.
+ */
+import type { Ref } from '../runtime/index.ts';
+
+/** Entity id (user, guild, channel, role): u53, one number space. */
+export type Id = number;
+/** Position in a stream: gapless, starts at 1; 0 = empty. */
+export type Seq = number;
+/** Milliseconds since 1970, server clock. */
+export type Ms = number;
+
+// ---------------------------------------------------------------- channel log
+
+/** One durable event as stored: facts to index by, and the encoded EV frame that is fanned out. */
+export interface LogEvent {
+  readonly seq: Seq;
+  readonly ts: Ms;
+  /** Event kind of protocol.md 2.5; becomes 0 when redacted. */
+  readonly kind: number;
+  readonly actor: Id;
+  /** seq of the message that an edit, delete, reaction or pin refers to, else 0. */
+  readonly target: Seq;
+  /** Emoji of a reaction, else ''. */
+  readonly emoji: string;
+  /** Client nonce, '' for events without one. Unique per (sid, actor) inside the window. */
+  readonly nonce: string;
+  /** 16-byte digest of (kind, body); tells a retry from a reused nonce. Empty without nonce. */
+  readonly digest: Uint8Array;
+  /** The whole msgpack EV frame `[16, sid, epoch, seq, ts, kind, actor, ...body]`. */
+  readonly frame: Uint8Array;
+}
+
+/** Replaces a stored event in the same commit (edit, delete, redaction). seq, ts, actor stay. */
+export interface Rewrite {
+  readonly seq: Seq;
+  readonly kind: number;
+  readonly frame: Uint8Array;
+  /** Time of the edit for a kind 1 event served as edited, else 0. */
+  readonly editedAt: Ms;
+}
+
+export interface Commit {
+  readonly sid: Id;
+  /** Token from `open`: a commit with an older one is refused (another owner exists). */
+  readonly fence: number;
+  /** Head that the events follow: events[i].seq = after + 1 + i. */
+  readonly after: Seq;
+  readonly events: readonly LogEvent[];
+  readonly rewrites: readonly Rewrite[];
+}
+
+export type CommitResult =
+  | { readonly ok: true; readonly head: Seq }
+  | { readonly ok: false; readonly why: 'fenced'; readonly head: Seq }
+  /** Some nonces are in the log already; nothing was written. */
+  | { readonly ok: false; readonly why: 'duplicate'; readonly at: readonly DuplicateNonce[] }
+  /** Queue bound reached, or the store cannot write (disk full, I/O error): nothing was written. */
+  | { readonly ok: false; readonly why: 'unavailable'; readonly retryMs: number };
+
+export interface DuplicateNonce {
+  /** Index into Commit.events. */
+  readonly index: number;
+  readonly seq: Seq;
+  readonly ts: Ms;
+  /** Digest stored with the first one; compare with the event's own. */
+  readonly digest: Uint8Array;
+}
+
+export interface LogHead {
+  readonly sid: Id;
+  readonly epoch: number;
+  readonly first: Seq;
+  readonly head: Seq;
+  /** ts of the head event, 0 when empty. */
+  readonly headTs: Ms;
+}
+
+export interface OpenedLog extends LogHead {
+  readonly fence: number;
+}
+
+/** A message as REST and later clients want it: edits and reactions folded in. */
+export interface MessageRow {
+  readonly event: LogEvent;
+  readonly editedAt: Ms;
+  readonly reactions: readonly { readonly emoji: string; readonly count: number; readonly me: boolean }[];
+}
+
+export type MessageAnchor =
+  | { readonly before: Seq }
+  | { readonly after: Seq }
+  | { readonly around: Seq };
+
+/**
+ * The log of all streams. Implementations: memory, SQLite (and later JetStream); one contract suite.
+ * A rejected promise means "outcome unknown": the caller opens the stream again and looks.
+ */
+export interface ChannelLog {
+  /** 0 memory, 1 survives death of the process, 2 fsynced, 3 quorum. */
+  readonly durability: 0 | 1 | 2 | 3;
+  /** Takes ownership: raises the fence; creates the stream with a random epoch when absent. */
+  open(sid: Id): Promise<OpenedLog>;
+  /** Durable before it resolves with ok. Atomic: events, rewrites and nonces, or nothing. */
+  commit(commit: Commit): Promise<CommitResult>;
+  /** Events after `after`, ascending, without holes; at most `limit` events and about `bytesMax` bytes. */
+  replay(sid: Id, after: Seq, limit: number, bytesMax: number): Promise<readonly LogEvent[]>;
+  /** `before` events with seq <= anchor and `after` events with seq > anchor, ascending together. */
+  history(sid: Id, anchor: Seq, before: number, after: number): Promise<readonly LogEvent[]>;
+  /** The events at these seqs, in that order; undefined where there is none. */
+  get(sid: Id, seqs: readonly Seq[]): Promise<readonly (LogEvent | undefined)[]>;
+  /** Seqs of the edits (kind 2) of a message that are not redacted yet. */
+  editsOf(sid: Id, target: Seq): Promise<readonly Seq[]>;
+  findNonce(sid: Id, actor: Id, nonce: string): Promise<{ seq: Seq; ts: Ms; digest: Uint8Array } | undefined>;
+  /** Kind 1 events only, ascending. `me` in reactions is judged for `viewer`. */
+  messages(sid: Id, anchor: MessageAnchor, limit: number, viewer: Id): Promise<readonly MessageRow[]>;
+  /** Heads of the streams that exist, in any order. */
+  heads(sids: readonly Id[]): Promise<readonly LogHead[]>;
+  /** Removes a stream and all of its events. Idempotent. */
+  drop(sid: Id): Promise<void>;
+}
+
+// ---------------------------------------------------------------- documents
+
+export interface Doc<T> {
+  readonly key: string;
+  /** Rises by one with each write. */
+  readonly rev: number;
+  readonly value: T;
+}
+
+export interface DocWrite {
+  readonly kind: string;
+  readonly key: string;
+  /** Required present revision, or that the document is absent, or no condition. */
+  readonly expect: number | 'absent' | 'any';
+  /** Plain JSON value; null deletes the document (and frees its unique values). */
+  readonly value: unknown;
+  /** Values that no other document of this kind may hold, for example `username:alice`. */
+  readonly unique?: readonly string[];
+}
+
+export type DocResult =
+  | { readonly ok: true; readonly revs: readonly number[] }
+  | { readonly ok: false; readonly why: 'rev' | 'unique'; readonly index: number; readonly value?: string }
+  | { readonly ok: false; readonly why: 'unavailable'; readonly retryMs: number };
+
+/** Users, guilds, members, invites, logins. Keys order bytewise; numeric parts are zero-padded (`pad`). */
+export interface DocStore {
+  get<T>(kind: string, keys: readonly string[]): Promise<readonly (Doc<T> | undefined)[]>;
+  /** The document that holds a unique value. */
+  find<T>(kind: string, unique: string): Promise<Doc<T> | undefined>;
+  list<T>(kind: string, prefix: string, afterKey: string | undefined, limit: number): Promise<readonly Doc<T>[]>;
+  /** One atomic batch: all or nothing. Durable before it resolves with ok. */
+  write(batch: readonly DocWrite[]): Promise<DocResult>;
+}
+
+export interface Store {
+  readonly log: ChannelLog;
+  readonly docs: DocStore;
+  /** Ends after everything acknowledged is durable; later calls reject. */
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- event codec (given by the composition root)
+
+/** Wire encoding that channels/ needs but does not own; gateway/protocol implements it. */
+export interface EventCodec {
+  encodeEvent(sid: Id, epoch: number, event: EventFields): Uint8Array;
+  decodeEvent(frame: Uint8Array): EventFields & { sid: Id; epoch: number };
+}
+
+export interface EventFields {
+  readonly seq: Seq;
+  readonly ts: Ms;
+  readonly kind: number;
+  readonly actor: Id;
+  /** Body elements of protocol.md 2.5 in order, trailing nil, 0 and empty arrays left out. */
+  readonly body: readonly WireValue[];
+}
+
+export type WireValue = null | boolean | number | string | readonly WireValue[];
+
+// ---------------------------------------------------------------- stream entity: entity('stream', sid)
+
+export interface Cursor {
+  readonly epoch: number;
+  readonly seq: Seq;
+  readonly ts: Ms;
+}
+
+/** `[18, sid, reason, epoch, from, to, ts]`; after it the position is (epoch, to, ts). */
+export interface Gap {
+  readonly reason: number;
+  readonly epoch: number;
+  readonly from: Seq;
+  readonly to: Seq;
+  readonly ts: Ms;
+}
+
+export interface SubscribeRequest {
+  /** The gateway thread's fan-out actor: becomes interested in the stream when the answer is ok. */
+  readonly gateway: Ref<FanOutP>;
+  readonly uid: Id;
+  /** undefined = `[sid]`, from now. */
+  readonly cursor?: Cursor;
+}
+
+export type SubscribeReply =
+  | {
+      readonly ok: true;
+      /** 0 live, 1 replaying, 2 GAP follows (protocol.md 2.7). */
+      readonly status: 0 | 1 | 2;
+      /** Position of the client after the OK (and after `gap`). */
+      readonly at: Cursor;
+      readonly first: Seq;
+      readonly head: Seq;
+      readonly gap?: Gap;
+    }
+  /** Absent or forbidden, without a difference. */
+  | { readonly ok: false };
+
+export interface PullRequest {
+  readonly gateway: Ref<FanOutP>;
+  /** Names the puller on the gateway thread; comes back in the chunk. */
+  readonly token: number;
+  readonly uid: Id;
+  readonly after: Cursor;
+  /** Lag mode: what the ring cannot serve becomes GAP reason 7 instead of a read from the store. */
+  readonly ringOnly?: boolean;
+}
+
+export interface Chunk {
+  readonly sid: Id;
+  readonly token: number;
+  readonly epoch: number;
+  /** Present when something before `frames` cannot be served. */
+  readonly gap?: Gap;
+  /** Encoded EV frames, contiguous, at most 200 and about 60 KiB. */
+  readonly frames: readonly Uint8Array[];
+  /** Position after gap and frames. */
+  readonly at: Cursor;
+  /**
+   * `at` was the head when this was sent. Publishes and chunks travel in one order, so everything up
+   * to `at` has been published to this gateway and nothing after: join the native topic now.
+   */
+  readonly atHead: boolean;
+  /** The right to view is gone: nothing was served. */
+  readonly forbidden?: boolean;
+}
+
+export interface AppendRequest {
+  readonly uid: Id;
+  readonly nonce: string;
+  readonly kind: number;
+  /** Checked by the caller for types, lengths and content rules of the kind (protocol.md 2.5, 2.13). */
+  readonly body: readonly WireValue[];
+}
+
+export type AppendReply =
+  | { readonly ok: true; readonly epoch: number; readonly seq: Seq; readonly ts: Ms; readonly duplicate: boolean }
+  /** ERR code of protocol.md 2.12; `retryMs` when the same request may be sent again. */
+  | { readonly ok: false; readonly code: number; readonly retryMs?: number };
+
+export interface HistoryRequest {
+  readonly uid: Id;
+  /** 0 or beyond the head = head. */
+  readonly anchor: Seq;
+  readonly before: number;
+  readonly after: number;
+}
+
+export type HistoryReply =
+  | { readonly ok: true; readonly epoch: number; readonly first: Seq; readonly head: Seq; readonly frames: readonly Uint8Array[] }
+  | { readonly ok: false; readonly code: number; readonly retryMs?: number };
+
+export type MessagesReply =
+  | { readonly ok: true; readonly epoch: number; readonly first: Seq; readonly head: Seq; readonly items: readonly MessageView[] }
+  | { readonly ok: false; readonly code: number; readonly retryMs?: number };
+
+/** One message for REST, from the same bytes as the socket's. */
+export interface MessageView {
+  readonly seq: Seq;
+  readonly ts: Ms;
+  readonly actor: Id;
+  readonly content: string;
+  readonly replyTo: Seq | null;
+  readonly editedAt: Ms | null;
+  readonly reactions: readonly { readonly emoji: string; readonly count: number; readonly me: boolean }[];
+  readonly attachments: readonly (readonly WireValue[])[];
+}
+
+/** Ops of one stream: a channel, a guild view or a user inbox. Home shard only; single writer. */
+export interface StreamP {
+  subscribe(m: SubscribeRequest): SubscribeReply;
+  /** Answered by FanOutP.chunk. */
+  pull(m: PullRequest): void;
+  /** Interest of a gateway thread after the owner was restarted. Answered by FanOutP.attached. */
+  attach(m: { readonly gateway: Ref<FanOutP>; readonly sid: Id }): void;
+  /** The gateway thread has no subscriber any more. */
+  detach(m: { readonly gateway: Ref<FanOutP> }): void;
+  append(m: AppendRequest): AppendReply;
+  /** Append by the server itself (guild views, user inboxes): no permission check, idempotent by nonce. */
+  emit(m: AppendRequest): AppendReply;
+  history(m: HistoryRequest): HistoryReply;
+  messages(m: { readonly uid: Id; readonly anchor: MessageAnchor; readonly limit: number }): MessagesReply;
+  message(m: { readonly uid: Id; readonly seq: Seq }): MessagesReply;
+  /** undefined when absent or forbidden. */
+  head(m: { readonly uid: Id }): LogHead | undefined;
+  /** From the guild: rights of one user (or of all, uid 0) changed; drop the cache, re-judge subscribers. */
+  permsChanged(m: { readonly uid: Id }): void;
+  /** From the guild: the channel is deleted. Ends subscriptions with SUBEND 301 and drops the log. */
+  remove(m: Record<string, never>): void;
+}
+
+// ---------------------------------------------------------------- guild entity: entity('guild', gid)
+
+/** Expected failures of the domain, by the codes of api.md. */
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: DomainCode; readonly field?: string; readonly retryMs?: number };
+
+export type DomainCode =
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'username_taken'
+  | 'owner_must_transfer'
+  | 'invite_expired'
+  | 'invite_required'
+  | 'registration_closed'
+  | 'bad_credentials'
+  | 'refresh_reused'
+  | 'token_expired'
+  | 'unauthorized'
+  | 'invalid'
+  | 'unavailable';
+
+export interface Guild {
+  readonly id: Id;
+  readonly name: string;
+  readonly ownerId: Id;
+  readonly createdAt: Ms;
+}
+
+export interface Channel {
+  readonly id: Id;
+  readonly guildId: Id;
+  readonly name: string;
+  readonly type: 'text';
+  readonly topic: string | null;
+  readonly position: number;
+}
+
+export interface Invite {
+  readonly code: string;
+  readonly guildId: Id;
+  readonly maxUses: number | null;
+  readonly uses: number;
+  readonly expiresAt: Ms | null;
+}
+
+export interface Member {
+  readonly user: User;
+  readonly nick: string | null;
+  readonly roles: readonly Id[];
+  readonly joinedAt: Ms;
+}
+
+/** Permission bits on the wire (protocol.md 2.4, `perms`). */
+export interface GuildView {
+  readonly aclVer: number;
+  readonly channels: readonly {
+    readonly sid: Id;
+    /** 1 text (protocol.md 2.4, channel type). */
+    readonly type: number;
+    readonly name: string;
+    readonly perms: number;
+    readonly epoch: number;
+    readonly seq: Seq;
+    readonly ts: Ms;
+    readonly marker: Seq;
+  }[];
+  /** `[role, name, color, position, perms]`, the everyone role (id of the guild) first. */
+  readonly roles: readonly (readonly [Id, string, number, number, number])[];
+  readonly viewSids: readonly Id[];
+  readonly large: boolean;
+}
+
+export interface GuildP {
+  /** Wire perms of a user in a channel or view of this guild; 0 = may not view or absent. */
+  perms(m: { readonly uid: Id; readonly sid: Id }): number;
+  /** An active stream of this guild registers to hear permsChanged and remove; monitored. */
+  watch(m: { readonly sid: Id; readonly stream: Ref<StreamP> }): void;
+  view(m: { readonly uid: Id }): Result<GuildView>;
+  get(m: { readonly uid: Id }): Result<Guild>;
+  rename(m: { readonly uid: Id; readonly name: string }): Result<Guild>;
+  remove(m: { readonly uid: Id }): Result<null>;
+  channels(m: { readonly uid: Id }): Result<readonly Channel[]>;
+  createChannel(m: { readonly uid: Id; readonly name: string; readonly topic: string | null }): Result<Channel>;
+  updateChannel(m: {
+    readonly uid: Id;
+    readonly sid: Id;
+    readonly name?: string;
+    readonly topic?: string | null;
+    readonly position?: number;
+  }): Result<Channel>;
+  removeChannel(m: { readonly uid: Id; readonly sid: Id }): Result<null>;
+  createInvite(m: { readonly uid: Id; readonly maxUses: number | null; readonly maxAgeMs: number | null }): Result<Invite>;
+  /** No permission needed: the code is the right. */
+  invite(m: { readonly code: string }): Result<{ readonly guild: Guild; readonly memberCount: number }>;
+  join(m: { readonly uid: Id; readonly code: string }): Result<Guild>;
+  leave(m: { readonly uid: Id }): Result<null>;
+  members(m: { readonly uid: Id; readonly after: Id; readonly limit: number }): Result<readonly Member[]>;
+}
+
+// ---------------------------------------------------------------- user entity: entity('user', uid)
+
+export interface User {
+  readonly id: Id;
+  readonly username: string;
+  readonly displayName: string;
+  readonly createdAt: Ms;
+}
+
+export interface ConnectRequest {
+  readonly gateway: Ref<FanOutP>;
+  /** Connection number on that gateway thread, unique in its life. */
+  readonly conn: number;
+  /** `sid` claim of the access token: the login. */
+  readonly login: string;
+  readonly resume?: { readonly session: string; readonly key: string };
+}
+
+export type ConnectReply =
+  | {
+      readonly ok: true;
+      readonly session: string;
+      readonly resumeKey: string;
+      readonly connNo: number;
+      readonly guilds: readonly { readonly gid: Id; readonly name: string; readonly large: boolean }[];
+    }
+  /** Close code: 4508 too many connections of this user, 4507 login revoked, 4504 no such user. */
+  | { readonly ok: false; readonly close: 4508 | 4507 | 4504 };
+
+export interface UserP {
+  connect(m: ConnectRequest): ConnectReply;
+  /** Keyed by connNo: the late death of an old connection changes nothing on a newer one. */
+  disconnected(m: { readonly session: string; readonly connNo: number; readonly ended: boolean }): void;
+  /** Ends the login: its sockets close with 4507. */
+  revoke(m: { readonly login: string }): void;
+  guilds(m: Record<string, never>): Result<readonly Guild[]>;
+  /** From a guild, after its commit. Emits kind 40 / 41 on the user stream. */
+  guildJoined(m: { readonly gid: Id; readonly nonce: string }): Result<null>;
+  guildLeft(m: { readonly gid: Id; readonly nonce: string }): Result<null>;
+}
+
+// ---------------------------------------------------------------- what a gateway thread understands
+
+/**
+ * The fan-out actor of one gateway thread (implemented in gateway/). A stream casts to it only; all
+ * casts of one stream arrive in the order sent.
+ */
+export interface FanOutP {
+  /** Interest is registered; (epoch, seq, ts) is the head, the next publish is seq + 1. */
+  attached(m: { readonly sid: Id; readonly owner: Ref<StreamP> } & Cursor): void;
+  /** Live events, contiguous: frames[i] has seq = seq + i; ts belongs to the last one. */
+  publish(m: {
+    readonly sid: Id;
+    readonly epoch: number;
+    readonly seq: Seq;
+    readonly ts: Ms;
+    readonly frames: readonly Uint8Array[];
+  }): void;
+  chunk(m: Chunk): void;
+  /** HEAD 2 s and 15 s after the last event of a burst. */
+  head(m: { readonly sid: Id } & Cursor): void;
+  /** SUBEND `code` to the subscribers of `sid`: to one user, or to all (uid 0). */
+  revoke(m: { readonly sid: Id; readonly uid: Id; readonly code: number }): void;
+  /** Close one connection (fenced 4505, revoked 4507). */
+  closeConn(m: { readonly conn: number; readonly code: number }): void;
+  /** Access tokens of this login are void until `until` (their longest life). */
+  loginRevoked(m: { readonly login: string; readonly until: Ms }): void;
+}
+
+// ---------------------------------------------------------------- accounts (a service, used on gateway threads)
+
+export interface Grant {
+  readonly user: User;
+  /** The login: `sid` claim of its access tokens. 22 base64url characters. */
+  readonly login: string;
+  /** Opaque; stored hashed. */
+  readonly refreshToken: string;
+}
+
+/** What REST needs of accounts and guild creation. Thread-safe by compare-and-set in the DocStore. */
+export interface Accounts {
+  register(m: {
+    readonly username: string;
+    readonly password: string;
+    readonly displayName?: string;
+    readonly email?: string;
+    readonly invite?: string;
+  }): Promise<Result<Grant>>;
+  /** `username` may be an e-mail address. Unknown user and wrong password cost the same time. */
+  login(m: { readonly username: string; readonly password: string }): Promise<Result<Grant>>;
+  /** Rotation and reuse detection of api.md. */
+  refresh(m: { readonly refreshToken: string }): Promise<Result<Grant>>;
+  logout(m: { readonly refreshToken: string }): Promise<Result<null>>;
+  user(uid: Id): Promise<Result<User>>;
+  updateUser(uid: Id, m: { readonly displayName?: string }): Promise<Result<User>>;
+  createGuild(uid: Id, name: string): Promise<Result<Guild>>;
+  /** Guild of an invite code, or not_found / invite_expired. */
+  inviteGuild(code: string): Promise<Result<Id>>;
+  /** Logins revoked within the longest life of an access token: for a gateway thread that starts. */
+  revokedLogins(): Promise<readonly { readonly login: string; readonly until: Ms }[]>;
+}
