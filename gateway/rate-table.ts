@@ -1,0 +1,295 @@
+/**
+ * Rate limits and connection counts of the whole process in one SharedArrayBuffer, used by every
+ * gateway thread without locks. Owns the layout of that buffer. Never blocks, never grows, and never
+ * lets a client choose which slots its keys share (keyed hash).
+ *
+ * Layout in 64-bit words: header (seed, counters), then `bucketSlots` pairs (hash, TAT), then
+ * `counterSlots` words (40-bit hash, 24-bit count).
+ *
+ * Buckets are GCRA: a slot holds the theoretical arrival time in ns. A slot whose TAT has passed is a
+ * full bucket, so it means the same as no slot: it is taken over by any key without being cleared.
+ * Races between threads (two threads insert one key, or take over one slot) end in a token charged
+ * to the wrong bucket or not at all, never in a wrong refusal that lasts.
+ *
+ * Policies at the bound: no reusable bucket among the probed ones = the bucket that would be free
+ * soonest is given up (counter `evicted`): its owner gets a full bucket, nobody is refused for being
+ * new. No free counter slot = admitted without being counted (counter `uncounted`).
+ *
+ * A gateway thread's death is the process's death, and the buffer goes with it: nothing to clean up.
+ */
+import type { Clock, Rng } from '../runtime/index.ts';
+import { type HashHalves, type HashKey, KeyedHash } from './keyed-hash.ts';
+import type { CountLimit, RateLimit } from './limits.ts';
+
+export interface RateTableOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  /** Times every rate, burst and count: 1 (default) or `TRUSTED_FACTOR`. */
+  readonly factor?: number;
+}
+
+export interface RateTableSizes {
+  /** Power of two; default 65,536 (1 MiB). */
+  readonly bucketSlots?: number;
+  /** Power of two; default 32,768 (256 KiB): more addresses than the process has descriptors. */
+  readonly counterSlots?: number;
+}
+
+export interface RateTableStats {
+  readonly denied: number;
+  readonly evicted: number;
+  readonly refusedClaims: number;
+  readonly uncounted: number;
+}
+
+/** What is left of a bucket, for RateLimit headers. */
+export interface Allowance {
+  readonly limit: number;
+  readonly remaining: number;
+  /** Seconds until the bucket is full again. */
+  readonly resetS: number;
+}
+
+const HEADER_WORDS = 8;
+const SEED = 0;
+const SIZES = 1;
+const DENIED = 2;
+const EVICTED = 3;
+const REFUSED_CLAIMS = 4;
+const UNCOUNTED = 5;
+/** Slots looked at per key. With a keyed hash and a table at most half full, 32 in a row are never busy. */
+const PROBES = 32;
+const NS_PER_MS = 1_000_000n;
+const COUNT_BITS = 24n;
+const COUNT_MASK = (1n << COUNT_BITS) - 1n;
+const CAS_ATTEMPTS_MAX = 64;
+
+function powerOfTwo(value: number, what: string): number {
+  if (
+    !Number.isInteger(value) ||
+    value < PROBES ||
+    value > 2 ** 24 ||
+    (value & (value - 1)) !== 0
+  ) {
+    throw new RangeError(
+      `create a rate table: ${what} is ${value}, wanted a power of two, 32 to 2^24`,
+    );
+  }
+  return value;
+}
+
+/** The shared memory of a rate table, made once per process (main thread) and handed to each gateway thread. */
+export function createRateTableBuffer(rng: Rng, sizes: RateTableSizes = {}): SharedArrayBuffer {
+  const buckets = powerOfTwo(sizes.bucketSlots ?? 65_536, 'bucketSlots');
+  const counters = powerOfTwo(sizes.counterSlots ?? 32_768, 'counterSlots');
+  const buffer = new SharedArrayBuffer((HEADER_WORDS + buckets * 2 + counters) * 8);
+  const words = new BigInt64Array(buffer);
+  words[SEED] = BigInt.asIntN(64, (BigInt(rng.u32()) << 32n) | BigInt(rng.u32()));
+  words[SIZES] = (BigInt(buckets) << 32n) | BigInt(counters);
+  return buffer;
+}
+
+/** One thread's view of the shared table. Any gateway thread; every method is synchronous and O(1). */
+export class RateTable {
+  readonly #words: BigInt64Array;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #factor: number;
+  readonly #bucketMask: number;
+  readonly #counterMask: number;
+  readonly #counterBase: number;
+  readonly #hash: KeyedHash;
+  readonly #halves: HashHalves = { low: 0, high: 0 };
+
+  /** `buffer` comes from `createRateTableBuffer`. */
+  constructor(buffer: SharedArrayBuffer, options: RateTableOptions) {
+    const factor = options.factor ?? 1;
+    if (!(factor >= 1)) throw new RangeError(`open a rate table: factor is ${factor}, wanted >= 1`);
+    this.#words = new BigInt64Array(buffer);
+    this.#clock = options.clock;
+    this.#factor = factor;
+    const sizes = this.#words[SIZES] as bigint;
+    const buckets = Number(sizes >> 32n);
+    this.#bucketMask = buckets - 1;
+    this.#counterMask = Number(sizes & 0xffff_ffffn) - 1;
+    this.#counterBase = HEADER_WORDS + buckets * 2;
+    const seed = BigInt.asUintN(64, this.#words[SEED] as bigint);
+    this.#hash = new KeyedHash(Number(seed & 0xffff_ffffn), Number(seed >> 32n));
+  }
+
+  /**
+   * Takes `cost` (default 1) tokens of the bucket (limit, key). 0 = taken; else nothing was taken and
+   * the ms (>= 1) after which the same call would succeed if nobody else takes any.
+   */
+  take(limit: RateLimit, key: HashKey, cost = 1): number {
+    const burst = limit.burst * this.#factor;
+    if (!(cost > 0) || cost > burst) {
+      throw new RangeError(
+        `take from ${limit.name}: cost is ${cost}, wanted above 0 and at most ${burst}`,
+      );
+    }
+    const intervalNs = 1e9 / (limit.ratePerS * this.#factor);
+    const costNs = BigInt(Math.round(cost * intervalNs));
+    const windowNs = BigInt(Math.round(burst * intervalNs));
+    const now = BigInt(Math.trunc(this.#clock.now())) * NS_PER_MS;
+    const hash = this.#bucketHash(limit.space, key);
+    for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
+      const slot = this.#bucketSlot(hash, now);
+      const seen = Atomics.load(this.#words, slot + 1);
+      const next = arrival(seen, now, windowNs) + costNs;
+      const over = next - now - windowNs;
+      if (over > 0n) {
+        if (seen > now + windowNs) {
+          // The wall clock was set back: keep the cut, or the wait would not shrink with time.
+          Atomics.compareExchange(this.#words, slot + 1, seen, now + windowNs);
+        }
+        Atomics.add(this.#words, DENIED, 1n);
+        return Number((over + NS_PER_MS - 1n) / NS_PER_MS);
+      }
+      if (Atomics.compareExchange(this.#words, slot + 1, seen, next) !== seen) continue;
+      // The slot was taken over by another key in between: charge again where our key is now.
+      if (Atomics.load(this.#words, slot) === hash) return 0;
+    }
+    // 64 lost races in a row: other threads were served meanwhile. Admit rather than spin.
+    return 0;
+  }
+
+  /** What the bucket (limit, key) holds now; takes nothing. */
+  allowance(limit: RateLimit, key: HashKey): Allowance {
+    const burst = limit.burst * this.#factor;
+    const intervalNs = 1e9 / (limit.ratePerS * this.#factor);
+    const windowNs = BigInt(Math.round(burst * intervalNs));
+    const now = BigInt(Math.trunc(this.#clock.now())) * NS_PER_MS;
+    const slot = this.#findBucket(this.#bucketHash(limit.space, key));
+    const usedNs =
+      slot < 0 ? 0 : Number(arrival(Atomics.load(this.#words, slot + 1), now, windowNs) - now);
+    return {
+      limit: Math.floor(burst),
+      remaining: Math.max(0, Math.floor(burst - usedNs / intervalNs + 1e-6)),
+      resetS: Math.ceil(usedNs / 1e9),
+    };
+  }
+
+  /** Counts one more of (limit, key) unless there are `max` already. `release` gives it back. */
+  claim(limit: CountLimit, key: HashKey): boolean {
+    const max = limit.max * this.#factor;
+    const hash = this.#counterHash(limit.space, key);
+    const words = this.#words;
+    for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
+      const { own, free, sum } = this.#scanCounters(hash);
+      if (sum >= max) {
+        Atomics.add(words, REFUSED_CLAIMS, 1n);
+        return false;
+      }
+      if (own >= 0) {
+        const seen = Atomics.load(words, own);
+        if (seen >> COUNT_BITS !== hash || (seen & COUNT_MASK) === COUNT_MASK) continue;
+        if (Atomics.compareExchange(words, own, seen, seen + 1n) === seen) return true;
+      } else if (free >= 0) {
+        if (Atomics.compareExchange(words, free, 0n, (hash << COUNT_BITS) | 1n) === 0n) return true;
+      } else break;
+    }
+    Atomics.add(words, UNCOUNTED, 1n);
+    return true;
+  }
+
+  /** Gives back one successful `claim`. Without a counted claim it does nothing. */
+  release(limit: CountLimit, key: HashKey): void {
+    const hash = this.#counterHash(limit.space, key);
+    for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
+      const { own } = this.#scanCounters(hash);
+      if (own < 0) return;
+      const seen = Atomics.load(this.#words, own);
+      if (seen >> COUNT_BITS !== hash) continue;
+      const next = (seen & COUNT_MASK) === 1n ? 0n : seen - 1n;
+      if (Atomics.compareExchange(this.#words, own, seen, next) === seen) return;
+    }
+  }
+
+  /** How many of (limit, key) are counted now. */
+  count(limit: CountLimit, key: HashKey): number {
+    return this.#scanCounters(this.#counterHash(limit.space, key)).sum;
+  }
+
+  /** Counters of the whole process since it started. */
+  stats(): RateTableStats {
+    const read = (index: number): number => Number(Atomics.load(this.#words, index));
+    return {
+      denied: read(DENIED),
+      evicted: read(EVICTED),
+      refusedClaims: read(REFUSED_CLAIMS),
+      uncounted: read(UNCOUNTED),
+    };
+  }
+
+  #bucketHash(space: number, key: HashKey): bigint {
+    this.#hash.into(this.#halves, space, key);
+    // 0 means "never used", so no key may hash to it.
+    return BigInt.asIntN(64, (BigInt(this.#halves.high) << 32n) | BigInt(this.#halves.low)) || 1n;
+  }
+
+  /** 39 bits, so that the shifted word stays positive; the position comes from the other half. */
+  #counterHash(space: number, key: HashKey): bigint {
+    this.#hash.into(this.#halves, space, key);
+    return (BigInt(this.#halves.high & 0x7f) << 32n) | BigInt(this.#halves.low) || 1n;
+  }
+
+  #findBucket(hash: bigint): number {
+    const start = Number(BigInt.asUintN(32, hash >> 24n));
+    for (let i = 0; i < PROBES; i++) {
+      const slot = HEADER_WORDS + ((start + i) & this.#bucketMask) * 2;
+      if (Atomics.load(this.#words, slot) === hash) return slot;
+    }
+    return -1;
+  }
+
+  /** The slot of a key: found, or taken over from an expired one, or from the one that expires first. */
+  #bucketSlot(hash: bigint, now: bigint): number {
+    const words = this.#words;
+    const start = Number(BigInt.asUintN(32, hash >> 24n));
+    for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
+      const found = this.#findBucket(hash);
+      if (found >= 0) return found;
+      let best = HEADER_WORDS + (start & this.#bucketMask) * 2;
+      let bestTat = Atomics.load(words, best + 1);
+      for (let i = 1; i < PROBES && bestTat > now; i++) {
+        const slot = HEADER_WORDS + ((start + i) & this.#bucketMask) * 2;
+        const tat = Atomics.load(words, slot + 1);
+        if (tat < bestTat) {
+          best = slot;
+          bestTat = tat;
+        }
+      }
+      const owner = Atomics.load(words, best);
+      if (owner === hash) return best;
+      if (bestTat > now) {
+        if (Atomics.compareExchange(words, best + 1, bestTat, 0n) !== bestTat) continue;
+        Atomics.add(words, EVICTED, 1n);
+      }
+      if (Atomics.compareExchange(words, best, owner, hash) === owner) return best;
+    }
+    return HEADER_WORDS + (start & this.#bucketMask) * 2;
+  }
+
+  #scanCounters(hash: bigint): { own: number; free: number; sum: number } {
+    const start = Number(BigInt.asUintN(32, hash >> 7n));
+    let own = -1;
+    let free = -1;
+    let sum = 0;
+    for (let i = 0; i < PROBES; i++) {
+      const slot = this.#counterBase + ((start + i) & this.#counterMask);
+      const word = Atomics.load(this.#words, slot);
+      if (word === 0n) {
+        if (free < 0) free = slot;
+      } else if (word >> COUNT_BITS === hash) {
+        if (own < 0) own = slot;
+        sum += Number(word & COUNT_MASK);
+      }
+    }
+    return { own, free, sum };
+  }
+}
+
+/** The arrival time to count from: not in the past, and not beyond the window after a clock step back. */
+function arrival(tat: bigint, now: bigint, windowNs: bigint): bigint {
+  if (tat <= now) return now;
+  return tat > now + windowNs ? now + windowNs : tat;
+}
