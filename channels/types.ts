@@ -1,168 +1,13 @@
 /**
- * The contracts of channels/: the two stores (ChannelLog, DocStore), the ops of the entities
- * (stream, guild, user) and the ops that they expect of a gateway thread (FanOutP).
+ * The contracts of channels/: the ops of the entities (stream, guild, user), the ops that they
+ * expect of a gateway thread (FanOutP), and through `store-contract.ts` the two stores.
  * Types only: every thread imports this file, nothing here runs.
  */
 import type { Ref } from '../runtime/index.ts';
 
-/** Entity id (user, guild, channel, role): u53, one number space. */
-export type Id = number;
-/** Position in a stream: gapless, starts at 1; 0 = empty. */
-export type Seq = number;
-/** Milliseconds since 1970, server clock. */
-export type Ms = number;
+import type { Id, LogHead, MessageAnchor, Ms, Seq } from './store-contract.ts';
 
-// ---------------------------------------------------------------- channel log
-
-/** One durable event as stored: facts to index by, and the encoded EV frame that is fanned out. */
-export interface LogEvent {
-  readonly seq: Seq;
-  readonly ts: Ms;
-  /** Event kind of protocol.md 2.5; becomes 0 when redacted. */
-  readonly kind: number;
-  readonly actor: Id;
-  /** seq of the message that an edit, delete, reaction or pin refers to, else 0. */
-  readonly target: Seq;
-  /** Emoji of a reaction, else ''. */
-  readonly emoji: string;
-  /** Client nonce, '' for events without one. Unique per (sid, actor) inside the window. */
-  readonly nonce: string;
-  /** 16-byte digest of (kind, body); tells a retry from a reused nonce. Empty without nonce. */
-  readonly digest: Uint8Array;
-  /** The whole msgpack EV frame `[16, sid, epoch, seq, ts, kind, actor, ...body]`. */
-  readonly frame: Uint8Array;
-}
-
-/** Replaces a stored event in the same commit (edit, delete, redaction). seq, ts, actor stay. */
-export interface Rewrite {
-  readonly seq: Seq;
-  readonly kind: number;
-  readonly frame: Uint8Array;
-  /** Time of the edit for a kind 1 event served as edited, else 0. */
-  readonly editedAt: Ms;
-}
-
-export interface Commit {
-  readonly sid: Id;
-  /** Token from `open`: a commit with an older one is refused (another owner exists). */
-  readonly fence: number;
-  /** Head that the events follow: events[i].seq = after + 1 + i. */
-  readonly after: Seq;
-  readonly events: readonly LogEvent[];
-  readonly rewrites: readonly Rewrite[];
-}
-
-export type CommitResult =
-  | { readonly ok: true; readonly head: Seq }
-  | { readonly ok: false; readonly why: 'fenced'; readonly head: Seq }
-  /** Some nonces are in the log already; nothing was written. */
-  | { readonly ok: false; readonly why: 'duplicate'; readonly at: readonly DuplicateNonce[] }
-  /** Queue bound reached, or the store cannot write (disk full, I/O error): nothing was written. */
-  | { readonly ok: false; readonly why: 'unavailable'; readonly retryMs: number };
-
-export interface DuplicateNonce {
-  /** Index into Commit.events. */
-  readonly index: number;
-  readonly seq: Seq;
-  readonly ts: Ms;
-  /** Digest stored with the first one; compare with the event's own. */
-  readonly digest: Uint8Array;
-}
-
-export interface LogHead {
-  readonly sid: Id;
-  readonly epoch: number;
-  readonly first: Seq;
-  readonly head: Seq;
-  /** ts of the head event, 0 when empty. */
-  readonly headTs: Ms;
-}
-
-export interface OpenedLog extends LogHead {
-  readonly fence: number;
-}
-
-/** A message as REST and later clients want it: edits and reactions folded in. */
-export interface MessageRow {
-  readonly event: LogEvent;
-  readonly editedAt: Ms;
-  readonly reactions: readonly { readonly emoji: string; readonly count: number; readonly me: boolean }[];
-}
-
-export type MessageAnchor =
-  | { readonly before: Seq }
-  | { readonly after: Seq }
-  | { readonly around: Seq };
-
-/**
- * The log of all streams. Implementations: memory, SQLite (and later JetStream); one contract suite.
- * A rejected promise means "outcome unknown": the caller opens the stream again and looks.
- */
-export interface ChannelLog {
-  /** 0 memory, 1 survives death of the process, 2 fsynced, 3 quorum. */
-  readonly durability: 0 | 1 | 2 | 3;
-  /** Takes ownership: raises the fence; creates the stream with a random epoch when absent. */
-  open(sid: Id): Promise<OpenedLog>;
-  /** Durable before it resolves with ok. Atomic: events, rewrites and nonces, or nothing. */
-  commit(commit: Commit): Promise<CommitResult>;
-  /** Events after `after`, ascending, without holes; at most `limit` events and about `bytesMax` bytes. */
-  replay(sid: Id, after: Seq, limit: number, bytesMax: number): Promise<readonly LogEvent[]>;
-  /** `before` events with seq <= anchor and `after` events with seq > anchor, ascending together. */
-  history(sid: Id, anchor: Seq, before: number, after: number): Promise<readonly LogEvent[]>;
-  /** The events at these seqs, in that order; undefined where there is none. */
-  get(sid: Id, seqs: readonly Seq[]): Promise<readonly (LogEvent | undefined)[]>;
-  /** Seqs of the edits (kind 2) of a message that are not redacted yet. */
-  editsOf(sid: Id, target: Seq): Promise<readonly Seq[]>;
-  findNonce(sid: Id, actor: Id, nonce: string): Promise<{ seq: Seq; ts: Ms; digest: Uint8Array } | undefined>;
-  /** Kind 1 events only, ascending. `me` in reactions is judged for `viewer`. */
-  messages(sid: Id, anchor: MessageAnchor, limit: number, viewer: Id): Promise<readonly MessageRow[]>;
-  /** Heads of the streams that exist, in any order. */
-  heads(sids: readonly Id[]): Promise<readonly LogHead[]>;
-  /** Removes a stream and all of its events. Idempotent. */
-  drop(sid: Id): Promise<void>;
-}
-
-// ---------------------------------------------------------------- documents
-
-export interface Doc<T> {
-  readonly key: string;
-  /** Rises by one with each write. */
-  readonly rev: number;
-  readonly value: T;
-}
-
-export interface DocWrite {
-  readonly kind: string;
-  readonly key: string;
-  /** Required present revision, or that the document is absent, or no condition. */
-  readonly expect: number | 'absent' | 'any';
-  /** Plain JSON value; null deletes the document (and frees its unique values). */
-  readonly value: unknown;
-  /** Values that no other document of this kind may hold, for example `username:alice`. */
-  readonly unique?: readonly string[];
-}
-
-export type DocResult =
-  | { readonly ok: true; readonly revs: readonly number[] }
-  | { readonly ok: false; readonly why: 'rev' | 'unique'; readonly index: number; readonly value?: string }
-  | { readonly ok: false; readonly why: 'unavailable'; readonly retryMs: number };
-
-/** Users, guilds, members, invites, logins. Keys order bytewise; numeric parts are zero-padded (`pad`). */
-export interface DocStore {
-  get<T>(kind: string, keys: readonly string[]): Promise<readonly (Doc<T> | undefined)[]>;
-  /** The document that holds a unique value. */
-  find<T>(kind: string, unique: string): Promise<Doc<T> | undefined>;
-  list<T>(kind: string, prefix: string, afterKey: string | undefined, limit: number): Promise<readonly Doc<T>[]>;
-  /** One atomic batch: all or nothing. Durable before it resolves with ok. */
-  write(batch: readonly DocWrite[]): Promise<DocResult>;
-}
-
-export interface Store {
-  readonly log: ChannelLog;
-  readonly docs: DocStore;
-  /** Ends after everything acknowledged is durable; later calls reject. */
-  close(): Promise<void>;
-}
+export type * from './store-contract.ts';
 
 // ---------------------------------------------------------------- event codec (given by the composition root)
 
@@ -260,7 +105,13 @@ export interface AppendRequest {
 }
 
 export type AppendReply =
-  | { readonly ok: true; readonly epoch: number; readonly seq: Seq; readonly ts: Ms; readonly duplicate: boolean }
+  | {
+      readonly ok: true;
+      readonly epoch: number;
+      readonly seq: Seq;
+      readonly ts: Ms;
+      readonly duplicate: boolean;
+    }
   /** ERR code of protocol.md 2.12; `retryMs` when the same request may be sent again. */
   | { readonly ok: false; readonly code: number; readonly retryMs?: number };
 
@@ -273,11 +124,23 @@ export interface HistoryRequest {
 }
 
 export type HistoryReply =
-  | { readonly ok: true; readonly epoch: number; readonly first: Seq; readonly head: Seq; readonly frames: readonly Uint8Array[] }
+  | {
+      readonly ok: true;
+      readonly epoch: number;
+      readonly first: Seq;
+      readonly head: Seq;
+      readonly frames: readonly Uint8Array[];
+    }
   | { readonly ok: false; readonly code: number; readonly retryMs?: number };
 
 export type MessagesReply =
-  | { readonly ok: true; readonly epoch: number; readonly first: Seq; readonly head: Seq; readonly items: readonly MessageView[] }
+  | {
+      readonly ok: true;
+      readonly epoch: number;
+      readonly first: Seq;
+      readonly head: Seq;
+      readonly items: readonly MessageView[];
+    }
   | { readonly ok: false; readonly code: number; readonly retryMs?: number };
 
 /** One message for REST, from the same bytes as the socket's. */
@@ -288,7 +151,11 @@ export interface MessageView {
   readonly content: string;
   readonly replyTo: Seq | null;
   readonly editedAt: Ms | null;
-  readonly reactions: readonly { readonly emoji: string; readonly count: number; readonly me: boolean }[];
+  readonly reactions: readonly {
+    readonly emoji: string;
+    readonly count: number;
+    readonly me: boolean;
+  }[];
   readonly attachments: readonly (readonly WireValue[])[];
 }
 
@@ -305,7 +172,11 @@ export interface StreamP {
   /** Append by the server itself (guild views, user inboxes): no permission check, idempotent by nonce. */
   emit(m: AppendRequest): AppendReply;
   history(m: HistoryRequest): HistoryReply;
-  messages(m: { readonly uid: Id; readonly anchor: MessageAnchor; readonly limit: number }): MessagesReply;
+  messages(m: {
+    readonly uid: Id;
+    readonly anchor: MessageAnchor;
+    readonly limit: number;
+  }): MessagesReply;
   message(m: { readonly uid: Id; readonly seq: Seq }): MessagesReply;
   /** undefined when absent or forbidden. */
   head(m: { readonly uid: Id }): LogHead | undefined;
@@ -320,7 +191,12 @@ export interface StreamP {
 /** Expected failures of the domain, by the codes of api.md. */
 export type Result<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly code: DomainCode; readonly field?: string; readonly retryMs?: number };
+  | {
+      readonly ok: false;
+      readonly code: DomainCode;
+      readonly field?: string;
+      readonly retryMs?: number;
+    };
 
 export type DomainCode =
   | 'forbidden'
@@ -399,7 +275,11 @@ export interface GuildP {
   rename(m: { readonly uid: Id; readonly name: string }): Result<Guild>;
   remove(m: { readonly uid: Id }): Result<null>;
   channels(m: { readonly uid: Id }): Result<readonly Channel[]>;
-  createChannel(m: { readonly uid: Id; readonly name: string; readonly topic: string | null }): Result<Channel>;
+  createChannel(m: {
+    readonly uid: Id;
+    readonly name: string;
+    readonly topic: string | null;
+  }): Result<Channel>;
   updateChannel(m: {
     readonly uid: Id;
     readonly sid: Id;
@@ -408,12 +288,22 @@ export interface GuildP {
     readonly position?: number;
   }): Result<Channel>;
   removeChannel(m: { readonly uid: Id; readonly sid: Id }): Result<null>;
-  createInvite(m: { readonly uid: Id; readonly maxUses: number | null; readonly maxAgeMs: number | null }): Result<Invite>;
+  createInvite(m: {
+    readonly uid: Id;
+    readonly maxUses: number | null;
+    readonly maxAgeMs: number | null;
+  }): Result<Invite>;
   /** No permission needed: the code is the right. */
-  invite(m: { readonly code: string }): Result<{ readonly guild: Guild; readonly memberCount: number }>;
+  invite(m: {
+    readonly code: string;
+  }): Result<{ readonly guild: Guild; readonly memberCount: number }>;
   join(m: { readonly uid: Id; readonly code: string }): Result<Guild>;
   leave(m: { readonly uid: Id }): Result<null>;
-  members(m: { readonly uid: Id; readonly after: Id; readonly limit: number }): Result<readonly Member[]>;
+  members(m: {
+    readonly uid: Id;
+    readonly after: Id;
+    readonly limit: number;
+  }): Result<readonly Member[]>;
 }
 
 // ---------------------------------------------------------------- user entity: entity('user', uid)
@@ -440,7 +330,11 @@ export type ConnectReply =
       readonly session: string;
       readonly resumeKey: string;
       readonly connNo: number;
-      readonly guilds: readonly { readonly gid: Id; readonly name: string; readonly large: boolean }[];
+      readonly guilds: readonly {
+        readonly gid: Id;
+        readonly name: string;
+        readonly large: boolean;
+      }[];
     }
   /** Close code: 4508 too many connections of this user, 4507 login revoked, 4504 no such user. */
   | { readonly ok: false; readonly close: 4508 | 4507 | 4504 };
@@ -448,7 +342,11 @@ export type ConnectReply =
 export interface UserP {
   connect(m: ConnectRequest): ConnectReply;
   /** Keyed by connNo: the late death of an old connection changes nothing on a newer one. */
-  disconnected(m: { readonly session: string; readonly connNo: number; readonly ended: boolean }): void;
+  disconnected(m: {
+    readonly session: string;
+    readonly connNo: number;
+    readonly ended: boolean;
+  }): void;
   /** Ends the login: its sockets close with 4507. */
   revoke(m: { readonly login: string }): void;
   guilds(m: Record<string, never>): Result<readonly Guild[]>;
