@@ -22,7 +22,8 @@ import { type HashHalves, type HashKey, KeyedHash } from './keyed-hash.ts';
 import type { CountLimit, RateLimit } from './limits.ts';
 
 export interface RateTableOptions {
-  readonly clock: Pick<Clock, 'now'>;
+  /** Monotonic time that is comparable between threads: a step of the wall clock changes nothing. */
+  readonly clock: Pick<Clock, 'monotonic'>;
   /** Times every rate, burst and count: 1 (default) or `TRUSTED_FACTOR`. */
   readonly factor?: number;
 }
@@ -59,6 +60,7 @@ const UNCOUNTED = 5;
 /** Slots looked at per key. With a keyed hash and a table at most half full, 32 in a row are never busy. */
 const PROBES = 32;
 const NS_PER_MS = 1_000_000n;
+const NS_PER_US = 1000n;
 const COUNT_BITS = 24n;
 const COUNT_MASK = (1n << COUNT_BITS) - 1n;
 const CAS_ATTEMPTS_MAX = 64;
@@ -91,7 +93,7 @@ export function createRateTableBuffer(rng: Rng, sizes: RateTableSizes = {}): Sha
 /** One thread's view of the shared table. Any gateway thread; every method is synchronous and O(1). */
 export class RateTable {
   readonly #words: BigInt64Array;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #factor: number;
   readonly #bucketMask: number;
   readonly #counterMask: number;
@@ -129,7 +131,7 @@ export class RateTable {
     const intervalNs = 1e9 / (limit.ratePerS * this.#factor);
     const costNs = BigInt(Math.round(cost * intervalNs));
     const windowNs = BigInt(Math.round(burst * intervalNs));
-    const now = BigInt(Math.trunc(this.#clock.now())) * NS_PER_MS;
+    const now = BigInt(Math.round(this.#clock.monotonic() * 1000)) * NS_PER_US;
     const hash = this.#bucketHash(limit.space, key);
     for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
       const slot = this.#bucketSlot(hash, now);
@@ -137,10 +139,6 @@ export class RateTable {
       const next = arrival(seen, now, windowNs) + costNs;
       const over = next - now - windowNs;
       if (over > 0n) {
-        if (seen > now + windowNs) {
-          // The wall clock was set back: keep the cut, or the wait would not shrink with time.
-          Atomics.compareExchange(this.#words, slot + 1, seen, now + windowNs);
-        }
         Atomics.add(this.#words, DENIED, 1n);
         return Number((over + NS_PER_MS - 1n) / NS_PER_MS);
       }
@@ -157,7 +155,7 @@ export class RateTable {
     const burst = limit.burst * this.#factor;
     const intervalNs = 1e9 / (limit.ratePerS * this.#factor);
     const windowNs = BigInt(Math.round(burst * intervalNs));
-    const now = BigInt(Math.trunc(this.#clock.now())) * NS_PER_MS;
+    const now = BigInt(Math.round(this.#clock.monotonic() * 1000)) * NS_PER_US;
     const slot = this.#findBucket(this.#bucketHash(limit.space, key));
     const usedNs =
       slot < 0 ? 0 : Number(arrival(Atomics.load(this.#words, slot + 1), now, windowNs) - now);
@@ -288,7 +286,7 @@ export class RateTable {
   }
 }
 
-/** The arrival time to count from: not in the past, and not beyond the window after a clock step back. */
+/** The arrival time to count from: not in the past, and (threads' clocks differ by us) not beyond the window. */
 function arrival(tat: bigint, now: bigint, windowNs: bigint): bigint {
   if (tat <= now) return now;
   return tat > now + windowNs ? now + windowNs : tat;
