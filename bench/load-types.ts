@@ -1,0 +1,60 @@
+/** The messages between smoke.ts and the load process. Types only. */
+
+/** One of the two servers, and how to get in. */
+export interface Target {
+  readonly kind: 'driftway' | 'bare';
+  readonly port: number;
+  /** Access token; unused by the bare server. */
+  readonly token: string;
+}
+
+export interface RunSpec {
+  /** What `open` answered. */
+  readonly group: number;
+  readonly ratePerRoom: number;
+  readonly warmMs: number;
+  readonly windowMs: number;
+  /** Process whose CPU time counts. */
+  readonly serverPid: number;
+  /** Size of the frame that a bare server's sender sends: that of Driftway's EV. */
+  readonly eventBytes: number;
+}
+
+export interface RunResult {
+  readonly deliveries: number;
+  readonly seconds: number;
+  readonly serverCpuUs: number;
+  readonly loadCpuUs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly samples: number;
+  /** Deliveries that were due and never came (the window, its warm-up and drain). */
+  readonly missing: number;
+  /** ERR replies to senders. */
+  readonly refused: number;
+  /** Payload size of the event frames seen. */
+  readonly eventBytes: number;
+}
+
+export type LoadCommand =
+  | {
+      readonly type: 'open';
+      readonly target: Target;
+      readonly sids: readonly number[];
+      readonly perRoom: number;
+    }
+  | { readonly type: 'run'; readonly spec: RunSpec }
+  | {
+      readonly type: 'idle';
+      readonly target: Target;
+      readonly sids: readonly number[];
+      readonly count: number;
+    }
+  | { readonly type: 'closeIdle' };
+
+export interface LoadReply {
+  readonly id: number;
+  readonly ok: boolean;
+  readonly value: unknown;
+}

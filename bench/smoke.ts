@@ -1,0 +1,249 @@
+/**
+ * `npm run bench:smoke`: fan-out and idle memory of Driftway beside a bare uWebSockets.js server, in one
+ * run of less than a minute. Method and honesty notes: README.md of this folder.
+ */
+import type { RunResult, Target } from './load-types.ts';
+import { residentBytes } from './proc.ts';
+import { formatTable, jsonFile, type Row, row, writeRows } from './report.ts';
+import { LoadProcess, pause, prepare, type Server, startBare, startDriftway } from './servers.ts';
+
+const ROUNDS = 3;
+const WARM_MS = 600;
+const WINDOW_MS = 2500;
+const IDLE_WARM = 500;
+const IDLE_COUNT = 5000;
+/** Used for the bare server's frames should no event have been seen. */
+const EVENT_BYTES = 120;
+
+interface Scenario {
+  readonly id: string;
+  readonly what: string;
+  readonly rooms: number;
+  readonly perRoom: number;
+  readonly ratePerRoom: number;
+  /** Most that CPU per delivery may be, as a multiple of the bare server's. */
+  readonly ratioMax: number;
+}
+
+/** 20 messages/s in each small room: 2,000 commits and 20,000 deliveries per second. */
+const SCENARIOS: readonly Scenario[] = [
+  {
+    id: 'big',
+    what: 'one room of 1,000 at 100/s',
+    rooms: 1,
+    perRoom: 1000,
+    ratePerRoom: 100,
+    ratioMax: 1.4,
+  },
+  {
+    id: 'small',
+    what: '100 rooms of 10 at 20/s each',
+    rooms: 100,
+    perRoom: 10,
+    ratePerRoom: 20,
+    ratioMax: 2.0,
+  },
+];
+const P99_MAX_MS = 50;
+const IDLE_RSS_MAX_MB = 200;
+const IDLE_CONNECTION_MAX_KB = 8;
+
+interface Side {
+  readonly server: Server;
+  readonly target: Target;
+  readonly sids: readonly number[];
+}
+
+interface Measured {
+  readonly scenario: Scenario;
+  readonly driftway: RunResult[];
+  readonly bare: RunResult[];
+}
+
+const MB = 1024 * 1024;
+const say = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};
+const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);
+
+/** Smallest of a few readings: garbage that is about to be collected does not count. */
+async function settledRss(pid: number, ms: number): Promise<number> {
+  let least = residentBytes(pid);
+  for (let at = 0; at < ms; at += 100) {
+    await pause(100);
+    least = Math.min(least, residentBytes(pid));
+  }
+  return least;
+}
+
+/** Bytes of server memory per idle connection. */
+async function idleBytes(load: LoadProcess, side: Side): Promise<number> {
+  const { target, sids } = side;
+  await load.do({ type: 'idle', target, sids, count: IDLE_WARM });
+  const before = await settledRss(side.server.pid, 600);
+  await load.do({ type: 'idle', target, sids, count: IDLE_COUNT });
+  const after = await settledRss(side.server.pid, 1200);
+  await load.do({ type: 'closeIdle' });
+  return (after - before) / IDLE_COUNT;
+}
+
+async function measure(load: LoadProcess, driftway: Side, bare: Side): Promise<Measured[]> {
+  const open = (side: Side, scenario: Scenario): Promise<number> => {
+    const sids =
+      scenario.rooms === 1 ? side.sids.slice(0, 1) : side.sids.slice(1, 1 + scenario.rooms);
+    return load.do<number>({ type: 'open', target: side.target, sids, perRoom: scenario.perRoom });
+  };
+  const groups: { scenario: Scenario; driftway: number; bare: number }[] = [];
+  for (const scenario of SCENARIOS) {
+    groups.push({
+      scenario,
+      driftway: await open(driftway, scenario),
+      bare: await open(bare, scenario),
+    });
+  }
+  const measured: Measured[] = SCENARIOS.map((scenario) => ({ scenario, driftway: [], bare: [] }));
+  let eventBytes = EVENT_BYTES;
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    for (const [index, group] of groups.entries()) {
+      const { ratePerRoom } = group.scenario;
+      const common = { ratePerRoom, warmMs: WARM_MS, windowMs: WINDOW_MS };
+      const one = await load.do<RunResult>({
+        type: 'run',
+        spec: { ...common, group: group.driftway, serverPid: driftway.server.pid, eventBytes },
+      });
+      eventBytes = one.eventBytes || eventBytes;
+      const other = await load.do<RunResult>({
+        type: 'run',
+        spec: { ...common, group: group.bare, serverPid: bare.server.pid, eventBytes },
+      });
+      measured[index]!.driftway.push(one);
+      measured[index]!.bare.push(other);
+      say(
+        `round ${round}, ${group.scenario.what}: driftway ${describe(one)}; bare ${describe(other)}`,
+      );
+    }
+  }
+  return measured;
+}
+
+function describe(result: RunResult): string {
+  const cpu = (result.serverCpuUs / result.deliveries).toFixed(2);
+  const rate = Math.round(result.deliveries / result.seconds);
+  const load = Math.round((result.loadCpuUs / result.seconds / 1_000_000) * 100);
+  const tail = `p50 ${result.p50Ms.toFixed(2)} p99 ${result.p99Ms.toFixed(2)} ms`;
+  return `${rate}/s ${cpu} us/delivery ${tail} (load process ${load}%)`;
+}
+
+const cpuPerDelivery = (results: readonly RunResult[]): number =>
+  sum(results.map((one) => one.serverCpuUs)) / sum(results.map((one) => one.deliveries));
+
+function scenarioRows({ scenario, driftway, bare }: Measured): Row[] {
+  const { id, what } = scenario;
+  const ours = cpuPerDelivery(driftway);
+  const floor = cpuPerDelivery(bare);
+  const median = (results: readonly RunResult[], pick: (one: RunResult) => number): number =>
+    results.map(pick).sort((a, b) => a - b)[Math.floor(results.length / 2)] ?? 0;
+  const rate = (results: readonly RunResult[]): number =>
+    sum(results.map((one) => one.deliveries)) / sum(results.map((one) => one.seconds));
+  const missing = sum(driftway.map((one) => one.missing)) + sum(driftway.map((one) => one.refused));
+  const size = driftway[0]?.eventBytes ?? 0;
+  return [
+    row(`${id}.rate`, `${what}: deliveries`, rate(driftway), '/s', null, `events of ${size} bytes`),
+    row(`${id}.rate.bare`, `${what}: deliveries, bare uWS`, rate(bare), '/s'),
+    row(`${id}.cpu`, `${what}: server CPU per delivery`, ours, 'us', null, 'all threads'),
+    row(`${id}.cpu.bare`, `${what}: server CPU per delivery, bare uWS`, floor, 'us'),
+    row(
+      `${id}.ratio`,
+      `${what}: CPU per delivery, driftway / bare`,
+      ours / floor,
+      'x',
+      scenario.ratioMax,
+    ),
+    row(
+      `${id}.p50`,
+      `${what}: p50 end to end`,
+      median(driftway, (one) => one.p50Ms),
+      'ms',
+    ),
+    row(
+      `${id}.p99`,
+      `${what}: p99 end to end`,
+      median(driftway, (one) => one.p99Ms),
+      'ms',
+      P99_MAX_MS,
+    ),
+    row(
+      `${id}.p99.bare`,
+      `${what}: p99 end to end, bare uWS`,
+      median(bare, (one) => one.p99Ms),
+      'ms',
+    ),
+    row(`${id}.missing`, `${what}: deliveries missing or refused`, missing, '', 0),
+  ];
+}
+
+async function smoke(): Promise<Row[]> {
+  const rows: Row[] = [];
+  const stops: (() => Promise<void>)[] = [];
+  try {
+    const load = new LoadProcess();
+    stops.push(() => load.stop());
+    const bareServer = await startBare();
+    stops.push(() => bareServer.stop());
+    const server = await startDriftway();
+    stops.push(() => server.stop());
+    const startRss = await settledRss(server.pid, 1000);
+    rows.push(
+      row(
+        'idle.rss',
+        'memory after start, 1 gateway + 1 shard',
+        startRss / MB,
+        'MB',
+        IDLE_RSS_MAX_MB,
+      ),
+    );
+    const rooms = 1 + Math.max(...SCENARIOS.map((scenario) => scenario.rooms));
+    const { token, sids } = await prepare(server.port, rooms);
+    const driftway: Side = { server, target: { kind: 'driftway', port: server.port, token }, sids };
+    const bare: Side = {
+      server: bareServer,
+      target: { kind: 'bare', port: bareServer.port, token: '' },
+      sids,
+    };
+    say(
+      `ready: memory after start ${Math.round(startRss / MB)} MB; ${IDLE_COUNT} idle connections each`,
+    );
+    const ours = await idleBytes(load, driftway);
+    const floor = await idleBytes(load, bare);
+    const note = `over ${IDLE_COUNT} connections, identified and subscribed`;
+    rows.push(
+      row(
+        'idle.connection',
+        'memory per idle connection',
+        ours / 1024,
+        'KB',
+        IDLE_CONNECTION_MAX_KB,
+        note,
+      ),
+      row('idle.connection.bare', 'memory per idle connection, bare uWS', floor / 1024, 'KB'),
+    );
+    for (const measured of await measure(load, driftway, bare))
+      rows.push(...scenarioRows(measured));
+    return rows;
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+}
+
+try {
+  const file = jsonFile(process.argv.slice(2));
+  const began = performance.now();
+  const rows = await smoke();
+  process.stdout.write(`${formatTable(rows)}\n`);
+  say(`took ${Math.round((performance.now() - began) / 1000)} s`);
+  if (file !== undefined) writeRows(file, rows);
+} catch (error) {
+  say(`bench:smoke could not run: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
