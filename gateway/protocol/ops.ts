@@ -1,0 +1,47 @@
+/**
+ * Opcodes of Driftway v1 (protocol.md 2.4): element 0 of every frame.
+ * Only numbers and names; runs anywhere. A number never gets a new meaning.
+ */
+
+/** Opcodes by name. Server to client: HELLO to SUBEND (below 32); client to server: the rest and IDENTIFY, TIME, REAUTH. */
+export const Op = {
+  HELLO: 1,
+  IDENTIFY: 2,
+  OK: 4,
+  ERR: 5,
+  PING: 6,
+  TIME: 7,
+  REAUTH: 8,
+  AUTH_EXPIRING: 9,
+  RECONNECT: 10,
+  BATCH: 12,
+  EV: 16,
+  HEAD: 17,
+  GAP: 18,
+  SUBEND: 25,
+  SUB: 32,
+  UNSUB: 33,
+  APPEND: 34,
+  HISTORY: 35,
+  SYNC: 36,
+  GUILD: 43,
+} as const;
+
+/** Name of an opcode that this version speaks. */
+export type OpName = keyof typeof Op;
+
+/** Opcode that this version speaks. */
+export type OpCode = (typeof Op)[OpName];
+
+/** Opcodes that a client may send. Every other opcode from a client is answered with ERR 103. */
+export const CLIENT_OPS: ReadonlySet<number> = new Set<number>([
+  Op.IDENTIFY,
+  Op.TIME,
+  Op.REAUTH,
+  Op.SUB,
+  Op.UNSUB,
+  Op.APPEND,
+  Op.HISTORY,
+  Op.SYNC,
+  Op.GUILD,
+]);
