@@ -4,10 +4,10 @@ import { CLIENT_OPS, Close, closeName, Err, errName, Kind, Op } from './index.ts
 
 const PAGE = readFileSync(new URL('./PROTOCOL.md', import.meta.url), 'utf8');
 
-/** First two cells and the third of each row with a number under a heading. */
+/** The first three cells of each row with a number under a heading. */
 function rows(heading: string): [number, string, string][] {
   const section = PAGE.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...section.matchAll(/^\| (\d+) \| (\w+) \| ([^|]*) \|.*$/gm)].map((row) => [
+  return [...section.matchAll(/^\| (\d+) +\| (\w+) +\| ([^|]*?) *\|.*$/gm)].map((row) => [
     Number(row[1]),
     String(row[2]),
     String(row[3]),
