@@ -8,19 +8,34 @@ export interface Target {
   readonly token: string;
 }
 
-export interface RunSpec {
+/** What a process of subscribers measures. */
+export interface WatchSpec {
   /** What `open` answered. */
   readonly group: number;
-  readonly ratePerRoom: number;
   readonly warmMs: number;
   readonly windowMs: number;
   /** Process whose CPU time counts. */
   readonly serverPid: number;
+}
+
+/** What a process of senders does meanwhile. */
+export interface SendSpec {
+  /** What `openSenders` answered. */
+  readonly group: number;
+  readonly ratePerRoom: number;
+  readonly durationMs: number;
   /** Size of the frame that a bare server's sender sends: that of Driftway's EV. */
   readonly eventBytes: number;
 }
 
-export interface RunResult {
+export interface SendResult {
+  readonly sent: number;
+  /** ERR replies. */
+  readonly refused: number;
+}
+
+export interface WatchResult {
+  /** In the window. */
   readonly deliveries: number;
   readonly seconds: number;
   readonly serverCpuUs: number;
@@ -29,10 +44,8 @@ export interface RunResult {
   readonly p99Ms: number;
   readonly maxMs: number;
   readonly samples: number;
-  /** Deliveries that were due and never came (the window, its warm-up and drain). */
-  readonly missing: number;
-  /** ERR replies to senders. */
-  readonly refused: number;
+  /** Over warm-up, window and drain. */
+  readonly total: number;
   /** Payload size of the event frames seen. */
   readonly eventBytes: number;
 }
@@ -44,7 +57,9 @@ export type LoadCommand =
       readonly sids: readonly number[];
       readonly perRoom: number;
     }
-  | { readonly type: 'run'; readonly spec: RunSpec }
+  | { readonly type: 'openSenders'; readonly target: Target; readonly sids: readonly number[] }
+  | { readonly type: 'watch'; readonly spec: WatchSpec }
+  | { readonly type: 'send'; readonly spec: SendSpec }
   | {
       readonly type: 'idle';
       readonly target: Target;

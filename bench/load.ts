@@ -1,11 +1,19 @@
 /**
- * The load process: opens subscribers and senders on either server, publishes in an open loop and
- * counts deliveries. A process of its own, driven by messages from smoke.ts (see load-types.ts), so that
- * its work shows neither in the servers' CPU nor in the bench's own timing.
+ * A load process: opens subscribers or senders on either server, publishes in an open loop, counts
+ * deliveries. Driven by messages from smoke.ts (see load-types.ts); one process holds the subscribers and
+ * one the senders, so that a busy reader delays no message, and neither shows in the servers' CPU.
  */
 import { build } from 'hdr-histogram-js';
 import { type Feed, Sender, Subscriber } from './feeds.ts';
-import type { LoadCommand, LoadReply, RunResult, RunSpec, Target } from './load-types.ts';
+import type {
+  LoadCommand,
+  LoadReply,
+  SendResult,
+  SendSpec,
+  Target,
+  WatchResult,
+  WatchSpec,
+} from './load-types.ts';
 import { cpuTimeUs } from './proc.ts';
 
 /** Connections being set up at once: below uWS's accept backlog. */
@@ -13,22 +21,20 @@ const SETUP_WINDOW = 200;
 /** Every n-th subscriber reads the time inside its frames. */
 const SAMPLE_EVERY = 11;
 /** Time for the last frames to arrive after the window. */
-const DRAIN_MS = 300;
+const DRAIN_MS = 200;
+/** The senders go on this long after the window, so that its end is still steady state. */
+const TAIL_MS = 200;
 
-interface Room {
-  readonly subscribers: Subscriber[];
-  readonly sender: Sender;
-}
-
-interface Group {
-  readonly rooms: Room[];
-}
-
-const groups: Group[] = [];
+const groups: Subscriber[][] = [];
+const senders: Sender[][] = [];
 const idle: Feed[] = [];
 
-const nowUs = (): number => Math.round(performance.now() * 1000);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The same in every process of this machine; the last 12 digits, which is what a frame carries. */
+function nowUs(): number {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000) % 1e12;
+}
 
 /** Runs `count` tasks, at most SETUP_WINDOW at a time. */
 async function inWindow(count: number, task: (index: number) => Promise<unknown>): Promise<void> {
@@ -42,69 +48,66 @@ async function inWindow(count: number, task: (index: number) => Promise<unknown>
   await Promise.all(Array.from({ length: Math.min(SETUP_WINDOW, count) }, worker));
 }
 
-async function openGroup(
-  target: Target,
-  sids: readonly number[],
-  perRoom: number,
-): Promise<number> {
-  const rooms: Room[] = sids.map((sid) => ({ subscribers: [], sender: new Sender(target, sid) }));
-  await inWindow(rooms.length * perRoom, async (index) => {
-    const room = index % rooms.length;
-    const subscriber = new Subscriber(target, sids[room]!, index % SAMPLE_EVERY === 0);
+async function open(target: Target, sids: readonly number[], perRoom: number): Promise<number> {
+  const group: Subscriber[] = [];
+  await inWindow(sids.length * perRoom, async (index) => {
+    const sampled = index % SAMPLE_EVERY === 0;
+    const subscriber = new Subscriber(target, sids[index % sids.length]!, sampled);
+    group.push(subscriber);
     await subscriber.ready;
-    rooms[room]!.subscribers.push(subscriber);
   });
-  await Promise.all(rooms.map((room) => room.sender.ready));
-  groups.push({ rooms });
-  return groups.length - 1;
+  return groups.push(group) - 1;
 }
 
-/** Messages per room and second are spread evenly over the rooms: one is due every `gapUs`. */
-async function run(spec: RunSpec): Promise<RunResult> {
-  const { rooms } = groups[spec.group]!;
-  const subscribers = rooms.flatMap((room) => room.subscribers);
-  const histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000 });
-  for (const one of subscribers) one.measure(undefined);
-  for (const room of rooms) room.sender.begin(spec.eventBytes);
+async function openSenders(target: Target, sids: readonly number[]): Promise<number> {
+  const group = sids.map((sid) => new Sender(target, sid));
+  await Promise.all(group.map((sender) => sender.ready));
+  return senders.push(group) - 1;
+}
 
-  const gapUs = 1_000_000 / (spec.ratePerRoom * rooms.length);
+/** Open loop: the messages are spread evenly over time and rooms, and stamped with their due time. */
+async function send(spec: SendSpec): Promise<SendResult> {
+  const group = senders[spec.group]!;
+  for (const sender of group) sender.begin(spec.eventBytes);
+  const gapUs = 1_000_000 / (spec.ratePerRoom * group.length);
   const startUs = nowUs();
-  const windowUs = startUs + spec.warmMs * 1000;
-  const endUs = windowUs + spec.windowMs * 1000;
+  const endUs = startUs + spec.durationMs * 1000;
   let sent = 0;
   const sendDue = (): void => {
     const limit = Math.min(nowUs(), endUs);
     for (let due = startUs + sent * gapUs; due < limit; due = startUs + sent * gapUs) {
-      rooms[sent % rooms.length]!.sender.send(Math.round(due));
+      group[sent % group.length]!.send(Math.round(due));
       sent += 1;
     }
   };
   const timer = setInterval(sendDue, 1);
-
-  const deliveries = (): number => subscribers.reduce((sum, one) => sum + one.events, 0);
-  const earlier = deliveries();
-  await pause(spec.warmMs);
-  for (const one of subscribers)
-    one.measure((stampUs) => histogram.recordValue(Math.max(1, nowUs() - stampUs)));
-  const before = {
-    count: deliveries(),
-    server: cpuTimeUs(spec.serverPid),
-    own: cpuTimeUs(process.pid),
-    at: nowUs(),
-  };
-  await pause(spec.windowMs);
-  const after = {
-    count: deliveries(),
-    server: cpuTimeUs(spec.serverPid),
-    own: cpuTimeUs(process.pid),
-    at: nowUs(),
-  };
+  await pause(spec.durationMs);
   clearInterval(timer);
   sendDue();
   await pause(DRAIN_MS);
-  for (const one of subscribers) one.measure(undefined);
+  return { sent, refused: group.reduce((sum, sender) => sum + sender.errors, 0) };
+}
 
-  const perRoom = subscribers.length / rooms.length;
+/** Counts what arrives while the senders are at work in another process. */
+async function watch(spec: WatchSpec): Promise<WatchResult> {
+  const group = groups[spec.group]!;
+  const histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000 });
+  const record = (stampUs: number): void => histogram.recordValue(Math.max(1, nowUs() - stampUs));
+  const look = () => ({
+    count: group.reduce((sum, one) => sum + one.events, 0),
+    server: cpuTimeUs(spec.serverPid),
+    own: cpuTimeUs(process.pid),
+    at: nowUs(),
+  });
+  const earlier = look();
+  await pause(spec.warmMs);
+  for (const one of group) one.measure(record);
+  const before = look();
+  await pause(spec.windowMs);
+  const after = look();
+  // The senders stop about now; what is under way still counts as a delivery, not as latency.
+  for (const one of group) one.measure(undefined);
+  await pause(TAIL_MS + DRAIN_MS);
   return {
     deliveries: after.count - before.count,
     seconds: (after.at - before.at) / 1_000_000,
@@ -114,9 +117,8 @@ async function run(spec: RunSpec): Promise<RunResult> {
     p99Ms: histogram.getValueAtPercentile(99) / 1000,
     maxMs: histogram.maxValue / 1000,
     samples: histogram.totalCount,
-    missing: sent * perRoom - (deliveries() - earlier),
-    refused: rooms.reduce((sum, room) => sum + room.sender.errors, 0),
-    eventBytes: subscribers.find((one) => one.eventBytes > 0)?.eventBytes ?? 0,
+    total: look().count - earlier.count,
+    eventBytes: group.find((one) => one.eventBytes > 0)?.eventBytes ?? 0,
   };
 }
 
@@ -136,9 +138,13 @@ async function closeIdle(): Promise<void> {
 async function handle(command: LoadCommand): Promise<unknown> {
   switch (command.type) {
     case 'open':
-      return openGroup(command.target, command.sids, command.perRoom);
-    case 'run':
-      return run(command.spec);
+      return open(command.target, command.sids, command.perRoom);
+    case 'openSenders':
+      return openSenders(command.target, command.sids);
+    case 'watch':
+      return watch(command.spec);
+    case 'send':
+      return send(command.spec);
     case 'idle':
       return openIdle(command.target, command.sids, command.count);
     case 'closeIdle':

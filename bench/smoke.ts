@@ -2,14 +2,16 @@
  * `npm run bench:smoke`: fan-out and idle memory of Driftway beside a bare uWebSockets.js server, in one
  * run of less than a minute. Method and honesty notes: README.md of this folder.
  */
-import type { RunResult, Target } from './load-types.ts';
+import type { SendResult, Target, WatchResult } from './load-types.ts';
 import { residentBytes } from './proc.ts';
 import { formatTable, jsonFile, type Row, row, writeRows } from './report.ts';
 import { LoadProcess, pause, prepare, type Server, startBare, startDriftway } from './servers.ts';
 
 const ROUNDS = 3;
 const WARM_MS = 600;
-const WINDOW_MS = 2500;
+const WINDOW_MS = 2300;
+/** The senders outlast the window by this. */
+const TAIL_MS = 200;
 const IDLE_WARM = 500;
 const IDLE_COUNT = 5000;
 /** Used for the bare server's frames should no event have been seen. */
@@ -54,10 +56,15 @@ interface Side {
   readonly sids: readonly number[];
 }
 
+/** A window's result, with the deliveries that were due and never came. */
+interface Run extends WatchResult {
+  readonly missing: number;
+}
+
 interface Measured {
   readonly scenario: Scenario;
-  readonly driftway: RunResult[];
-  readonly bare: RunResult[];
+  readonly driftway: Run[];
+  readonly bare: Run[];
 }
 
 const MB = 1024 * 1024;
@@ -88,65 +95,92 @@ async function idleBytes(load: LoadProcess, side: Side): Promise<number> {
   return (after - before) / IDLE_COUNT;
 }
 
-async function measure(load: LoadProcess, driftway: Side, bare: Side): Promise<Measured[]> {
-  const open = (side: Side, scenario: Scenario): Promise<number> => {
-    const sids =
-      scenario.rooms === 1 ? side.sids.slice(0, 1) : side.sids.slice(1, 1 + scenario.rooms);
-    return load.do<number>({ type: 'open', target: side.target, sids, perRoom: scenario.perRoom });
-  };
-  const groups: { scenario: Scenario; driftway: number; bare: number }[] = [];
+/** The two load processes. */
+interface Load {
+  readonly readers: LoadProcess;
+  readonly writers: LoadProcess;
+}
+
+/** One scenario's connections on one server. */
+interface Room {
+  readonly side: Side;
+  readonly subscribers: number;
+  readonly senders: number;
+}
+
+async function openRooms(load: Load, side: Side, scenario: Scenario): Promise<Room> {
+  const { target } = side;
+  const sids =
+    scenario.rooms === 1 ? side.sids.slice(0, 1) : side.sids.slice(1, 1 + scenario.rooms);
+  const { perRoom } = scenario;
+  const subscribers = await load.readers.do<number>({ type: 'open', target, sids, perRoom });
+  const senders = await load.writers.do<number>({ type: 'openSenders', target, sids });
+  return { side, subscribers, senders };
+}
+
+/** One window of one scenario on one server. */
+async function runOnce(
+  load: Load,
+  room: Room,
+  scenario: Scenario,
+  eventBytes: number,
+): Promise<Run> {
+  const serverPid = room.side.server.pid;
+  const durationMs = WARM_MS + WINDOW_MS + TAIL_MS;
+  const { ratePerRoom } = scenario;
+  const send = { group: room.senders, ratePerRoom, durationMs, eventBytes };
+  const watch = { group: room.subscribers, warmMs: WARM_MS, windowMs: WINDOW_MS, serverPid };
+  const [watched, sent] = await Promise.all([
+    load.readers.do<WatchResult>({ type: 'watch', spec: watch }),
+    load.writers.do<SendResult>({ type: 'send', spec: send }),
+  ]);
+  const missing = sent.sent * scenario.perRoom - watched.total;
+  return { ...watched, missing: missing + sent.refused };
+}
+
+async function measure(load: Load, driftway: Side, bare: Side): Promise<Measured[]> {
+  const measured: (Measured & { ours: Room; floor: Room })[] = [];
   for (const scenario of SCENARIOS) {
-    groups.push({
-      scenario,
-      driftway: await open(driftway, scenario),
-      bare: await open(bare, scenario),
-    });
+    const ours = await openRooms(load, driftway, scenario);
+    const floor = await openRooms(load, bare, scenario);
+    measured.push({ scenario, ours, floor, driftway: [], bare: [] });
   }
-  const measured: Measured[] = SCENARIOS.map((scenario) => ({ scenario, driftway: [], bare: [] }));
   let eventBytes = EVENT_BYTES;
   for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const [index, group] of groups.entries()) {
-      const { ratePerRoom } = group.scenario;
-      const common = { ratePerRoom, warmMs: WARM_MS, windowMs: WINDOW_MS };
-      const one = await load.do<RunResult>({
-        type: 'run',
-        spec: { ...common, group: group.driftway, serverPid: driftway.server.pid, eventBytes },
-      });
-      eventBytes = one.eventBytes || eventBytes;
-      const other = await load.do<RunResult>({
-        type: 'run',
-        spec: { ...common, group: group.bare, serverPid: bare.server.pid, eventBytes },
-      });
-      measured[index]!.driftway.push(one);
-      measured[index]!.bare.push(other);
+    for (const one of measured) {
+      const ours = await runOnce(load, one.ours, one.scenario, eventBytes);
+      eventBytes = ours.eventBytes || eventBytes;
+      const floor = await runOnce(load, one.floor, one.scenario, eventBytes);
+      one.driftway.push(ours);
+      one.bare.push(floor);
       say(
-        `round ${round}, ${group.scenario.what}: driftway ${describe(one)}; bare ${describe(other)}`,
+        `round ${round}, ${one.scenario.what}\n  driftway ${describe(ours)}\n  bare     ${describe(floor)}`,
       );
     }
   }
   return measured;
 }
 
-function describe(result: RunResult): string {
+function describe(result: Run): string {
   const cpu = (result.serverCpuUs / result.deliveries).toFixed(2);
   const rate = Math.round(result.deliveries / result.seconds);
   const load = Math.round((result.loadCpuUs / result.seconds / 1_000_000) * 100);
   const tail = `p50 ${result.p50Ms.toFixed(2)} p99 ${result.p99Ms.toFixed(2)} ms`;
-  return `${rate}/s ${cpu} us/delivery ${tail} (load process ${load}%)`;
+  return `${rate}/s, ${cpu} us/delivery, ${tail} (readers' process at ${load}%)`;
 }
 
-const cpuPerDelivery = (results: readonly RunResult[]): number =>
+const cpuPerDelivery = (results: readonly Run[]): number =>
   sum(results.map((one) => one.serverCpuUs)) / sum(results.map((one) => one.deliveries));
 
 function scenarioRows({ scenario, driftway, bare }: Measured): Row[] {
   const { id, what } = scenario;
   const ours = cpuPerDelivery(driftway);
   const floor = cpuPerDelivery(bare);
-  const median = (results: readonly RunResult[], pick: (one: RunResult) => number): number =>
+  const median = (results: readonly Run[], pick: (one: Run) => number): number =>
     results.map(pick).sort((a, b) => a - b)[Math.floor(results.length / 2)] ?? 0;
-  const rate = (results: readonly RunResult[]): number =>
+  const rate = (results: readonly Run[]): number =>
     sum(results.map((one) => one.deliveries)) / sum(results.map((one) => one.seconds));
-  const missing = sum(driftway.map((one) => one.missing)) + sum(driftway.map((one) => one.refused));
+  const missing = sum(driftway.map((one) => one.missing));
   const size = driftway[0]?.eventBytes ?? 0;
   return [
     row(`${id}.rate`, `${what}: deliveries`, rate(driftway), '/s', null, `events of ${size} bytes`),
@@ -187,8 +221,11 @@ async function smoke(): Promise<Row[]> {
   const rows: Row[] = [];
   const stops: (() => Promise<void>)[] = [];
   try {
-    const load = new LoadProcess();
-    stops.push(() => load.stop());
+    const load: Load = { readers: new LoadProcess(), writers: new LoadProcess() };
+    stops.push(
+      () => load.readers.stop(),
+      () => load.writers.stop(),
+    );
     const bareServer = await startBare();
     stops.push(() => bareServer.stop());
     const server = await startDriftway();
@@ -214,8 +251,8 @@ async function smoke(): Promise<Row[]> {
     say(
       `ready: memory after start ${Math.round(startRss / MB)} MB; ${IDLE_COUNT} idle connections each`,
     );
-    const ours = await idleBytes(load, driftway);
-    const floor = await idleBytes(load, bare);
+    const ours = await idleBytes(load.readers, driftway);
+    const floor = await idleBytes(load.readers, bare);
     const note = `over ${IDLE_COUNT} connections, identified and subscribed`;
     rows.push(
       row(
