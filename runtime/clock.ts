@@ -1,0 +1,59 @@
+/**
+ * Time and randomness of the process: the only file that reads the system's clocks and its random
+ * source. Everything else takes a Clock or an Rng. Any thread; no state of its own.
+ */
+import { randomFillSync } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { clearTimeout as clearNodeTimeout, setTimeout as setNodeTimeout } from 'node:timers';
+
+/** Milliseconds; fractional where a monotonic clock is read. */
+export type Ms = number;
+
+/** A pending timeout. `unref` lets the process end while it is pending, where the clock has that. */
+export interface TimerHandle {
+  unref?(): unknown;
+}
+
+/** Time as the code sees it. `systemClock` in production, FakeClock in tests. */
+export interface Clock {
+  /** Wall clock, whole milliseconds since 1970. */
+  now(): Ms;
+  /** Never goes back; comparable between the threads of one machine; fractional. */
+  monotonic(): Ms;
+  setTimeout(fn: () => void, ms: Ms): TimerHandle;
+  clearTimeout(handle: TimerHandle): void;
+}
+
+/** Randomness as the code sees it. */
+export interface Rng {
+  /** Uniform in [0, 2^32). */
+  u32(): number;
+  /** `n` fresh bytes, cryptographically strong in `systemRng`. */
+  bytes(n: number): Uint8Array;
+}
+
+// performance.now() counts from the start of each thread; hrtime is the machine's. Their difference
+// is fixed, so adding it makes the values of all threads comparable (deadlines cross threads).
+const offsetMs = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
+
+/** The machine's clocks. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now() + offsetMs,
+  setTimeout: (fn, ms) => setNodeTimeout(fn, ms),
+  clearTimeout: (handle) => clearNodeTimeout(handle as NodeJS.Timeout),
+};
+
+/** The operating system's random source. */
+export const systemRng: Rng = {
+  u32() {
+    const word = new Uint32Array(1);
+    randomFillSync(word);
+    return word[0] as number;
+  },
+  bytes(n) {
+    const out = new Uint8Array(n);
+    randomFillSync(out);
+    return out;
+  },
+};

@@ -1,0 +1,224 @@
+/**
+ * Cell: the record of one actor on its thread, and the compiled form of a behaviour. Data only; what
+ * happens to a cell is in turn.ts, signals.ts and life.ts. Optional parts stay null until used.
+ */
+import type { Ms } from '../clock.ts';
+import type { FailReason } from '../errors.ts';
+import type { AnyRef, From, Key, MonitorId, Overflow, Reason } from '../types.ts';
+import { Mailbox } from './mailbox.ts';
+import { WheelNode } from './wheel.ts';
+
+export const STARTING = 0;
+export const IDLE = 1;
+export const RUNNING = 2;
+export const AWAITING = 3;
+export const TERMINATING = 4;
+export const DEAD = 5;
+export type Status = 0 | 1 | 2 | 3 | 4 | 5;
+
+const DEFAULT_LIMIT = 10_000;
+
+/** A behaviour with the types forgotten; what the runtime works with. */
+export interface AnyBehaviour {
+  readonly name?: string;
+  init(ctx: unknown, arg: unknown): unknown;
+  readonly handle: { readonly [op: string]: unknown };
+  onExit?(state: unknown, exit: unknown, ctx: unknown): unknown;
+  onDown?(state: unknown, down: unknown, ctx: unknown): unknown;
+  terminate?(state: unknown, reason: Reason, ctx: unknown): unknown;
+  mayPassivate?(state: unknown): boolean;
+  readonly mailbox?: { readonly limit?: number; readonly overflow?: Overflow };
+}
+
+export type HandlerFn = (state: unknown, arg: unknown, ctx: unknown) => unknown;
+
+/** One op of a behaviour. `number` names the op in the watchdog's shared slots. */
+export class OpRecord {
+  readonly name: string;
+  readonly number: number;
+  readonly fn: HandlerFn;
+  constructor(name: string, number: number, fn: HandlerFn) {
+    this.name = name;
+    this.number = number;
+    this.fn = fn;
+  }
+}
+
+export class Compiled {
+  readonly behaviour: AnyBehaviour;
+  readonly name: string;
+  readonly ops: Map<string, OpRecord>;
+  readonly limit: number;
+  readonly overflow: Overflow;
+
+  constructor(behaviour: AnyBehaviour) {
+    this.behaviour = behaviour;
+    this.name = behaviour.name ?? 'actor';
+    this.limit = behaviour.mailbox?.limit ?? DEFAULT_LIMIT;
+    this.overflow = behaviour.mailbox?.overflow ?? 'reject';
+    this.ops = new Map();
+    for (const [op, fn] of Object.entries(behaviour.handle)) {
+      if (typeof fn !== 'function') {
+        throw new TypeError(`defineActor ${this.name}: handle.${op} is not a function`);
+      }
+      this.ops.set(op, new OpRecord(op, opNumber(op), fn as HandlerFn));
+    }
+    if (!Number.isInteger(this.limit) || this.limit < 1) {
+      throw new RangeError(`defineActor ${this.name}: mailbox.limit: got ${this.limit}, want >= 1`);
+    }
+  }
+}
+
+const compiled = new WeakMap<AnyBehaviour, Compiled>();
+const opNumbers = new Map<string, number>();
+const opListeners: ((number: number, name: string) => void)[] = [];
+
+/** Compiles once per behaviour object. */
+export function compile(behaviour: AnyBehaviour): Compiled {
+  let found = compiled.get(behaviour);
+  if (found === undefined) {
+    found = new Compiled(behaviour);
+    compiled.set(behaviour, found);
+  }
+  return found;
+}
+
+function opNumber(name: string): number {
+  let number = opNumbers.get(name);
+  if (number === undefined) {
+    number = opNumbers.size + 1;
+    opNumbers.set(name, number);
+    for (const listener of opListeners) listener(number, name);
+  }
+  return number;
+}
+
+/** Tells every op number known now and from now on: the watchdog names culprits with them. */
+export function onOpNumber(listener: (number: number, name: string) => void): void {
+  opListeners.push(listener);
+  for (const [name, number] of opNumbers) listener(number, name);
+}
+
+/** Keyed timer of a cell. It is queued in the mailbox itself, so cancelling also stops a queued expiry. */
+export class TimerEntry extends WheelNode {
+  readonly cell: Cell;
+  readonly key: Key;
+  readonly op: string;
+  readonly arg: unknown;
+  readonly periodMs: Ms;
+  live = true;
+  queued = false;
+  readonly #onFire: (entry: TimerEntry) => void;
+
+  constructor(
+    cell: Cell,
+    key: Key,
+    op: string,
+    arg: unknown,
+    periodMs: Ms,
+    onFire: (entry: TimerEntry) => void,
+  ) {
+    super();
+    this.cell = cell;
+    this.key = key;
+    this.op = op;
+    this.arg = arg;
+    this.periodMs = periodMs;
+    this.#onFire = onFire;
+  }
+
+  fire(): void {
+    this.#onFire(this);
+  }
+}
+
+/** A trapped exit signal in the mailbox. */
+export class ExitMessage {
+  readonly from: AnyRef;
+  readonly reason: Reason;
+  constructor(from: AnyRef, reason: Reason) {
+    this.from = from;
+    this.reason = reason;
+  }
+}
+
+/** A down notice in the mailbox; `id` is looked up again when it is handled, so demonitor flushes it. */
+export class DownMessage {
+  readonly id: MonitorId;
+  readonly ref: AnyRef;
+  readonly reason: Reason;
+  constructor(id: MonitorId, ref: AnyRef, reason: Reason) {
+    this.id = id;
+    this.ref = ref;
+    this.reason = reason;
+  }
+}
+
+/** Outcome of a start, as a value. */
+export type StartResult =
+  | { readonly ok: true; readonly ref: AnyRef }
+  | { readonly ok: false; readonly reason: FailReason };
+
+/** What an entity's host wants to know of its cell. */
+export interface EntityTag {
+  readonly type: string;
+  readonly typeNumber: number;
+  readonly key: number;
+  /**
+   * The cell ended. True: the host has taken `cell.mailbox` over (a passivated entity that has mail
+   * starts again with it); false: what is queued fails.
+   */
+  ended(cell: Cell, reason: Reason): boolean;
+}
+
+export class Cell {
+  readonly ref: AnyRef;
+  readonly compiled: Compiled;
+  readonly parent: AnyRef;
+  readonly startedAt: Ms;
+  state: unknown = undefined;
+  ctx: unknown = undefined;
+  status: Status = STARTING;
+  /** In the run queue, or running: keeps an actor that sends to itself from being queued twice. */
+  scheduled = false;
+  trapExit = false;
+  isSupervisor = false;
+  mailbox: Mailbox | null = null;
+  /** Requested by stop() or by the death of the parent; acts between two messages, ahead of the mailbox. */
+  stopReason: Reason | null = null;
+  /** (op, arg) pairs of ctx.next. */
+  nexts: unknown[] | null = null;
+  links: Set<AnyRef> | null = null;
+  /** Monitors that watch this cell. */
+  monitoredBy: Set<MonitorId> | null = null;
+  /** Monitors that this cell holds. */
+  monitors: Set<MonitorId> | null = null;
+  timers: Map<Key, TimerEntry> | null = null;
+  /** Calls taken with NOREPLY and not answered yet: they fail when the cell ends. */
+  deferred: Set<From> | null = null;
+  abort: AbortController | null = null;
+  starter: ((result: StartResult) => void) | null = null;
+  name: Key | undefined = undefined;
+  label = '';
+  entity: EntityTag | null = null;
+  from = 0;
+  deadline: Ms = 0;
+  currentOp = '';
+  lastActiveMs: Ms;
+  messagesIn = 0;
+  dropped = 0;
+
+  constructor(ref: AnyRef, behaviour: Compiled, parent: AnyRef, startedAt: Ms, activeMs: Ms) {
+    this.ref = ref;
+    this.compiled = behaviour;
+    this.parent = parent;
+    this.startedAt = startedAt;
+    this.lastActiveMs = activeMs;
+  }
+}
+
+/** The cell's mailbox, made on first use. */
+export function mailboxOf(cell: Cell): Mailbox {
+  if (cell.mailbox === null) cell.mailbox = new Mailbox();
+  return cell.mailbox;
+}

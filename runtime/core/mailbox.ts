@@ -1,0 +1,95 @@
+/**
+ * Mailbox: a strided ring of (op, arg, from, deadline). Arrays only, so a queued message costs no
+ * object. Made with the first message, grown by doubling up to the limit, given back when it has
+ * emptied after growing large. Owned by one cell; never shared.
+ */
+
+const STRIDE = 4;
+const FIRST_RECORDS = 4;
+/** A larger ring is released when empty; a guess that keeps ordinary bursts free of allocation. */
+const KEEP_RECORDS = 256;
+
+export class Mailbox {
+  #buf: unknown[] = new Array(FIRST_RECORDS * STRIDE).fill(undefined);
+  #mask = FIRST_RECORDS - 1;
+  #head = 0;
+  /** Records in the ring, those taken back by `dropOldest` included until they reach the head. */
+  count = 0;
+  /** Records that count against the limit. */
+  limited = 0;
+
+  // The record last taken by `take`: fields instead of an object per message.
+  op: unknown = undefined;
+  arg: unknown = undefined;
+  from = 0;
+  deadline = 0;
+
+  push(op: unknown, arg: unknown, from: number, deadline: number): void {
+    if (this.count > this.#mask) this.#grow();
+    const at = ((this.#head + this.count) & this.#mask) * STRIDE;
+    const buf = this.#buf;
+    buf[at] = op;
+    buf[at + 1] = arg;
+    buf[at + 2] = from;
+    buf[at + 3] = deadline;
+    this.count++;
+  }
+
+  /** Moves the oldest record into op, arg, from, deadline. The caller has looked at `count`. */
+  take(): void {
+    const at = this.#head * STRIDE;
+    const buf = this.#buf;
+    this.op = buf[at];
+    this.arg = buf[at + 1];
+    this.from = buf[at + 2] as number;
+    this.deadline = buf[at + 3] as number;
+    buf[at] = undefined;
+    buf[at + 1] = undefined;
+    this.#head = (this.#head + 1) & this.#mask;
+    this.count--;
+    if (this.count === 0 && this.#mask >= KEEP_RECORDS) this.#release();
+  }
+
+  /**
+   * Takes the oldest record that counts against the limit (a string op) out of the middle: it becomes
+   * a hole (op undefined) that `take` returns later. Its `from` is returned, -1 when there is none.
+   */
+  dropOldest(): number {
+    for (let i = 0; i < this.count; i++) {
+      const at = ((this.#head + i) & this.#mask) * STRIDE;
+      if (typeof this.#buf[at] !== 'string') continue;
+      const from = this.#buf[at + 2] as number;
+      this.#buf[at] = undefined;
+      this.#buf[at + 1] = undefined;
+      this.limited--;
+      this.#trim();
+      return from;
+    }
+    return -1;
+  }
+
+  /** Holes at the head go at once, so that dropping over and over stays O(1). */
+  #trim(): void {
+    while (this.count > 0 && this.#buf[this.#head * STRIDE] === undefined) {
+      this.#head = (this.#head + 1) & this.#mask;
+      this.count--;
+    }
+  }
+
+  #grow(): void {
+    const size = this.#mask + 1;
+    const grown: unknown[] = new Array(size * 2 * STRIDE).fill(undefined);
+    for (let i = 0; i < size * STRIDE; i++) {
+      grown[i] = this.#buf[(this.#head * STRIDE + i) % (size * STRIDE)];
+    }
+    this.#buf = grown;
+    this.#mask = size * 2 - 1;
+    this.#head = 0;
+  }
+
+  #release(): void {
+    this.#buf = new Array(FIRST_RECORDS * STRIDE).fill(undefined);
+    this.#mask = FIRST_RECORDS - 1;
+    this.#head = 0;
+  }
+}

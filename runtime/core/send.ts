@@ -1,0 +1,183 @@
+/**
+ * Messages on their way: cast, call and reply to a ref or a name, on this thread or through a lane;
+ * delivery into a mailbox with its overflow policy.
+ */
+import type { Ms } from '../clock.ts';
+import { ActorError, type FailReason } from '../errors.ts';
+import type { AnyRef, CallOptions, From, Key, Name } from '../types.ts';
+import { failCall, openCall, openedFrom, resolveCall } from './calls.ts';
+import { type Cell, mailboxOf } from './cell.ts';
+import { actorName, failFrom, undeferCall, wake } from './life.ts';
+import { threadOf } from './ref.ts';
+import type { WatchTarget } from './signals.ts';
+import { lookup, report, rt, type Via } from './thread.ts';
+
+const CALL_TIMEOUT_MS = 5000;
+const NONE = 0 as AnyRef;
+
+export type AnyDest = number | Name<unknown>;
+
+/** Finds or starts the cell of an entity of this thread; a reason when that is refused. */
+type EntityResolver = (type: string, key: number) => Cell | FailReason;
+let entityCell: EntityResolver = () => 'noproc';
+let entityRef: (type: string, key: number) => AnyRef | undefined = () => undefined;
+
+/** Installed by names/entity-host.ts. */
+export function setEntities(resolve: EntityResolver, find: typeof entityRef): void {
+  entityCell = resolve;
+  entityRef = find;
+}
+
+// ---------------------------------------------------------------- into a mailbox
+
+/** Queues a message; at the limit the cell's policy decides. */
+export function post(cell: Cell, op: string, arg: unknown, from: number, deadline: Ms): void {
+  const mailbox = mailboxOf(cell);
+  if (mailbox.limited >= cell.compiled.limit && !overflow(cell, from)) return;
+  mailbox.limited++;
+  mailbox.push(op, arg, from, deadline);
+  rt.counters.messages++;
+  if (!cell.scheduled) wake(cell);
+}
+
+/** True when room was made for the new message. */
+function overflow(cell: Cell, from: number): boolean {
+  const policy = cell.compiled.overflow;
+  const dropped = ++cell.dropped;
+  rt.counters.dropped++;
+  // At 1, 2, 4, 8 ... drops: enough for a log, and bounded.
+  if (policy !== 'dropNewest' && (dropped & (dropped - 1)) === 0) {
+    report({ kind: 'mailboxFull', ref: cell.ref, actor: actorName(cell), dropped });
+  }
+  if (policy !== 'dropOldest') {
+    failFrom(from, 'mailboxFull');
+    return false;
+  }
+  const oldest = mailboxOf(cell).dropOldest();
+  if (oldest > 0) failFrom(oldest, 'mailboxFull');
+  return true;
+}
+
+/** A message for this thread, from here or from a lane. `via` as in Remote. */
+export function deliver(
+  via: Via,
+  key: Key,
+  op: string,
+  arg: unknown,
+  from: number,
+  deadline: Ms,
+): void {
+  const cell = resolve(via, key);
+  if (typeof cell === 'object' && 'compiled' in cell) post(cell, op, arg, from, deadline);
+  else if (from === 0) rt.counters.deadLetters++;
+  else failFrom(from, cell);
+}
+
+function resolve(via: Via, key: Key): Cell | FailReason {
+  if (via === 0) return lookup(key as number) ?? 'noproc';
+  if (via !== '') return entityCell(via, key as number);
+  const ref = rt.names.get(key);
+  return (ref === undefined ? undefined : lookup(ref)) ?? 'noproc';
+}
+
+/** The live ref of a name of this thread, without starting an entity. */
+export function findRef(via: Via, key: Key): AnyRef {
+  if (via === 0) return key as AnyRef;
+  if (via !== '') return entityRef(via, key as number) ?? NONE;
+  return rt.names.get(key) ?? NONE;
+}
+
+// ---------------------------------------------------------------- where a destination is
+
+/** Thread of a name; -1 for a slot nobody knows. */
+function nameThread(to: Name<unknown>): number {
+  if (to.via === 'name') return rt.thread;
+  if (to.via === 'at') {
+    if (to.of === rt.slot) return rt.thread;
+    return rt.remote === null ? -1 : rt.remote.slotThread(to.of);
+  }
+  const home = rt.remote === null ? -1 : rt.remote.homeThread(to.of, to.key as number);
+  return home === -1 ? rt.thread : home;
+}
+
+/** Resolves a destination for monitor and stop. */
+export function targetOf(to: AnyDest): WatchTarget {
+  if (typeof to === 'number') {
+    return { thread: threadOf(to), via: 0, key: to, ref: to as AnyRef, name: undefined };
+  }
+  const thread = nameThread(to);
+  const via = to.via === 'entity' ? to.of : '';
+  const ref = thread === rt.thread ? findRef(via, to.key) : NONE;
+  return { thread, via, key: to.key, ref, name: to };
+}
+
+// ---------------------------------------------------------------- cast, call, reply
+
+export function castTo(to: AnyDest, op: string, arg: unknown): void {
+  if (typeof to === 'number') {
+    const cell = lookup(to);
+    if (cell !== undefined) post(cell, op, arg, 0, 0);
+    else castAway(threadOf(to), 0, to, op, arg);
+  } else castAway(nameThread(to), to.via === 'entity' ? to.of : '', to.key, op, arg);
+}
+
+function castAway(thread: number, via: Via, key: Key, op: string, arg: unknown): void {
+  if (thread === rt.thread) deliver(via, key, op, arg, 0, 0);
+  else if (rt.remote !== null && thread >= 0) rt.remote.cast(thread, via, key, op, arg);
+  else rt.counters.deadLetters++;
+}
+
+/** `latest`: monotonic time beyond which the answer is of no use (the caller's own deadline). */
+export function callTo(
+  to: AnyDest,
+  op: string,
+  arg: unknown,
+  options: CallOptions | undefined,
+  caller: Cell | null,
+  latest: Ms,
+): Promise<unknown> {
+  const timeoutMs = options?.timeoutMs ?? CALL_TIMEOUT_MS;
+  if (!(timeoutMs > 0)) {
+    throw new RangeError(`call ${op}: timeoutMs: got ${timeoutMs}, want > 0`);
+  }
+  const now = rt.clock.monotonic();
+  const deadline = Math.min(now + timeoutMs, latest);
+  if (deadline <= now) return Promise.reject(new ActorError('timeout', `call ${op}`));
+  const byRef = typeof to === 'number';
+  const thread = byRef ? threadOf(to) : nameThread(to);
+  const via = byRef ? 0 : to.via === 'entity' ? to.of : '';
+  const key = byRef ? to : to.key;
+  if (caller !== null && thread === rt.thread && findRef(via, key) === caller.ref) {
+    return Promise.reject(new ActorError('callingSelf', `call ${op}`));
+  }
+  const promise = openCall(op, thread, now, deadline, options?.signal);
+  const from = openedFrom;
+  if (options?.signal?.aborted === true) return promise;
+  if (thread === rt.thread) deliver(via, key, op, arg, from, deadline);
+  else sendAway(thread, via, key, op, arg, from, deadline);
+  return promise;
+}
+
+function sendAway(
+  thread: number,
+  via: Via,
+  key: Key,
+  op: string,
+  arg: unknown,
+  from: From,
+  deadline: Ms,
+): void {
+  if (rt.remote === null || thread < 0) failCall(from, thread < 0 ? 'noproc' : 'noconnection');
+  else {
+    const failed = rt.remote.call(thread, via, key, op, arg, from, deadline);
+    if (failed !== undefined) failCall(from, failed);
+  }
+}
+
+/** Answers a call; a second answer and an answer too late are dropped. */
+export function replyTo(from: From, value: unknown): void {
+  undeferCall(from);
+  if (rt.current !== null && rt.current.from === from) rt.current.from = 0;
+  if (threadOf(from) === rt.thread) resolveCall(from, value);
+  else rt.remote?.reply(from, true, value);
+}

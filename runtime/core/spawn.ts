@@ -1,0 +1,174 @@
+/**
+ * Starting an actor: ref, name and link first, then init (which runs at once, in the starter's time,
+ * and may go on asynchronously). The outcome is a value; spawn turns it into a promise.
+ */
+import type { Ms } from '../clock.ts';
+import { ActorError } from '../errors.ts';
+import type { AnyRef, Ignore, Key, SpawnOptions } from '../types.ts';
+import {
+  type AnyBehaviour,
+  Cell,
+  compile,
+  DEAD,
+  type EntityTag,
+  IDLE,
+  STARTING,
+  type StartResult,
+} from './cell.ts';
+import { contextOf, setSpawner } from './context.ts';
+import { crashCell, endCell, isThenable, wake } from './life.ts';
+import type { Mailbox } from './mailbox.ts';
+import { linkCell, unlinkCell } from './signals.ts';
+import { addCell, lookup, nextRef, rt } from './thread.ts';
+import { after } from './timers.ts';
+import { hasWork } from './turn.ts';
+
+/** Return it from init: nothing runs, the start gives reason 'ignore'. */
+export const IGNORE = Object.freeze({ ignore: true }) as unknown as Ignore;
+
+export interface StartOptions {
+  readonly name?: Key | undefined;
+  readonly parent?: AnyRef;
+  readonly link?: boolean;
+  readonly initTimeoutMs?: Ms | undefined;
+  readonly entity?: EntityTag;
+  /** Mail taken over from the entity's former activation. */
+  readonly mailbox?: Mailbox | null;
+  readonly supervisor?: boolean;
+}
+
+/** A start: the cell exists from the first moment, `result` is a promise only when init is asynchronous. */
+export interface Start {
+  readonly ref: AnyRef;
+  readonly result: StartResult | Promise<StartResult>;
+}
+
+const NONE = 0 as AnyRef;
+
+/** Starts an actor on this thread. Never throws for what init does. */
+export function startActor(behaviour: AnyBehaviour, arg: unknown, options: StartOptions): Start {
+  const { name } = options;
+  if (name !== undefined) {
+    const taken = rt.names.get(name);
+    if (taken !== undefined && lookup(taken) !== undefined) {
+      return { ref: NONE, result: { ok: false, reason: { alreadyStarted: taken } } };
+    }
+  }
+  const cell = makeCell(behaviour, options);
+  if (options.link === true) linkCell(cell, cell.parent);
+  let outcome: StartResult | undefined;
+  let tell: ((result: StartResult) => void) | undefined;
+  cell.starter = (result) => {
+    outcome = result;
+    tell?.(result);
+  };
+  runInit(cell, behaviour, arg);
+  if (outcome !== undefined) return { ref: cell.ref, result: outcome };
+  limitInit(cell, options.initTimeoutMs);
+  return {
+    ref: cell.ref,
+    result: new Promise((resolve) => {
+      tell = resolve;
+    }),
+  };
+}
+
+function makeCell(behaviour: AnyBehaviour, options: StartOptions): Cell {
+  const { name, entity, mailbox } = options;
+  const active = rt.clock.monotonic();
+  const cell = new Cell(
+    nextRef(),
+    compile(behaviour),
+    options.parent ?? NONE,
+    rt.clock.now(),
+    active,
+  );
+  cell.ctx = contextOf(cell);
+  cell.isSupervisor = options.supervisor === true;
+  if (entity !== undefined) cell.entity = entity;
+  if (mailbox !== undefined) cell.mailbox = mailbox;
+  addCell(cell);
+  rt.counters.spawned++;
+  if (name !== undefined) {
+    cell.name = name;
+    rt.names.set(name, cell.ref);
+  }
+  return cell;
+}
+
+function runInit(cell: Cell, behaviour: AnyBehaviour, arg: unknown): void {
+  const outer = rt.current;
+  rt.current = cell;
+  cell.currentOp = 'init';
+  cell.deadline = Number.POSITIVE_INFINITY;
+  try {
+    const state = behaviour.init(cell.ctx, arg);
+    if (isThenable(state)) {
+      state.then(
+        (value) => begin(cell, value),
+        (thrown) => crashCell(cell, thrown),
+      );
+    } else begin(cell, state);
+  } catch (thrown) {
+    crashCell(cell, thrown);
+  } finally {
+    rt.current = outer;
+  }
+}
+
+function begin(cell: Cell, state: unknown): void {
+  if (cell.status === DEAD) return;
+  const starter = cell.starter;
+  cell.starter = null;
+  if (state === IGNORE) {
+    unlinkCell(cell, cell.parent);
+    endCell(cell, 'normal');
+    starter?.({ ok: false, reason: 'ignore' });
+    return;
+  }
+  cell.state = state;
+  cell.status = IDLE;
+  cell.currentOp = '';
+  starter?.({ ok: true, ref: cell.ref });
+  if (hasWork(cell)) wake(cell);
+}
+
+function limitInit(cell: Cell, initTimeoutMs: Ms | undefined): void {
+  if (initTimeoutMs === undefined) return;
+  const starter = cell.starter;
+  const cancel = after(initTimeoutMs, () => {
+    if (cell.status !== STARTING) return;
+    cell.starter = null;
+    endCell(cell, 'killed');
+    starter?.({ ok: false, reason: 'timeout' });
+  });
+  cell.starter = (result) => {
+    cancel();
+    starter?.(result);
+  };
+}
+
+/** spawn with the types forgotten: resolves to the ref, rejects with ActorError. */
+export async function spawnAny(
+  behaviour: AnyBehaviour,
+  arg: unknown,
+  options: SpawnOptions<unknown> | undefined,
+  parent: AnyRef,
+  link: boolean,
+): Promise<AnyRef> {
+  const name = options?.name;
+  if (name !== undefined && name.via !== 'name') {
+    throw new TypeError(`spawn: name: got one made by ${name.via}(), want name(key)`);
+  }
+  const start = startActor(behaviour, arg, {
+    name: name?.key,
+    parent,
+    link,
+    initTimeoutMs: options?.initTimeoutMs,
+  });
+  const result = isThenable(start.result) ? await start.result : start.result;
+  if (!result.ok) throw new ActorError(result.reason, `spawn ${behaviour.name ?? 'actor'}`);
+  return result.ref;
+}
+
+setSpawner(spawnAny);

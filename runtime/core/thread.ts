@@ -1,0 +1,217 @@
+/**
+ * The state of this thread's runtime: who it is, its clock, its counters, its table of cells, and the
+ * link to other threads (null until startNode or the worker's boot installs it). One per thread.
+ */
+
+import { assert } from '../assert.ts';
+import { type Clock, type Ms, type Rng, systemClock, systemRng } from '../clock.ts';
+import type {
+  AnyRef,
+  From,
+  Key,
+  LaneCounters,
+  MonitorId,
+  Reason,
+  Report,
+  ReportBody,
+} from '../types.ts';
+import type { Cell } from './cell.ts';
+import { describeReport } from './describe.ts';
+import { refBase, SERIALS } from './ref.ts';
+import { Wheel } from './wheel.ts';
+
+/** Where a message goes on a thread: via 0 = the ref `key`, '' = the name `key`, else entity type. */
+export type Via = 0 | string;
+
+/** Signals that cross threads, in lane order with messages. */
+export interface SignalSink {
+  exit(to: AnyRef, from: AnyRef, reason: Reason | 'kill', linked: boolean): void;
+  link(to: AnyRef, from: AnyRef): void;
+  unlink(to: AnyRef, from: AnyRef): void;
+  monitor(thread: number, id: MonitorId, via: Via, key: Key): void;
+  demonitor(thread: number, id: MonitorId): void;
+  down(id: MonitorId, ref: AnyRef, reason: Reason): void;
+  stop(thread: number, via: Via, key: Key, reason: Reason): void;
+}
+
+/** The other threads as this one sees them; implemented by threads/router.ts. */
+export interface Remote {
+  readonly signals: SignalSink;
+  cast(thread: number, via: Via, key: Key, op: string, arg: unknown): void;
+  /** Why the request was not sent; undefined when it was. */
+  call(
+    thread: number,
+    via: Via,
+    key: Key,
+    op: string,
+    arg: unknown,
+    from: From,
+    deadline: Ms,
+  ): FailedSend | undefined;
+  reply(from: From, ok: boolean, value: unknown): void;
+  isUp(thread: number): boolean;
+  slotThread(slot: string): number;
+  /** Home thread of an entity; -1 when the type has no group, which means this thread. */
+  homeThread(type: string, key: number): number;
+  slotsOf(group: string): readonly string[];
+  /** End of a drain: batches leave, or are armed to leave. */
+  flush(): void;
+  lanes(): readonly LaneCounters[];
+}
+export type FailedSend = 'noconnection' | 'mailboxFull';
+
+/** Written at each turn for the watchdog; replaced by views of shared memory in a node. */
+export interface PulseSlots {
+  /** [beat, op number, entity type number] */
+  readonly ints: Int32Array;
+  /** [ref, entity key] */
+  readonly doubles: Float64Array;
+}
+
+const SERIAL_BLOCK = 65_536;
+const REPORTS_PER_SECOND = 200;
+
+class Counters {
+  spawned = 0;
+  crashed = 0;
+  messages = 0;
+  calls = 0;
+  timeouts = 0;
+  lateReplies = 0;
+  expired = 0;
+  deadLetters = 0;
+  dropped = 0;
+  drains = 0;
+  yields = 0;
+  zombieErrors = 0;
+  reportsDropped = 0;
+}
+
+export const rt = {
+  thread: 0,
+  slot: 'main',
+  base: 0,
+  clock: systemClock as Clock,
+  rng: systemRng as Rng,
+  counters: new Counters(),
+  remote: null as Remote | null,
+  pulse: { ints: new Int32Array(3), doubles: new Float64Array(2) } as PulseSlots,
+  /** Actor whose code runs right now; null outside handlers and after an await. */
+  current: null as Cell | null,
+  /** Coarse monotonic time: the start of the present drain. */
+  now: 0 as Ms,
+  report: printReport as (report: Report) => void,
+  /** Called before serials up to `end` are handed out: shared memory keeps the mark. */
+  reserveSerials: (_end: number): void => {},
+  names: new Map<Key, AnyRef>(),
+};
+
+export const wheel = new Wheel(() => rt.clock);
+
+function printReport(report: Report): void {
+  if (report.kind === 'progress' || report.kind === 'threadUp') return;
+  process.stderr.write(`${describeReport(report)}\n`);
+}
+
+let windowStart = 0;
+let windowCount = 0;
+
+/** Sends a report to the owner of the log: at most 200 a second, the rest is counted. */
+export function report(body: ReportBody): void {
+  const at = rt.clock.now();
+  if (at - windowStart >= 1000 || at < windowStart) {
+    windowStart = at;
+    windowCount = 0;
+  }
+  if (++windowCount > REPORTS_PER_SECOND) {
+    rt.counters.reportsDropped++;
+    return;
+  }
+  rt.report({ ...body, slot: rt.slot, at } as Report);
+}
+
+// ---------------------------------------------------------------- table of cells
+
+let cells: (Cell | undefined)[] = new Array(64).fill(undefined);
+let mask = 63;
+let live = 0;
+let serial = 0;
+let reserved = 0;
+
+/** Cells alive on this thread. */
+export function cellCount(): number {
+  return live;
+}
+
+/** The live cell of a ref of this thread; undefined when dead or on another thread. O(1). */
+export function lookup(ref: number): Cell | undefined {
+  const cell = cells[ref & mask];
+  return cell !== undefined && cell.ref === ref ? cell : undefined;
+}
+
+/** True when the ref was handed out by this thread number, dead or alive. */
+export function isLocal(ref: number): boolean {
+  return ref >= rt.base && ref < rt.base + SERIALS;
+}
+
+/**
+ * The next ref. Its low bits are a free place in the table: serials whose place is taken by a long
+ * lived actor are skipped, so lookup needs no hash and no probing.
+ */
+export function nextRef(): AnyRef {
+  if (live * 2 >= mask) grow();
+  do {
+    serial++;
+  } while (cells[(rt.base + serial) & mask] !== undefined);
+  if (serial >= reserved) {
+    reserved = serial + SERIAL_BLOCK;
+    assert(reserved < SERIALS, 'serials of a thread number are used up');
+    rt.reserveSerials(reserved);
+  }
+  return (rt.base + serial) as AnyRef;
+}
+
+export function addCell(cell: Cell): void {
+  cells[cell.ref & mask] = cell;
+  live++;
+}
+
+export function removeCell(cell: Cell): void {
+  const at = cell.ref & mask;
+  assert(cells[at] === cell, 'a cell is removed once');
+  cells[at] = undefined;
+  live--;
+}
+
+/** Live cells, oldest place first; a copy, so cells may end meanwhile. O(table). */
+export function allCells(): Cell[] {
+  return cells.filter((cell) => cell !== undefined);
+}
+
+// Twice as many low bits cannot make two refs collide that did not before.
+function grow(): void {
+  const old = cells;
+  mask = mask * 2 + 1;
+  cells = new Array(mask + 1).fill(undefined);
+  for (const cell of old) if (cell !== undefined) cells[cell.ref & mask] = cell;
+}
+
+/**
+ * Becomes thread `thread` of the node, whose serials continue above `firstSerial`. Before the first
+ * spawn on a worker; on main it may come after actors exist, since main is thread 0 from the start.
+ */
+export function becomeThread(thread: number, slot: string, firstSerial: number): void {
+  assert(thread === rt.thread || live === 0, 'a thread gets its number before its first actor');
+  rt.thread = thread;
+  rt.slot = slot;
+  rt.base = refBase(0, thread);
+  if (firstSerial > serial) {
+    serial = firstSerial;
+    reserved = firstSerial;
+  }
+}
+
+/** Highest serial that may have been used: for the shared mark when main becomes part of a node. */
+export function serialMark(): number {
+  return Math.max(serial, reserved);
+}

@@ -1,0 +1,41 @@
+/** The public API of runtime/. Exports only. */
+export { AssertionError, assert } from './assert.ts';
+export {
+  type Clock,
+  type Ms,
+  type Rng,
+  systemClock,
+  systemRng,
+  type TimerHandle,
+} from './clock.ts';
+export {
+  at,
+  call,
+  cast,
+  configureRuntime,
+  defineActor,
+  entity,
+  exit,
+  isAlive,
+  name,
+  type RuntimeOptions,
+  reply,
+  slotsOf,
+  spawn,
+  stop,
+  thisSlot,
+  whereis,
+} from './core/api.ts';
+export { describeReport } from './core/describe.ts';
+export { formatRef } from './core/ref.ts';
+export { IGNORE } from './core/spawn.ts';
+export { NOREPLY } from './core/turn.ts';
+export {
+  ActorError,
+  DriftwayError,
+  type DriftwayErrorOptions,
+  describeReason,
+  type FailReason,
+} from './errors.ts';
+export { counters, processInfo, tree } from './inspect/inspect.ts';
+export type * from './types.ts';

@@ -1,0 +1,329 @@
+/**
+ * The types of the runtime's public API: protocols, refs, names, behaviours, the handler context,
+ * reports and introspection. Types only; nothing here runs.
+ */
+import type { Ms } from './clock.ts';
+
+declare const protocol: unique symbol;
+declare const fromBrand: unique symbol;
+declare const monitorBrand: unique symbol;
+declare const noReplyBrand: unique symbol;
+declare const ignoreBrand: unique symbol;
+
+// ---------------------------------------------------------------- protocols
+
+/** Op names of a protocol. A protocol is an interface of functions with at most one argument. */
+export type Ops<P> = keyof P & string;
+/** Argument of an op; undefined for an op without one. */
+export type Arg<F> = F extends () => unknown
+  ? undefined
+  : F extends (arg: infer A) => unknown
+    ? A
+    : never;
+/** What a call of the op resolves to. */
+export type Reply<F> = F extends (...args: never) => infer R ? Awaited<R> : never;
+/** `arg` may be left out for an op without argument. */
+export type CastRest<F> = F extends () => unknown ? [arg?: undefined] : [arg: Arg<F>];
+export type CallRest<F> = F extends () => unknown
+  ? [arg?: undefined, options?: CallOptions]
+  : [arg: Arg<F>, options?: CallOptions];
+
+/** Address of one life of one actor: a number (node 10 bits, thread 6, serial 37); plain data. */
+export type Ref<P> = number & { readonly [protocol]: P };
+export type AnyRef = Ref<unknown>;
+/** Key of a name: unique per thread. */
+export type Key = string | number;
+
+/** An address that survives restarts; plain data. Made by name(), at() and entity(). */
+export interface Name<P> {
+  readonly via: 'name' | 'at' | 'entity';
+  /** Slot of `at`, type of `entity`, '' of `name`. */
+  readonly of: string;
+  readonly key: Key;
+  readonly [protocol]?: P;
+}
+
+export type Dest<P> = Ref<P> | Name<P>;
+
+/** The right to answer one call; plain data, may be kept, forwarded and sent to another thread. */
+export type From = number & { readonly [fromBrand]: true };
+export type MonitorId = number & { readonly [monitorBrand]: true };
+/** Returned by a handler that will answer later with `reply(from, value)`. */
+export type NoReply = { readonly [noReplyBrand]: true };
+/** Returned by an init that does not want to run. */
+export type Ignore = { readonly [ignoreBrand]: true };
+
+export interface CallOptions {
+  /** Default 5000, Infinity allowed; > 0. */
+  readonly timeoutMs?: Ms;
+  /** Rejects the call with reason 'aborted'; a late reply is dropped. */
+  readonly signal?: AbortSignal;
+}
+
+// ---------------------------------------------------------------- reasons
+
+/** An error as data: crosses threads, goes into reports. */
+export interface ErrorInfo {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  readonly cause?: ErrorInfo;
+}
+
+/** Why an actor ended. normal, shutdown and { shutdown } are the normal class. */
+export type Reason =
+  | 'normal'
+  | 'shutdown'
+  | 'killed'
+  | 'noproc'
+  | 'noconnection'
+  | 'timeout'
+  | { readonly shutdown: unknown }
+  | { readonly error: ErrorInfo };
+
+// ---------------------------------------------------------------- behaviours
+
+export type Handler<P, S, F> = (
+  state: S,
+  arg: Arg<F>,
+  ctx: Ctx<P>,
+) => Reply<F> | NoReply | Promise<Reply<F> | NoReply>;
+
+/** What an actor is. State is what init returns; handlers change it in place. */
+export interface Behaviour<P, S, A> {
+  /** Name in reports and in tree(). */
+  readonly name?: string;
+  init(ctx: Ctx<P>, arg: A): S | Ignore | Promise<S | Ignore>;
+  /** One handler per op. An actor handles one message at a time, awaits included. */
+  readonly handle: { readonly [K in Ops<P>]: Handler<P, S, P[K]> };
+  /** Exit signal of a linked actor while trapExit is on. Without it: ignored. */
+  onExit?(state: S, exit: ExitNotice, ctx: Ctx<P>): void | Promise<void>;
+  /** A monitored actor ended, or was dead already ('noproc'), or its thread died ('noconnection'). */
+  onDown?(state: S, down: DownNotice, ctx: Ctx<P>): void | Promise<void>;
+  /**
+   * Runs when a handler stops or throws, on stop(), and when the parent ends while trapExit is on.
+   * Not on kill, and not on an exit signal that is not trapped: call ctx.trapExit(true) in init when
+   * the actor must clean up on shutdown.
+   */
+  terminate?(state: S, reason: Reason, ctx: Ctx<P>): void | Promise<void>;
+  /** Entities only: false keeps an idle entity alive until the next look. */
+  mayPassivate?(state: S): boolean;
+  readonly mailbox?: MailboxOptions;
+}
+
+export interface MailboxOptions {
+  /** Most queued messages (signals, timers and replies are not counted). Default 10 000. */
+  readonly limit?: number;
+  /**
+   * At the limit: `reject` (default) refuses the new message, a call fails 'mailboxFull';
+   * `dropNewest` is the same without a report; `dropOldest` makes room. All count in `dropped`.
+   */
+  readonly overflow?: Overflow;
+}
+export type Overflow = 'reject' | 'dropNewest' | 'dropOldest';
+
+export interface ExitNotice {
+  readonly from: AnyRef;
+  readonly reason: Reason;
+}
+
+export interface DownNotice {
+  readonly monitor: MonitorId;
+  /** The ref that was monitored; 0 when a name could not be resolved. */
+  readonly ref: AnyRef;
+  /** The name as given to monitor(), if it was a name. */
+  readonly name?: Name<unknown>;
+  readonly reason: Reason;
+}
+
+export interface SpawnOptions<P> {
+  /** Unique on this thread, registered before init runs. Only name(key). */
+  readonly name?: Name<P>;
+  /** init that takes longer is killed and the start fails 'timeout'. Default Infinity. */
+  readonly initTimeoutMs?: Ms;
+}
+
+/** What a handler may do. Throws once the actor is dead, so an abandoned continuation has no effect. */
+export interface Ctx<P> {
+  readonly self: Ref<P>;
+  /** The actor that spawned this one, 0 when none did. */
+  readonly parent: AnyRef;
+  /** Caller of the message being handled; undefined for a cast. Read it before the first await. */
+  readonly from: From | undefined;
+  /** Monotonic ms at which the caller gives up; Infinity for a cast. */
+  readonly deadline: Ms;
+  /** Aborted when the actor ends. Made on first use. */
+  readonly signal: AbortSignal;
+  /** Key of this entity; undefined for other actors. */
+  readonly entityKey: number | undefined;
+  cast<Q, K extends Ops<Q>>(to: Dest<Q>, op: K, ...rest: CastRest<Q[K]>): void;
+  /** As call(), but never waits past `deadline`. */
+  call<Q, K extends Ops<Q>>(to: Dest<Q>, op: K, ...rest: CallRest<Q[K]>): Promise<Reply<Q[K]>>;
+  reply(from: From, value: unknown): void;
+  /** Handled before anything that is queued. From init: after the starter has been told. */
+  next<K extends Ops<P>>(op: K, ...rest: CastRest<P[K]>): void;
+  /** Ends this actor through terminate. In init: the start fails with `reason`. An entity that stops 'normal' is passivated. */
+  stop(reason: Reason): never;
+  /** Lets sockets and other actors run; stays exclusive. */
+  yield(): Promise<void>;
+  link(ref: AnyRef): void;
+  unlink(ref: AnyRef): void;
+  monitor(to: Dest<unknown>): MonitorId;
+  /** After it returns no notice of this monitor arrives, not even one already queued. */
+  demonitor(id: MonitorId): void;
+  trapExit(on: boolean): void;
+  /** One timer per key: set again replaces. 10 ms grain, never early. A cancelled timer never fires. */
+  timer<K extends Ops<P>>(key: Key, ms: Ms, op: K, ...rest: CastRest<P[K]>): void;
+  /** Repeats; a tick still queued is not queued twice. */
+  every<K extends Ops<P>>(key: Key, ms: Ms, op: K, ...rest: CastRest<P[K]>): void;
+  cancel(key: Key): void;
+  /** Ties foreign async work to the actor: its failure is the actor's, its result is dropped after death. */
+  guard<T>(promise: Promise<T>): Promise<T>;
+  /** A callback for foreign code: a throw is the actor's crash; does nothing after death. */
+  wrap<T extends readonly unknown[]>(callback: (...args: T) => void): (...args: T) => void;
+  spawn<Q, S, A>(behaviour: Behaviour<Q, S, A>, arg: A, options?: SpawnOptions<Q>): Promise<Ref<Q>>;
+  spawnLink<Q, S, A>(
+    behaviour: Behaviour<Q, S, A>,
+    arg: A,
+    options?: SpawnOptions<Q>,
+  ): Promise<Ref<Q>>;
+  /** Text shown in tree() and processInfo(). */
+  label(text: string): void;
+}
+
+// ---------------------------------------------------------------- reports and introspection
+
+/** What happened, for the log. Never holds message content. `slot` names the thread. */
+export type Report = { readonly slot: string; readonly at: Ms } & (
+  | {
+      readonly kind: 'crash';
+      readonly ref: AnyRef;
+      readonly actor: string;
+      readonly op: string;
+      readonly reason: Reason;
+    }
+  | {
+      readonly kind: 'progress';
+      readonly supervisor: string;
+      readonly child: string;
+      readonly ref: AnyRef;
+    }
+  | {
+      readonly kind: 'childFailed';
+      readonly supervisor: string;
+      readonly child: string;
+      readonly phase: 'start' | 'exit' | 'shutdown';
+      readonly reason: unknown;
+    }
+  | {
+      readonly kind: 'restartLimit';
+      readonly supervisor: string;
+      readonly ref: AnyRef;
+      readonly reason: unknown;
+    }
+  | {
+      readonly kind: 'entityUnavailable';
+      readonly type: string;
+      readonly key: number;
+      readonly reason: unknown;
+    }
+  | {
+      readonly kind: 'mailboxFull';
+      readonly ref: AnyRef;
+      readonly actor: string;
+      readonly dropped: number;
+    }
+  | { readonly kind: 'laneFull'; readonly to: string; readonly dropped: number }
+  | { readonly kind: 'undeliverable'; readonly to: string; readonly error: ErrorInfo }
+  | {
+      readonly kind: 'threadUp';
+      readonly thread: string;
+      readonly incarnation: number;
+      readonly tookMs: Ms;
+    }
+  | {
+      readonly kind: 'threadDown';
+      readonly thread: string;
+      readonly incarnation: number;
+      readonly reason: unknown;
+    }
+  | {
+      readonly kind: 'slow' | 'hung';
+      readonly thread: string;
+      readonly silentMs: Ms;
+      readonly culprit: Culprit;
+    }
+);
+
+/** Distributes over the union, so that each kind keeps its own fields. */
+export type ReportBody = Report extends infer R
+  ? R extends Report
+    ? Omit<R, 'slot' | 'at'>
+    : never
+  : never;
+
+/** What a thread was running when it fell silent; ref 0 when it was not in a handler. */
+export interface Culprit {
+  readonly ref: AnyRef;
+  readonly op: string;
+  /** Set when the actor is an entity. */
+  readonly entity?: { readonly type: string; readonly key: number };
+}
+
+export interface ProcessInfo {
+  readonly ref: AnyRef;
+  readonly name: Key | undefined;
+  readonly behaviour: string;
+  readonly label: string;
+  readonly parent: AnyRef;
+  readonly entity: { readonly type: string; readonly key: number } | undefined;
+  readonly links: readonly AnyRef[];
+  readonly monitors: number;
+  readonly monitoredBy: number;
+  readonly trapExit: boolean;
+  readonly status: 'starting' | 'idle' | 'running' | 'awaiting' | 'terminating';
+  readonly currentOp: string;
+  readonly mailboxLength: number;
+  readonly mailboxLimit: number;
+  readonly messagesIn: number;
+  readonly dropped: number;
+  readonly startedAt: Ms;
+}
+
+/** One actor with the actors it spawned. */
+export interface TreeNode extends ProcessInfo {
+  readonly children: readonly TreeNode[];
+}
+
+/** Counters of this thread, since it started. */
+export interface RuntimeCounters {
+  readonly actors: number;
+  readonly spawned: number;
+  readonly crashed: number;
+  readonly messages: number;
+  readonly calls: number;
+  readonly callsPending: number;
+  readonly timeouts: number;
+  readonly lateReplies: number;
+  readonly expired: number;
+  readonly deadLetters: number;
+  readonly dropped: number;
+  readonly drains: number;
+  readonly yields: number;
+  readonly zombieErrors: number;
+  readonly reportsDropped: number;
+  readonly lanes: readonly LaneCounters[];
+}
+
+export interface LaneCounters {
+  readonly to: string;
+  readonly messagesOut: number;
+  readonly bytesOut: number;
+  readonly flushes: number;
+  readonly messagesIn: number;
+  readonly bytesIn: number;
+  readonly batchesIn: number;
+  readonly dropped: number;
+  readonly bytesInFlight: number;
+}
