@@ -60,11 +60,11 @@ export class LogCommit {
     this.#reactions = new Reactions(connection);
   }
 
-  /** Raises the fence; creates the stream with `epoch` when it is absent. */
-  open(sid: Id, epoch: number): OpenedLog {
+  /** Raises the fence; creates the stream with a fresh epoch when it is absent. */
+  open(sid: Id, freshEpoch: () => number): OpenedLog {
     if (this.#head.get(sid) === undefined) {
       this.#sweepAll(sid);
-      this.#createHead.run(sid, epoch);
+      this.#createHead.run(sid, freshEpoch());
     }
     // One counter for all streams: the owner of a dropped stream can never match a new one of that sid.
     const fence = this.#nextFence.get()![0] as number;

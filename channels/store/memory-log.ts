@@ -52,7 +52,7 @@ export class MemoryLog implements ChannelLog {
     checkU53('sid', sid);
     let stream = this.#streams.get(sid);
     if (stream === undefined) {
-      const epoch = this.#rng.u32() >>> 0 || 1;
+      const epoch = this.#rng.u32() || 1;
       stream = { epoch, fence: 0, events: [], nonces: new Map(), reactions: new Map() };
       this.#streams.set(sid, stream);
     }

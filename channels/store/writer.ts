@@ -203,7 +203,7 @@ export class SqliteWriter {
       case 'commit':
         return database.log.commit(change.commit);
       case 'open':
-        return database.log.open(change.sid, this.#options.rng.u32() >>> 0 || 1);
+        return database.log.open(change.sid, () => this.#options.rng.u32() || 1);
       case 'drop':
         return database.log.drop(change.sid);
       case 'docs':
