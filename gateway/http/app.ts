@@ -1,0 +1,184 @@
+/**
+ * The HTTP app: every route of api.md on a Hono router, and around it what every answer needs
+ * (request id, CORS, error body, counters). One per gateway thread. Never answers without a request
+ * id, never lets an error out, never logs a path (it may hold an invite code), a body or a token.
+ */
+import { Hono } from 'hono';
+import { RATE_LIMITS } from '../limits.ts';
+import { addressKey } from './address.ts';
+import { Cors } from './cors.ts';
+import { type Failure, fail } from './errors.ts';
+import { limited } from './limiter.ts';
+import { buildDocument, type OpenApiDocument } from './openapi.ts';
+import { docsPage, landingPage } from './pages.ts';
+import type { Method, Route } from './route.ts';
+import { authRoutes } from './routes/auth.ts';
+import { channelRoutes } from './routes/channels.ts';
+import { guildRoutes } from './routes/guilds.ts';
+import { inviteRoutes } from './routes/invites.ts';
+import { messageRoutes } from './routes/messages.ts';
+import { documentRoutes, PAGE_POLICY, systemRoutes } from './routes/system.ts';
+import { userRoutes } from './routes/users.ts';
+import { failureResponse, problemOf, serveRoute } from './serve-route.ts';
+import { StreamLookup } from './stream-lookup.ts';
+import type { HttpDeps, HttpHandler, RequestEnv } from './types.ts';
+
+/** Counters of one app since it started. */
+export interface HttpStats {
+  readonly requests: number;
+  readonly limited: number;
+  readonly clientErrors: number;
+  readonly serverErrors: number;
+}
+
+export interface HttpApp {
+  readonly fetch: HttpHandler;
+  readonly routes: readonly Route[];
+  /** The OpenAPI document, made on first use. */
+  openapi(): Promise<OpenApiDocument>;
+  stats(): HttpStats;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const requestIdKey = 'x-request-id';
+
+/** Builds the app of one gateway thread. */
+export function createHttpApp(deps: HttpDeps): HttpApp {
+  const publicUrl = deps.publicUrl.replace(/\/+$/, '');
+  const cors = new Cors(publicUrl, deps.corsOrigins);
+  const streams = new StreamLookup(deps.clock, (sid) => deps.streamInfo(sid));
+  const described: Route[] = [
+    ...authRoutes(deps),
+    ...userRoutes(deps),
+    ...guildRoutes(deps),
+    ...channelRoutes(deps, streams),
+    ...inviteRoutes(deps, publicUrl),
+    ...messageRoutes(deps, streams),
+    ...systemRoutes(deps),
+  ];
+  let document: Promise<OpenApiDocument> | undefined;
+  const openapi = (): Promise<OpenApiDocument> => {
+    document ??= buildDocument(routes, { version: deps.version, publicUrl });
+    return document;
+  };
+  const routes: readonly Route[] = [
+    ...described,
+    ...documentRoutes(openapi, async () => docsPage(await openapi())),
+  ];
+  const router = mount(deps, routes);
+  const counters = { requests: 0, limited: 0, clientErrors: 0, serverErrors: 0 };
+
+  return {
+    routes,
+    openapi,
+    stats: () => ({ ...counters }),
+    async fetch(request, env) {
+      counters.requests++;
+      const requestId = requestIdOf(deps, request);
+      const response = await respond(deps, router, cors, request, env, requestId);
+      response.headers.set(requestIdKey, requestId);
+      response.headers.set('x-content-type-options', 'nosniff');
+      if (response.status === 429) counters.limited++;
+      else if (response.status >= 500) counters.serverErrors++;
+      else if (response.status >= 400) counters.clientErrors++;
+      return response;
+    },
+  };
+}
+
+interface RouterEnv {
+  readonly Bindings: RequestEnv & { readonly requestId: string };
+}
+
+async function respond(
+  deps: HttpDeps,
+  router: Hono<RouterEnv>,
+  cors: Cors,
+  request: Request,
+  env: RequestEnv,
+  requestId: string,
+): Promise<Response> {
+  const origin = request.headers.get('origin');
+  const preflight =
+    request.method === 'OPTIONS' && request.headers.has('access-control-request-method');
+  if (preflight && origin !== null) {
+    return new Response(null, { status: 204, headers: cors.preflight(origin) });
+  }
+  let response: Response;
+  try {
+    response = await router.fetch(request, { ...env, requestId });
+  } catch (error) {
+    logInternal(deps, error, requestId);
+    response = failureResponse(fail('internal'), requestId);
+  }
+  for (const [name, value] of Object.entries(cors.headers(origin)))
+    response.headers.set(name, value);
+  return response;
+}
+
+function requestIdOf(deps: HttpDeps, request: Request): string {
+  const given = request.headers.get(requestIdKey);
+  if (given !== null && REQUEST_ID.test(given)) return given;
+  return Buffer.from(deps.rng.bytes(12)).toString('base64url');
+}
+
+/** Puts every route on the router, and behind each path the answer to other methods. */
+function mount(deps: HttpDeps, routes: readonly Route[]): Hono<RouterEnv> {
+  const router = new Hono<RouterEnv>();
+  const methods = new Map<string, Method[]>();
+  for (const target of routes) {
+    methods.set(target.path, [...(methods.get(target.path) ?? []), target.method]);
+    router.on(target.method, target.path, (c) => {
+      const env = c.env;
+      const params = c.req.param() as Record<string, string>;
+      const context = { request: c.req.raw, env, requestId: env.requestId, params };
+      return serveRoute(deps, target, context);
+    });
+  }
+  router.get('/', (c) => {
+    const headers = {
+      'content-security-policy': PAGE_POLICY,
+      'cache-control': 'public, max-age=300',
+    };
+    return c.html(landingPage(deps.version), 200, headers);
+  });
+  methods.set('/', ['GET']);
+  for (const [path, allowed] of methods) {
+    const allow = [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+    router.all(path, (c) => {
+      if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
+      return refuse(deps, c.env, fail('method_not_allowed', { headers: { allow } }));
+    });
+  }
+  // The WebSocket's own address without an upgrade (protocol.md 2.17 item 14).
+  router.all('/gw', (c) => {
+    const headers = { upgrade: 'websocket' };
+    return refuse(deps, c.env, fail('upgrade_required', { headers }));
+  });
+  router.notFound((c) => refuse(deps, c.env, fail('not_found')));
+  router.onError((error, c) => {
+    logInternal(deps, error, c.env.requestId);
+    return failureResponse(fail('internal'), c.env.requestId);
+  });
+  return router;
+}
+
+/** An error outside the routes; costs the address a token of the general limit. */
+function refuse(deps: HttpDeps, env: RouterEnv['Bindings'], failure: Failure): Response {
+  const refused =
+    problemOf(env) ?? limited(deps.rateTable, RATE_LIMITS.httpPerIp, addressKey(env.ip)) ?? failure;
+  return failureResponse(refused, env.requestId);
+}
+
+function logInternal(deps: HttpDeps, error: unknown, requestId: string): void {
+  const known = error instanceof Error ? { name: error.name, stack: stackOf(error) } : {};
+  deps.log.error({ requestId, ...known }, 'http: a handler failed');
+}
+
+/** Where it happened, without the message (which may quote what somebody wrote). */
+function stackOf(error: Error): string {
+  const frames = (error.stack ?? '')
+    .split('\n')
+    .filter((line) => line.trimStart().startsWith('at '));
+  return frames.slice(0, 10).join('\n');
+}

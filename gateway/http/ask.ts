@@ -1,0 +1,59 @@
+/**
+ * Calls to actors on behalf of a request: failures of the machinery become 503, reads are repeated
+ * once after a short wait (a shard thread that died is back in a fraction of a second). Gateway
+ * threads. Never shows a reason to the client, never repeats a write that has no nonce.
+ */
+import type { Result } from '../../channels/types.ts';
+import { ActorError, type Clock } from '../../runtime/index.ts';
+import { domainFailure, type Failure, unavailable } from './errors.ts';
+
+export type Asked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure };
+
+const REPEAT_AFTER_MS = 250;
+
+/** Resolves after `ms` of the injected clock. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimeout(resolve, ms);
+  });
+}
+
+/** Whether the other side is gone for the moment, so that nothing was done and a repeat may succeed. */
+function isGone(error: ActorError): boolean {
+  return error.reason === 'noconnection' || error.reason === 'noproc';
+}
+
+/** Asks without side effects: repeated once when the actor's thread is gone. */
+export async function askRead<T>(clock: Clock, run: () => Promise<T>): Promise<Asked<T>> {
+  const first = await attempt(run);
+  if (!('gone' in first)) return first;
+  await pause(clock, REPEAT_AFTER_MS);
+  const second = await attempt(run);
+  return 'gone' in second ? { ok: false, failure: unavailable() } : second;
+}
+
+/** Asks once: for what changes something. */
+export async function askOnce<T>(run: () => Promise<T>): Promise<Asked<T>> {
+  const asked = await attempt(run);
+  return 'gone' in asked ? { ok: false, failure: unavailable() } : asked;
+}
+
+/** A Result of the domain as a value or a failure. */
+export function unwrap<T>(asked: Asked<Result<T>>): Asked<T> {
+  if (!asked.ok) return asked;
+  const result = asked.value;
+  return result.ok
+    ? { ok: true, value: result.value }
+    : { ok: false, failure: domainFailure(result) };
+}
+
+async function attempt<T>(run: () => Promise<T>): Promise<Asked<T> | { readonly gone: true }> {
+  try {
+    return { ok: true, value: await run() };
+  } catch (error) {
+    if (!(error instanceof ActorError)) throw error;
+    return isGone(error) ? { gone: true } : { ok: false, failure: unavailable() };
+  }
+}

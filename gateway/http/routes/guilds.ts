@@ -1,0 +1,147 @@
+/** Guilds and their members. Gateway threads; rights are judged by the guild entity. */
+import { askOnce, askRead, unwrap } from '../ask.ts';
+import { fail } from '../errors.ts';
+import { type Route, reply, route } from '../route.ts';
+import * as schemas from '../schemas.ts';
+import type { HttpDeps } from '../types.ts';
+import { guildView, memberView } from '../views.ts';
+
+const tag = 'guilds';
+
+export function guildRoutes(deps: HttpDeps): readonly Route[] {
+  return [
+    createGuild(deps),
+    getGuild(deps),
+    patchGuild(deps),
+    deleteGuild(deps),
+    members(deps),
+    leave(deps),
+  ];
+}
+
+function createGuild({ accounts }: HttpDeps): Route {
+  return route({
+    method: 'POST',
+    path: '/api/v1/guilds',
+    tag,
+    summary: 'Create a guild with one text channel, general',
+    auth: 'user',
+    limit: 'general',
+    body: schemas.createGuildBody,
+    answers: { 201: schemas.guild },
+    handle: async ({ uid, body }) => {
+      const made = unwrap(await askOnce(() => accounts.createGuild(uid, body.name)));
+      return made.ok ? reply(201, guildView(made.value)) : made.failure;
+    },
+  });
+}
+
+function getGuild(deps: HttpDeps): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/guilds/:id',
+    tag,
+    summary: 'A guild of the caller',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    answers: { 200: schemas.guild },
+    errors: ['not_found'],
+    handle: async ({ uid, params }) => {
+      const found = unwrap(await askRead(deps.clock, () => deps.guild(params.id)('get', { uid })));
+      return found.ok ? reply(200, guildView(found.value)) : found.failure;
+    },
+  });
+}
+
+function patchGuild(deps: HttpDeps): Route {
+  return route({
+    method: 'PATCH',
+    path: '/api/v1/guilds/:id',
+    tag,
+    summary: 'Change a guild (owner)',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    body: schemas.patchGuildBody,
+    answers: { 200: schemas.guild },
+    errors: ['not_found', 'forbidden', 'conflict'],
+    handle: async ({ uid, params, body }) => {
+      const guild = deps.guild(params.id);
+      const { name } = body;
+      if (name !== undefined) {
+        const done = unwrap(await askOnce(() => guild('rename', { uid, name })));
+        return done.ok ? reply(200, guildView(done.value)) : done.failure;
+      }
+      const found = unwrap(await askRead(deps.clock, () => guild('get', { uid })));
+      if (!found.ok) return found.failure;
+      if (found.value.ownerId !== uid) return fail('forbidden');
+      return reply(200, guildView(found.value));
+    },
+  });
+}
+
+function deleteGuild(deps: HttpDeps): Route {
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/guilds/:id',
+    tag,
+    summary: 'Delete a guild with all of its channels (owner)',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    answers: { 204: null },
+    errors: ['not_found', 'forbidden', 'conflict'],
+    handle: async ({ uid, params }) => {
+      const done = unwrap(await askOnce(() => deps.guild(params.id)('remove', { uid })));
+      return done.ok ? reply(204) : done.failure;
+    },
+  });
+}
+
+function members(deps: HttpDeps): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/guilds/:id/members',
+    tag,
+    summary: 'Members of a guild by ascending user id',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    query: schemas.membersQuery,
+    answers: { 200: schemas.listOf(schemas.member) },
+    errors: ['not_found'],
+    handle: async ({ uid, params, query }) => {
+      const guild = deps.guild(params.id);
+      const page = async (after: number, limit: number) =>
+        unwrap(await askRead(deps.clock, () => guild('members', { uid, after, limit })));
+      const found = await page(query.after ?? 0, query.limit);
+      if (!found.ok) return found.failure;
+      const items = found.value;
+      const last = items.at(-1)?.user.id ?? 0;
+      // A full page is the last one only if nobody comes after it.
+      const further = items.length < query.limit ? undefined : await page(last, 1);
+      if (further?.ok === false) return further.failure;
+      const next = further === undefined || further.value.length === 0 ? null : String(last);
+      return reply(200, { items: items.map(memberView), next });
+    },
+  });
+}
+
+function leave(deps: HttpDeps): Route {
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/guilds/:id/members/@me',
+    tag,
+    summary: 'Leave a guild',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    answers: { 204: null },
+    errors: ['not_found', 'owner_must_transfer', 'conflict'],
+    handle: async ({ uid, params }) => {
+      const done = unwrap(await askOnce(() => deps.guild(params.id)('leave', { uid })));
+      return done.ok ? reply(204) : done.failure;
+    },
+  });
+}

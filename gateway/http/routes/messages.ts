@@ -1,0 +1,134 @@
+/** Messages of a channel: a page of them, and a new one. Gateway threads. */
+import type * as z from 'zod';
+import type { MessageAnchor } from '../../../channels/types.ts';
+import { RATE_LIMITS } from '../../limits.ts';
+import { Err } from '../../protocol/index.ts';
+import { appendMessage } from '../append-message.ts';
+import { askRead } from '../ask.ts';
+import { type Failure, fail, unavailable } from '../errors.ts';
+import { limited } from '../limiter.ts';
+import { type Route, reply, route } from '../route.ts';
+import * as schemas from '../schemas.ts';
+import type { StreamLookup } from '../stream-lookup.ts';
+import type { HttpDeps } from '../types.ts';
+import { messageView } from '../views.ts';
+
+const tag = 'messages';
+const MESSAGE_KIND = 1;
+const REDACTED_KIND = 0;
+
+export function messageRoutes(deps: HttpDeps, streams: StreamLookup): readonly Route[] {
+  return [listMessages(deps, streams), createMessage(deps, streams)];
+}
+
+function listMessages(deps: HttpDeps, streams: StreamLookup): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/channels/:id/messages',
+    tag,
+    summary: 'Messages of a channel, ascending; without an anchor the newest',
+    description:
+      'At most one of before, after (both exclusive) and around (inclusive). Edits and reactions are folded in, deleted messages left out.',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    query: schemas.messagesQuery,
+    answers: { 200: schemas.messagePage },
+    errors: ['not_found', 'forbidden'],
+    handle: async ({ uid, params, query }) => {
+      const sid = params.id;
+      const gid = await streams.channelGuild(sid);
+      if (!gid.ok) return gid.failure;
+      if (gid.value === undefined) return fail('not_found');
+      const ask = { uid, anchor: anchorOf(query), limit: query.limit };
+      const asked = await askRead(deps.clock, () => deps.stream(sid)('messages', ask));
+      if (!asked.ok) return asked.failure;
+      const page = asked.value;
+      if (!page.ok) return readFailure(page);
+      const { epoch, first, head } = page;
+      const items = page.items.map((item) => messageView(sid, epoch, item));
+      return reply(200, { epoch, first, head, items });
+    },
+  });
+}
+
+function createMessage(deps: HttpDeps, streams: StreamLookup): Route {
+  return route({
+    method: 'POST',
+    path: '/api/v1/channels/:id/messages',
+    tag,
+    summary: 'Send a message; the same nonce again gives the same message',
+    description: 'At most 5 per 5 s and channel, 20 per 5 s in all, together with the socket.',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    body: schemas.createMessageBody,
+    answers: { 200: schemas.message, 201: schemas.message },
+    errors: ['not_found', 'forbidden', 'nonce_reused'],
+    handle: async ({ uid, params, body }) => {
+      const sid = params.id;
+      const { content, nonce } = body;
+      const replyTo = body.replyTo ?? null;
+      const refused = appendLimited(deps, uid, sid);
+      if (refused !== undefined) return refused;
+      const gid = await streams.channelGuild(sid);
+      if (!gid.ok) return gid.failure;
+      if (gid.value === undefined) return fail('not_found');
+      const stream = deps.stream(sid);
+      const append = {
+        uid,
+        nonce,
+        kind: MESSAGE_KIND,
+        body: replyTo === null ? [content] : [content, replyTo],
+      };
+      const done = await appendMessage(deps.clock, stream, append);
+      if (!done.ok) return done.failure;
+      const { epoch, seq, ts } = done;
+      const fresh = {
+        channelId: String(sid),
+        seq,
+        epoch,
+        ts,
+        kind: MESSAGE_KIND,
+        authorId: String(uid),
+        content,
+        replyTo,
+        editedAt: null,
+        reactions: [],
+        attachments: [],
+      };
+      if (!done.duplicate) return reply(201, fresh);
+      // It may have been edited, reacted to or deleted since.
+      const asked = await askRead(deps.clock, () => stream('message', { uid, seq }));
+      if (!asked.ok) return asked.failure;
+      if (!asked.value.ok) {
+        // No right to read history: what the caller sent is what the caller may see.
+        return asked.value.code === Err.NO_HISTORY ? reply(200, fresh) : readFailure(asked.value);
+      }
+      const now = asked.value.items[0];
+      const gone = { ...fresh, kind: REDACTED_KIND, content: '', replyTo: null };
+      return reply(200, now === undefined ? gone : messageView(sid, epoch, now));
+    },
+  });
+}
+
+/** The buckets of the socket's APPEND (protocol.md 2.13): one allowance for both ways in. */
+function appendLimited({ rateTable }: HttpDeps, uid: number, sid: number): Failure | undefined {
+  return (
+    limited(rateTable, RATE_LIMITS.appendPerUserStream, [uid, sid]) ??
+    limited(rateTable, RATE_LIMITS.appendPerUser, uid)
+  );
+}
+
+function anchorOf(query: z.output<typeof schemas.messagesQuery>): MessageAnchor {
+  const { before, after, around } = query;
+  if (around !== undefined) return { around };
+  if (after !== undefined) return { after };
+  return { before: before ?? Number.MAX_SAFE_INTEGER };
+}
+
+function readFailure(reply: { readonly code: number; readonly retryMs?: number }): Failure {
+  if (reply.code === Err.FORBIDDEN_OR_ABSENT) return fail('not_found');
+  if (reply.code === Err.NO_HISTORY) return fail('forbidden');
+  return unavailable(reply.retryMs);
+}
