@@ -38,4 +38,23 @@ export {
   type FailReason,
 } from './errors.ts';
 export { counters, processInfo, tree } from './inspect/inspect.ts';
+export {
+  countChildren,
+  deleteChild,
+  getChildSpec,
+  restartChild,
+  type StartDynamicResult,
+  startChild,
+  startDynamicChild,
+  terminateChild,
+  terminateDynamicChild,
+  whichChildren,
+} from './supervision/admin.ts';
+export { checkSpecs, child } from './supervision/child-spec.ts';
+export {
+  defineDynamicSupervisor,
+  startDynamicSupervisor,
+} from './supervision/dynamic-supervisor.ts';
+export { defineSupervisor, startSupervisor } from './supervision/supervisor.ts';
+export type * from './supervision/types.ts';
 export type * from './types.ts';

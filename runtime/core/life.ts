@@ -226,7 +226,7 @@ setReceiver({
     if (!cell.trapExit) {
       if (given === 'normal' && from !== cell.ref) return;
       endCell(cell, given);
-    } else if (linked && from === cell.parent && from !== 0) requestStop(cell, given);
+    } else if (from === cell.parent && from !== 0) requestStop(cell, given);
     else {
       mailboxOf(cell).push(new ExitMessage(from, given), undefined, 0, 0);
       wake(cell);
