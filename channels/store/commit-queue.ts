@@ -64,6 +64,12 @@ export class CommitQueue {
     return this.#waiting.length === 0;
   }
 
+  /** What waits fills one transaction: more would not join it. */
+  get isGroupFull(): boolean {
+    const { groupChangesMax, groupBytesMax } = this.#limits;
+    return this.#changes >= groupChangesMax || this.#bytes >= groupBytesMax;
+  }
+
   /** `done` is called exactly once: at once when the queue is full, else by the flush that writes the change. */
   push(change: Change, done: (outcome: Outcome) => void): void {
     const weight = weigh(change);

@@ -2,7 +2,7 @@
  * The errors of the stores that a caller may act on. Expected outcomes (fenced, duplicate, unavailable)
  * are values of the contract, not errors. Any thread.
  */
-import { DriftwayError } from '../../runtime/errors.ts';
+import { DriftwayError } from '../../runtime/index.ts';
 
 export type StoreErrorCode =
   /** The store was closed by its owner. */

@@ -1,11 +1,22 @@
 /** What the rest of the project may use of the stores. Exports only. */
-
+export type { QueueLimits, QueueStats } from './commit-queue.ts';
+export { type ConnectOptions, connectStore } from './connect.ts';
 export { nodeSqliteDriver } from './driver.ts';
 export { StoreError, type StoreErrorCode } from './errors.ts';
+export { LogReader, type LogReaderP, type ReadReply } from './log-reader.ts';
+export {
+  LogWriter,
+  type LogWriterOptions,
+  type LogWriterP,
+  type LogWriterStats,
+} from './log-writer.ts';
 export { memoryStore } from './memory.ts';
 export { openSqliteStore } from './sqlite-store.ts';
 export type {
+  Change,
+  Outcome,
   ReaderOptions,
+  ReadRequest,
   SqliteConnection,
   SqliteDriver,
   SqliteOpenOptions,

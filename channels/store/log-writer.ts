@@ -1,0 +1,85 @@
+/**
+ * The LogWriter actor: the only writer of the database, alone on the `store` thread, since every group
+ * blocks its thread for one fsync. It gathers what is queued into groups without a timer, answers after
+ * COMMIT, and does its chores (sweeps, checkpoints) when nothing waits.
+ */
+import { type Ctx, defineActor, type From, NOREPLY } from '../../runtime/index.ts';
+import { CommitQueue, type QueueLimits, type QueueStats } from './commit-queue.ts';
+import type { Change, Outcome, WriterOptions, WriterStats } from './types.ts';
+import { SqliteWriter } from './writer.ts';
+
+/** Ops of the store's writer. Change and Outcome are plain data. */
+export interface LogWriterP {
+  /** Answered after COMMIT, or at once when the queue is full. */
+  write(change: Change): Outcome;
+  stats(): LogWriterStats;
+  /** To itself only: writes what was gathered. */
+  flush(): void;
+  /** To itself only: one chore, if nothing waits. */
+  idle(): void;
+}
+
+export interface LogWriterStats extends WriterStats, QueueStats {}
+
+/** Options of the writer and of its queue. `driver` and `onEvent` stay on the writer's thread. */
+export interface LogWriterOptions extends WriterOptions, QueueLimits {}
+
+interface State {
+  readonly writer: SqliteWriter;
+  readonly queue: CommitQueue;
+  /** A flush is on its way to this actor. */
+  flushing: boolean;
+}
+
+/**
+ * Behaviour of the writer; start it named 'log-writer'. init opens (creates, migrates) the database and
+ * fails with StoreError when it cannot.
+ */
+export const LogWriter = defineActor<LogWriterP, State, LogWriterOptions>({
+  name: 'log-writer',
+  mailbox: { limit: 20_000, overflow: 'reject' },
+  init(ctx, options) {
+    // For terminate at a shutdown: what was gathered is still written, and the file closed.
+    ctx.trapExit(true);
+    const writer = new SqliteWriter(options);
+    const queue = new CommitQueue((group) => writer.run(group), options);
+    return { writer, queue, flushing: false };
+  },
+  handle: {
+    write(state, change, ctx) {
+      const { from } = ctx;
+      state.queue.push(change, (outcome) => answer(ctx, from, outcome));
+      if (state.queue.isGroupFull) {
+        ctx.next('flush');
+      } else if (!state.flushing && !state.queue.isEmpty) {
+        // Comes after everything that is queued now, which joins the group.
+        state.flushing = true;
+        ctx.cast(ctx.self, 'flush');
+      }
+      return NOREPLY;
+    },
+    flush(state, _, ctx) {
+      state.flushing = state.queue.flush();
+      ctx.cast(ctx.self, state.flushing ? 'flush' : 'idle');
+    },
+    idle(state, _, ctx) {
+      if (state.queue.isEmpty && state.writer.idle()) {
+        ctx.cast(ctx.self, 'idle');
+      }
+    },
+    stats: ({ writer, queue }) => ({ ...writer.stats(), ...queue.stats() }),
+  },
+  terminate({ writer, queue }) {
+    try {
+      while (queue.flush());
+    } finally {
+      writer.close();
+    }
+  },
+});
+
+function answer(ctx: Ctx<LogWriterP>, from: From | undefined, outcome: Outcome): void {
+  if (from !== undefined) {
+    ctx.reply(from, outcome);
+  }
+}
