@@ -2,12 +2,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
+import { SqliteReader } from './reader.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import { countingRng, freshPath, StillClock } from './test/fixtures.ts';
+import { SqliteWriter } from './writer.ts';
 
 const ROUNDS = 20;
 const CHILD = new URL('./test/crash-child.ts', import.meta.url).pathname;
+
+const WORKER = new URL('./test/endless-writer.ts', import.meta.url);
 
 type Ack = readonly [sid: number, head: number, nonce: string];
 
@@ -57,4 +62,34 @@ test('openSqliteStore: writer killed 20 times, every acknowledged commit whole a
     await store.close();
   }
   expect(acknowledged.length).toBeGreaterThan(ROUNDS);
+}, 60_000);
+
+test('SqliteWriter: thread terminated 10 times in mid-transaction, the next one writes at once', async () => {
+  const path = freshPath();
+  const random = countingRng(7);
+  let head = 0;
+  for (let round = 0; round < 10; round += 1) {
+    const shared = new SharedArrayBuffer(4);
+    const acknowledged = new Int32Array(shared);
+    const worker = new Worker(WORKER, { workerData: { path, shared } });
+    const failed = once(worker, 'error').then(([error]) => Promise.reject(error));
+    for (let left = 1 + (random.u32() % 20); left > 0; left -= 1) {
+      const wait = Atomics.waitAsync(acknowledged, 0, Atomics.load(acknowledged, 0));
+      await Promise.race([wait.value, failed]);
+    }
+    await worker.terminate();
+    // No lock may be left behind: waiting for one would fail this writer.
+    const options = { path, clock: new StillClock(), rng: countingRng(), busyTimeoutMs: 0 };
+    const writer = new SqliteWriter(options);
+    expect(writer.run([{ op: 'open', sid: 1 }])[0]).toMatchObject({ status: 'done' });
+    writer.close();
+    const reader = new SqliteReader({ path });
+    const seqs = reader.replay(1, 0, 100_000, 1e9).map(({ seq }) => seq);
+    reader.close();
+    expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+    expect(seqs.length % 20).toBe(0);
+    expect(seqs.length).toBeGreaterThanOrEqual(Atomics.load(acknowledged, 0));
+    expect(seqs.length).toBeGreaterThan(head);
+    head = seqs.length;
+  }
 }, 60_000);

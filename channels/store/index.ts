@@ -1,4 +1,13 @@
 /** What the rest of the project may use of the stores. Exports only. */
+export {
+  bootReaderThread,
+  bootStoreThread,
+  LOG_READER,
+  LOG_WRITER,
+  type ReaderThreadArg,
+  type StoreThreadArg,
+  type StoreThreadHooks,
+} from './boot.ts';
 export type { QueueLimits, QueueStats } from './commit-queue.ts';
 export { type ConnectOptions, connectStore } from './connect.ts';
 export { nodeSqliteDriver } from './driver.ts';
