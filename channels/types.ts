@@ -64,8 +64,11 @@ export type SubscribeReply =
       readonly head: Seq;
       readonly gap?: Gap;
     }
-  /** Absent or forbidden, without a difference. */
-  | { readonly ok: false };
+  /**
+   * Absent or forbidden, without a difference. With `retryMs`: the store or the guild cannot answer
+   * now (ERR 502).
+   */
+  | { readonly ok: false; readonly retryMs?: number };
 
 export interface PullRequest {
   readonly gateway: Ref<FanOutP>;
@@ -266,10 +269,18 @@ export interface GuildView {
 }
 
 export interface GuildP {
-  /** Wire perms of a user in a channel or view of this guild; 0 = may not view or absent. */
-  perms(m: { readonly uid: Id; readonly sid: Id }): number;
-  /** An active stream of this guild registers to hear permsChanged and remove; monitored. */
-  watch(m: { readonly sid: Id; readonly stream: Ref<StreamP> }): void;
+  /**
+   * Wire perms of a user in a channel or view of this guild; 0 = may not view or absent; null = the
+   * store cannot be read now.
+   */
+  perms(m: { readonly uid: Id; readonly sid: Id }): number | null;
+  /**
+   * An active stream of this guild registers to hear permsChanged; the guild monitors it. Gives the
+   * guild's ref: when that dies, what the guild said before may be out of date.
+   */
+  watch(m: { readonly sid: Id; readonly stream: Ref<StreamP> }): Ref<GuildP>;
+  /** Emits what a crash left in the outbox; does nothing when there is nothing. */
+  resume(m: Record<string, never>): void;
   view(m: { readonly uid: Id }): Result<GuildView>;
   get(m: { readonly uid: Id }): Result<Guild>;
   rename(m: { readonly uid: Id; readonly name: string }): Result<Guild>;
@@ -336,8 +347,11 @@ export type ConnectReply =
         readonly large: boolean;
       }[];
     }
-  /** Close code: 4508 too many connections of this user, 4507 login revoked, 4504 no such user. */
-  | { readonly ok: false; readonly close: 4508 | 4507 | 4504 };
+  /**
+   * Close code: 4508 too many connections of this user, 4507 login revoked, 4504 no such user,
+   * 4000 the store cannot answer now.
+   */
+  | { readonly ok: false; readonly close: 4508 | 4507 | 4504 | 4000 };
 
 export interface UserP {
   connect(m: ConnectRequest): ConnectReply;

@@ -1,0 +1,354 @@
+/**
+ * Accounts: registration, login, profiles, and the making of guilds. A service on gateway threads,
+ * not an actor: everything it must agree on with other threads goes through compare-and-set in the
+ * DocStore. It never logs or keeps a password or a token.
+ */
+import { call, cast, type Clock, DriftwayError, entity, type Rng } from '../runtime/index.ts';
+import { Logins } from './accounts-logins.ts';
+import {
+  childPrefix,
+  type InviteDoc,
+  streamDoc,
+  streamKey,
+  type UserDoc,
+  userKey,
+} from './docs.ts';
+import { GUILDS_PER_USER_MAX, guildCreates, isInviteCode } from './guild-changes.ts';
+import { publicUser } from './guild-reads.ts';
+import type { IdAllocator } from './ids.ts';
+import type { Passwords } from './passwords.ts';
+import type {
+  Accounts,
+  Doc,
+  DocResult,
+  DocStore,
+  DocWrite,
+  DomainCode,
+  Grant,
+  Guild,
+  GuildP,
+  Id,
+  Ms,
+  Result,
+  User,
+  UserP,
+} from './types.ts';
+
+export interface AccountsOptions {
+  readonly docs: DocStore;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly ids: IdAllocator;
+  readonly passwords: Passwords;
+  /** Key of refresh tokens: at least 32 bytes, kept apart from the store. */
+  readonly serverSecret: Uint8Array;
+  /** REGISTRATION. */
+  readonly registration: 'open' | 'invite' | 'closed';
+  readonly accessTokenTtlMs: Ms;
+  readonly refreshTokenTtlMs: Ms;
+}
+
+type Failure = { readonly ok: false; readonly code: DomainCode; readonly field?: string };
+
+/** api.md, "Username". */
+const USERNAME_FORM = /^[a-z0-9_.]{2,32}$/;
+const PASSWORD_MIN = 8;
+const PASSWORD_MAX = 256;
+/** Longest address that mail can have (RFC 5321). */
+const EMAIL_MAX = 254;
+const EMAIL_FORM = /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u;
+/** An id made twice after a clock step is refused by the store; the next one is free. */
+const TRIES_MAX = 4;
+const REVOKE_TRIES = 3;
+const SECRET_BYTES_MIN = 32;
+
+const UNAVAILABLE = { ok: false, code: 'unavailable', retryMs: 1000 } as const;
+const NOT_FOUND = { ok: false, code: 'not_found' } as const;
+const BAD_CREDENTIALS = { ok: false, code: 'bad_credentials' } as const;
+
+/** The form of a user name that is compared: capitals folded. */
+export function foldUsername(typed: string): string {
+  return typed.normalize('NFC').toLowerCase();
+}
+
+export class AccountService implements Accounts {
+  readonly #options: AccountsOptions;
+  readonly #logins: Logins;
+
+  constructor(options: AccountsOptions) {
+    if (options.serverSecret.byteLength < SECRET_BYTES_MIN) {
+      throw new RangeError(
+        `refresh secret: got ${options.serverSecret.byteLength} bytes, wanted 32`,
+      );
+    }
+    this.#options = options;
+    this.#logins = new Logins({ ...options, onRevoked: tellUser });
+  }
+
+  register(m: Parameters<Accounts['register']>[0]): Promise<Result<Grant>> {
+    return available(async () => {
+      const { registration } = this.#options;
+      if (registration === 'closed') return { ok: false, code: 'registration_closed' };
+      if (registration === 'invite' && m.invite === undefined) {
+        return { ok: false, code: 'invite_required' };
+      }
+      const bad = judgeRegistration(m);
+      if (bad !== undefined) return bad;
+      const gid = m.invite === undefined ? undefined : await this.#liveInvite(m.invite);
+      if (gid !== undefined && !gid.ok) return gid;
+      const taken = await this.#taken(m);
+      if (taken !== undefined) return taken;
+      const passwordHash = await this.#options.passwords.hash(m.password);
+      if (passwordHash === undefined) return UNAVAILABLE;
+      const created = await this.#createUser(m, passwordHash);
+      if (!created.ok) return created;
+      if (gid !== undefined && m.invite !== undefined) {
+        const joined = await this.#joinNew(created.value, gid.value, m.invite);
+        if (!joined.ok && registration === 'invite') return joined;
+      }
+      return await this.#grant(created.value);
+    });
+  }
+
+  login(m: { readonly username: string; readonly password: string }): Promise<Result<Grant>> {
+    return available(async () => {
+      const { docs, passwords } = this.#options;
+      const unique = loginKey(m.username);
+      const user = unique === undefined ? undefined : await docs.find<UserDoc>('user', unique);
+      const right = await passwords.verify(user?.value.passwordHash, m.password);
+      if (right === undefined) return UNAVAILABLE;
+      if (!right || user === undefined) return BAD_CREDENTIALS;
+      return await this.#grant(user.value);
+    });
+  }
+
+  refresh(m: { readonly refreshToken: string }): Promise<Result<Grant>> {
+    return available(async () => {
+      const rotated = await this.#logins.rotate(m.refreshToken);
+      if (!rotated.ok) return rotated;
+      const { uid, login, refreshToken } = rotated.value;
+      const user = await this.user(uid);
+      if (!user.ok) return user.code === 'not_found' ? { ok: false, code: 'unauthorized' } : user;
+      return { ok: true, value: { user: user.value, login, refreshToken } };
+    });
+  }
+
+  logout(m: { readonly refreshToken: string }): Promise<Result<null>> {
+    return available(() => this.#logins.end(m.refreshToken));
+  }
+
+  user(uid: Id): Promise<Result<User>> {
+    return available(async () => {
+      const [doc] = await this.#options.docs.get<UserDoc>('user', [userKey(uid)]);
+      return doc === undefined ? NOT_FOUND : { ok: true, value: publicUser(doc.value) };
+    });
+  }
+
+  updateUser(uid: Id, m: { readonly displayName?: string }): Promise<Result<User>> {
+    return available(async () => {
+      const { docs } = this.#options;
+      for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+        const [doc]: readonly (Doc<UserDoc> | undefined)[] = await docs.get('user', [userKey(uid)]);
+        if (doc === undefined) return NOT_FOUND;
+        const value: UserDoc = {
+          ...doc.value,
+          displayName: m.displayName ?? doc.value.displayName,
+        };
+        if (value.displayName === doc.value.displayName)
+          return { ok: true, value: publicUser(value) };
+        const unique = uniquesOf(value);
+        const write = { kind: 'user', key: doc.key, expect: doc.rev, value, unique };
+        const result = await docs.write([write]);
+        if (result.ok) return { ok: true, value: publicUser(value) };
+        if (result.why === 'unavailable') return UNAVAILABLE;
+      }
+      return { ok: false, code: 'conflict' };
+    });
+  }
+
+  createGuild(uid: Id, name: string): Promise<Result<Guild>> {
+    return available(async () => {
+      const { docs, ids, clock } = this.#options;
+      const [[user], guilds] = await Promise.all([
+        docs.get<UserDoc>('user', [userKey(uid)]),
+        docs.list('userGuild', childPrefix(uid), undefined, GUILDS_PER_USER_MAX),
+      ]);
+      if (user === undefined) return NOT_FOUND;
+      if (guilds.length >= GUILDS_PER_USER_MAX) return { ok: false, code: 'conflict' };
+      for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+        const sids = { gid: ids.next(), viewSid: ids.next(), channelSid: ids.next() };
+        const { guild, writes } = guildCreates({ ...sids, ownerId: uid }, name, clock.now());
+        const result = await docs.write(writes);
+        if (result.ok) {
+          cast(entity<GuildP>('guild', guild.id), 'resume', {});
+          return { ok: true, value: guild };
+        }
+        if (result.why === 'unavailable') return UNAVAILABLE;
+      }
+      return UNAVAILABLE;
+    });
+  }
+
+  inviteGuild(code: string): Promise<Result<Id>> {
+    return available(async () => {
+      if (!isInviteCode(code)) return NOT_FOUND;
+      const [invite] = await this.#options.docs.get<InviteDoc>('invite', [code]);
+      return invite === undefined ? NOT_FOUND : { ok: true, value: invite.value.gid };
+    });
+  }
+
+  revokedLogins(): Promise<readonly { readonly login: string; readonly until: Ms }[]> {
+    return this.#logins.revoked();
+  }
+
+  // -------------------------------------------------------------- registration
+
+  /** The guild of an invite that still admits somebody. */
+  async #liveInvite(code: string): Promise<Result<Id>> {
+    const gid = await this.inviteGuild(code);
+    if (!gid.ok) return gid;
+    const live = await call(entity<GuildP>('guild', gid.value), 'invite', { code });
+    return live.ok ? gid : live;
+  }
+
+  async #taken(m: {
+    readonly username: string;
+    readonly email?: string;
+  }): Promise<Failure | undefined> {
+    const { docs } = this.#options;
+    if ((await docs.find('user', usernameKey(m.username))) !== undefined) {
+      return { ok: false, code: 'username_taken', field: 'username' };
+    }
+    if (m.email === undefined) return undefined;
+    const held = await docs.find('user', `email:${foldEmail(m.email)}`);
+    return held === undefined ? undefined : { ok: false, code: 'conflict', field: 'email' };
+  }
+
+  async #createUser(
+    m: Parameters<Accounts['register']>[0],
+    passwordHash: string,
+  ): Promise<Result<UserDoc>> {
+    const { docs, ids, clock } = this.#options;
+    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+      const doc: UserDoc = {
+        id: ids.next(),
+        username: foldUsername(m.username),
+        displayName: m.displayName ?? m.username,
+        email: m.email === undefined ? null : foldEmail(m.email),
+        passwordHash,
+        createdAt: clock.now(),
+      };
+      const result: DocResult = await docs.write([
+        {
+          kind: 'user',
+          key: userKey(doc.id),
+          expect: 'absent',
+          value: doc,
+          unique: uniquesOf(doc),
+        },
+        {
+          kind: 'stream',
+          key: streamKey(doc.id),
+          expect: 'absent',
+          value: streamDoc('user', 0),
+        },
+      ]);
+      if (result.ok) return { ok: true, value: doc };
+      if (result.why === 'unavailable') return UNAVAILABLE;
+      if (result.why === 'unique') {
+        return result.value?.startsWith('email:')
+          ? { ok: false, code: 'conflict', field: 'email' }
+          : { ok: false, code: 'username_taken', field: 'username' };
+      }
+    }
+    return UNAVAILABLE;
+  }
+
+  /** Consumes the invite by joining; without a place in the guild the new user is taken back. */
+  async #joinNew(user: UserDoc, gid: Id, code: string): Promise<Result<null>> {
+    const joined = await settle(call(entity<GuildP>('guild', gid), 'join', { uid: user.id, code }));
+    if (joined?.ok === true) return { ok: true, value: null };
+    if (this.#options.registration === 'invite') {
+      const deletes: DocWrite[] = [
+        { kind: 'user', key: userKey(user.id), expect: 'any', value: null },
+        { kind: 'stream', key: streamKey(user.id), expect: 'any', value: null },
+      ];
+      await this.#options.docs.write(deletes);
+    }
+    return joined ?? UNAVAILABLE;
+  }
+
+  async #grant(user: UserDoc): Promise<Result<Grant>> {
+    const issued = await this.#logins.issue(user.id);
+    if (!issued.ok) return issued;
+    const { login, refreshToken } = issued.value;
+    return { ok: true, value: { user: publicUser(user), login, refreshToken } };
+  }
+}
+
+// ---------------------------------------------------------------- helpers
+
+/** A store or shard that is away is an answer, not an exception. */
+async function available<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
+  return (await settle(run())) ?? UNAVAILABLE;
+}
+
+async function settle<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    // The store or a shard is away: the caller answers `unavailable`. Anything else is a bug.
+    if (error instanceof DriftwayError) return undefined;
+    throw error;
+  }
+}
+
+/** Closes the sockets of a login. Tried again when the shard is being replaced. */
+function tellUser(uid: Id, login: string): void {
+  const tell = async (): Promise<void> => {
+    for (let tries = 0; tries < REVOKE_TRIES; tries += 1) {
+      const told = await settle(
+        call(entity<UserP>('user', uid), 'revoke', { login }).then(() => true),
+      );
+      if (told === true) return;
+    }
+  };
+  tell().catch(ignore);
+}
+
+/** `tell` settles every failure itself. */
+function ignore(): void {}
+
+function judgeRegistration(m: Parameters<Accounts['register']>[0]): Failure | undefined {
+  const invalid = (field: string): Failure => ({ ok: false, code: 'invalid', field });
+  if (!USERNAME_FORM.test(foldUsername(m.username))) return invalid('username');
+  const length = [...m.password].length;
+  if (length < PASSWORD_MIN || length > PASSWORD_MAX) return invalid('password');
+  if (m.email !== undefined && !isEmail(m.email)) return invalid('email');
+  return undefined;
+}
+
+/** The unique value that a user logs in by; undefined when nobody can have it. */
+function loginKey(typed: string): string | undefined {
+  const name = typed.trim();
+  if (name.includes('@')) return isEmail(name) ? `email:${foldEmail(name)}` : undefined;
+  return USERNAME_FORM.test(foldUsername(name)) ? usernameKey(name) : undefined;
+}
+
+function isEmail(typed: string): boolean {
+  const email = typed.trim();
+  return email.length <= EMAIL_MAX && email.isWellFormed() && EMAIL_FORM.test(email);
+}
+
+function foldEmail(typed: string): string {
+  return typed.trim().normalize('NFC').toLowerCase();
+}
+
+function usernameKey(typed: string): string {
+  return `username:${foldUsername(typed)}`;
+}
+
+function uniquesOf(user: UserDoc): string[] {
+  const username = usernameKey(user.username);
+  return user.email === null ? [username] : [username, `email:${user.email}`];
+}

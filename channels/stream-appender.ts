@@ -1,0 +1,483 @@
+/**
+ * The append pipeline of one stream: nonce first, then right and target, then one commit in flight;
+ * whatever arrives meanwhile is the next commit. Part of a stream actor; it never waits: results of
+ * the store and the guild come back through `ports.later`. Nothing changes the committed state
+ * before the log has confirmed it (storage.md 5).
+ */
+import { assert } from '../runtime/index.ts';
+import { channelsError } from './errors.ts';
+import { Batch, type Target } from './stream-batch.ts';
+import { digestOf, isNonce, nonceKey, sameDigest } from './stream-nonces.ts';
+import type { StreamPerms } from './stream-perms.ts';
+import type { Outcome, StreamPorts } from './stream-ports.ts';
+import {
+  type Draft,
+  draftOf,
+  ERR_BAD_ARGS,
+  ERR_FORBIDDEN,
+  ERR_NONCE_REUSED,
+  ERR_OUTCOME_UNKNOWN,
+  ERR_UNAVAILABLE,
+  emitDraft,
+  judgeRight,
+  judgeTarget,
+  type StreamType,
+} from './stream-rules.ts';
+import type { StreamState } from './stream-state.ts';
+import { TargetReader } from './stream-targets.ts';
+import type {
+  AppendReply,
+  AppendRequest,
+  CommitResult,
+  DuplicateNonce,
+  Id,
+  LogEvent,
+  Ms,
+  OpenedLog,
+} from './types.ts';
+
+type Answer = (reply: AppendReply) => void;
+
+/** Another attempt with the nonce of an append that is still being decided. */
+interface Repeat {
+  readonly digest: Uint8Array;
+  /** Answers by what became of the first: same content, or judged anew when that was refused. */
+  settled(first: AppendReply): void;
+}
+
+interface Item {
+  readonly uid: Id;
+  readonly nonce: string;
+  readonly key: string;
+  readonly draft: Draft;
+  readonly digest: Uint8Array;
+  /** Emitted by the server: no rights are judged. */
+  readonly system: boolean;
+  readonly answer: Answer;
+  readonly repeats: Repeat[];
+  readonly deadlineAt: Ms;
+  /** A commit with this append ended without an answer: until it is looked up, it may be in the log. */
+  unknown: boolean;
+  /** Commits that came back without this append. */
+  tries: number;
+}
+
+/** What the appender needs of the actor around it. */
+export interface AppenderHost {
+  /** The log confirmed these: tell the audience. */
+  committed(events: readonly LogEvent[]): void;
+  /** The log must be opened again; the appender waits for `resume`. */
+  reopen(): void;
+}
+
+/** Commits that may fail without an answer before an append gets 502 and the next ones their turn. */
+const TRIES_MAX = 3;
+/** How often waiting appends are looked at for their deadline. */
+const EXPIRY_MS: Ms = 500;
+
+export class Appender {
+  readonly #ports: StreamPorts;
+  readonly #state: StreamState;
+  readonly #perms: StreamPerms;
+  readonly #type: StreamType;
+  readonly #host: AppenderHost;
+  readonly #targets: TargetReader;
+  /** Waiting for a commit, in order of arrival. */
+  #queue: Item[] = [];
+  /** Being decided, by (uid, nonce): queued, in flight, or looked up before a refusal. */
+  readonly #open = new Map<string, Item>();
+  /** Facts that are being asked for: rights of users, targets below the ring. */
+  readonly #facts = new Set<string>();
+  #inFlight: Batch<Item> | undefined;
+  #suspended = false;
+  #expiryArmed = false;
+
+  constructor(
+    ports: StreamPorts,
+    state: StreamState,
+    perms: StreamPerms,
+    type: StreamType,
+    host: AppenderHost,
+  ) {
+    this.#ports = ports;
+    this.#state = state;
+    this.#perms = perms;
+    this.#type = type;
+    this.#host = host;
+    this.#targets = new TargetReader(ports, state);
+  }
+
+  /** True while an append is not answered yet. */
+  get busy(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** An append of a user (`system` false) or of the server. `answer` is called exactly once. */
+  append(request: AppendRequest, system: boolean, answer: Answer): void {
+    const { uid, nonce } = request;
+    if (!isNonce(nonce)) {
+      answer({ ok: false, code: ERR_BAD_ARGS });
+      return;
+    }
+    const { kind, body } = request;
+    const judged = system ? emitDraft(kind, body) : draftOf(this.#type, kind, body);
+    const draft = judged ?? emitDraft(kind, body);
+    const digest = digestOf(draft.kind, draft.body);
+    const key = nonceKey(uid, nonce);
+    const committed = this.#state.nonces.find(key);
+    if (committed !== undefined) {
+      answer(this.#repeated(committed, digest));
+      return;
+    }
+    const first = this.#open.get(key);
+    if (first !== undefined) {
+      this.#repeat(first, digest, answer, () => this.append(request, system, answer));
+      return;
+    }
+    if (this.#open.size >= this.#ports.limits.appendQueueMax) {
+      this.#ports.counters.overflow += 1;
+      answer(this.#unavailable());
+      return;
+    }
+    const deadlineAt = this.#ports.clock.monotonic() + this.#ports.limits.appendWaitMaxMs;
+    const base = { uid, nonce, key, draft, digest, system, answer, deadlineAt };
+    const item: Item = { ...base, repeats: [], unknown: false, tries: 0 };
+    this.#open.set(key, item);
+    if (judged === undefined) {
+      this.#perms.get(uid, (perms) => this.#refuseBadForm(item, perms));
+      return;
+    }
+    this.#queue.push(item);
+    this.#armExpiry();
+    this.flush();
+  }
+
+  /** Starts the next commit when none is in flight. */
+  flush(): void {
+    if (this.#suspended || this.#inFlight !== undefined || this.#queue.length === 0) return;
+    const batch = this.#plan();
+    if (batch.events.length === 0) return;
+    this.#inFlight = batch;
+    this.#ports.counters.commits += 1;
+    const { sid, head } = batch.base;
+    const { events, rewrites } = batch;
+    const commit = { sid, fence: this.#state.fence, after: head, events, rewrites };
+    this.#ports.later(this.#ports.log.commit(commit), (outcome) => this.#settled(batch, outcome));
+  }
+
+  /**
+   * The log was opened again. `found` are the events that it holds beyond the committed state; they
+   * are published here. What was in flight is in `found`, or goes to the head of the queue with its
+   * nonces, where the log itself tells a repeat.
+   */
+  resume(opened: OpenedLog, found: readonly LogEvent[]): void {
+    const batch = this.#inFlight;
+    this.#inFlight = undefined;
+    const sameLog = opened.epoch === this.#state.epoch;
+    let rest = found;
+    if (batch !== undefined && sameLog && startsWith(found, batch.events)) {
+      this.#confirm(batch);
+      rest = found.slice(batch.events.length);
+    } else if (batch !== undefined) {
+      this.#again(batch.items);
+    }
+    this.#state.reopen(opened);
+    if (sameLog) this.#host.committed(rest);
+    this.#suspended = false;
+    this.flush();
+  }
+
+  /** The stream is gone: everything that waits is answered as absent. */
+  remove(): void {
+    this.#suspended = true;
+    this.#queue = [];
+    for (const item of [...this.#open.values()]) {
+      this.#settle(item, { ok: false, code: ERR_FORBIDDEN });
+    }
+  }
+
+  // -------------------------------------------------------------- planning
+
+  /** Takes from the queue what may be committed now; leaves what still waits, in order. */
+  #plan(): Batch<Item> {
+    const { codec, clock, limits } = this.#ports;
+    const options = { eventsMax: limits.batchEventsMax, bytesMax: limits.batchBytesMax };
+    const batch = new Batch<Item>(this.#state.base(), codec, clock.now(), options);
+    const waiting: Item[] = [];
+    // A user's appends keep their order: when one waits, those behind it wait too (I11).
+    const held = new Set<Id>();
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const [i, item] of queue.entries()) {
+      if (batch.full) {
+        waiting.push(...queue.slice(i));
+        break;
+      }
+      if (held.has(item.uid) || !this.#admit(item, batch)) {
+        held.add(item.uid);
+        waiting.push(item);
+      }
+    }
+    this.#queue = [...waiting, ...this.#queue];
+    return batch;
+  }
+
+  /** False when the append must wait. True when it is in the batch, or refused. */
+  #admit(item: Item, batch: Batch<Item>): boolean {
+    if (item.system) {
+      batch.add(item, undefined);
+      return true;
+    }
+    const perms = this.#perms.peek(item.uid);
+    if (perms === undefined) {
+      this.#await(`user ${item.uid}`, byUser(item.uid), (known) => {
+        this.#perms.get(item.uid, (answer) => known(answer !== undefined));
+      });
+      return false;
+    }
+    const { draft } = item;
+    const code = judgeRight(draft, perms);
+    if (code !== 0) return this.#refuse(item, code);
+    if (draft.replyTo > this.#state.head) return this.#refuse(item, ERR_BAD_ARGS);
+    if (draft.target === 0) {
+      batch.add(item, undefined);
+      return true;
+    }
+    if (batch.touches(draft.target)) return false;
+    return this.#admitTarget(item, perms, batch);
+  }
+
+  #admitTarget(item: Item, perms: number, batch: Batch<Item>): boolean {
+    const { draft, uid } = item;
+    const target: Target | undefined = this.#state.target(draft.target);
+    if (target === undefined) {
+      this.#await(`target ${draft.target}`, byTarget(draft.target), (known) => {
+        this.#targets.read(draft.target, known);
+      });
+      return false;
+    }
+    const code = judgeTarget(draft, uid, perms, target.event);
+    if (code !== 0) return this.#refuse(item, code);
+    batch.add(item, target);
+    return true;
+  }
+
+  /** Asks for a fact once; when it cannot be had, the appends that need it get 502. */
+  #await(
+    fact: string,
+    needs: (item: Item) => boolean,
+    ask: (known: (ok: boolean) => void) => void,
+  ): void {
+    if (this.#facts.has(fact)) return;
+    this.#facts.add(fact);
+    ask((ok) => {
+      this.#facts.delete(fact);
+      if (!ok) {
+        const failed = this.#queue.filter(needs);
+        this.#queue = this.#queue.filter((item) => !needs(item));
+        for (const item of failed) this.#fail(item);
+      }
+      this.flush();
+    });
+  }
+
+  // -------------------------------------------------------------- results of a commit
+
+  #settled(batch: Batch<Item>, outcome: Outcome<CommitResult>): void {
+    if (batch !== this.#inFlight) return;
+    if (!outcome.ok) {
+      for (const item of batch.items) item.unknown = true;
+      this.#reopen();
+      return;
+    }
+    const result = outcome.value;
+    if (result.ok) {
+      if (result.head !== batch.head) {
+        const data = { got: result.head, wanted: batch.head };
+        const what = `commit answered: got head ${result.head}, wanted ${batch.head}`;
+        throw channelsError('DRIFT_CHANNELS_LOG_CONTRACT', what, { data });
+      }
+      this.#inFlight = undefined;
+      this.#confirm(batch);
+      this.flush();
+    } else if (result.why === 'fenced') {
+      this.#reopen();
+    } else if (result.why === 'duplicate') {
+      this.#inFlight = undefined;
+      this.#withoutDuplicates(batch, result.at);
+      this.flush();
+    } else {
+      this.#inFlight = undefined;
+      for (const item of batch.items) this.#fail(item, result.retryMs);
+      this.flush();
+    }
+  }
+
+  /** The batch is in the log: state, audience, answers, in this order. */
+  #confirm(batch: Batch<Item>): void {
+    this.#state.apply(batch);
+    this.#ports.counters.events += batch.events.length;
+    this.#host.committed(batch.events);
+    const { epoch } = batch.base;
+    for (const [i, item] of batch.items.entries()) {
+      const { seq, ts } = batch.events[i] as LogEvent;
+      this.#settle(item, { ok: true, epoch, seq, ts, duplicate: false });
+    }
+  }
+
+  /** Nothing was written: answers the repeats, puts the others back to be numbered again. */
+  #withoutDuplicates(batch: Batch<Item>, at: readonly DuplicateNonce[]): void {
+    assert(at.length > 0, 'a duplicate result names its events');
+    const known = new Map(at.map((duplicate) => [duplicate.index, duplicate]));
+    const others: Item[] = [];
+    for (const [i, item] of batch.items.entries()) {
+      const duplicate = known.get(i);
+      if (duplicate === undefined) {
+        others.push(item);
+        continue;
+      }
+      const { seq, ts, digest } = duplicate;
+      this.#state.nonces.add(item.key, { seq, ts, digest });
+      this.#settle(item, this.#repeated(duplicate, item.digest));
+    }
+    this.#queue = [...others, ...this.#queue];
+  }
+
+  /** Puts appends that were not committed back in front; what fails again and again is refused. */
+  #again(items: readonly Item[]): void {
+    const open = items.filter((item) => this.#isOpen(item));
+    for (const item of open) {
+      item.unknown = false;
+      item.tries += 1;
+      if (item.tries >= TRIES_MAX) this.#fail(item);
+    }
+    this.#queue = [...open.filter((item) => this.#isOpen(item)), ...this.#queue];
+  }
+
+  #reopen(): void {
+    this.#suspended = true;
+    this.#ports.counters.reopened += 1;
+    this.#host.reopen();
+  }
+
+  // -------------------------------------------------------------- answers
+
+  /** Removes an append that may not be made, after a look for its nonce (2.17 item 17). */
+  #refuse(item: Item, code: number): true {
+    const { uid, nonce } = item;
+    const { sid } = this.#state;
+    this.#ports.later(this.#ports.log.findNonce(sid, uid, nonce), (outcome) => {
+      if (!this.#isOpen(item)) return;
+      if (!outcome.ok) {
+        this.#fail(item);
+      } else if (outcome.value !== undefined) {
+        this.#settle(item, this.#repeated(outcome.value, item.digest));
+      } else {
+        this.#ports.counters.refused += 1;
+        this.#settle(item, { ok: false, code });
+      }
+    });
+    return true;
+  }
+
+  #refuseBadForm(item: Item, perms: number | undefined): void {
+    if (!this.#isOpen(item)) return;
+    if (perms === undefined) {
+      this.#fail(item);
+      return;
+    }
+    const code = judgeRight({ ...item.draft, needs: 0 }, perms);
+    this.#refuse(item, code === 0 ? ERR_BAD_ARGS : code);
+  }
+
+  #fail(item: Item, retryMs?: Ms): void {
+    this.#ports.counters.unavailable += 1;
+    this.#settle(item, this.#unavailable(retryMs));
+  }
+
+  #unavailable(retryMs: Ms = this.#ports.limits.retryMs): AppendReply {
+    return { ok: false, code: ERR_UNAVAILABLE, retryMs };
+  }
+
+  #repeated(
+    first: { readonly seq: number; readonly ts: Ms; readonly digest: Uint8Array },
+    digest: Uint8Array,
+  ): AppendReply {
+    this.#ports.counters.duplicates += 1;
+    if (!sameDigest(first.digest, digest)) return { ok: false, code: ERR_NONCE_REUSED };
+    const { seq, ts } = first;
+    return { ok: true, epoch: this.#state.epoch, seq, ts, duplicate: true };
+  }
+
+  /** Waits for the attempt that came first with this nonce. */
+  #repeat(first: Item, digest: Uint8Array, answer: Answer, again: () => void): void {
+    if (first.repeats.length >= this.#ports.limits.appendQueueMax) {
+      this.#ports.counters.overflow += 1;
+      answer(this.#unavailable());
+      return;
+    }
+    const same = sameDigest(first.digest, digest);
+    const settled = (reply: AppendReply): void => {
+      if (reply.ok) {
+        answer(same ? { ...reply, duplicate: true } : { ok: false, code: ERR_NONCE_REUSED });
+      } else if (same || reply.code === ERR_UNAVAILABLE || reply.code === ERR_OUTCOME_UNKNOWN) {
+        answer(reply);
+      } else {
+        again();
+      }
+    };
+    first.repeats.push({ digest, settled });
+  }
+
+  #isOpen(item: Item): boolean {
+    return this.#open.get(item.key) === item;
+  }
+
+  /** Answers an append and those that waited for it; once. */
+  #settle(item: Item, reply: AppendReply): void {
+    if (!this.#isOpen(item)) return;
+    this.#open.delete(item.key);
+    item.answer(reply);
+    for (const repeat of item.repeats) repeat.settled(reply);
+  }
+
+  // -------------------------------------------------------------- deadlines
+
+  #armExpiry(): void {
+    if (this.#expiryArmed) return;
+    this.#expiryArmed = true;
+    this.#ports.timer('expiry', EXPIRY_MS, () => this.#expire());
+  }
+
+  /** What waited too long for the log is answered before its caller gives up. */
+  #expire(): void {
+    this.#expiryArmed = false;
+    const now = this.#ports.clock.monotonic();
+    const late = this.#queue.filter((item) => item.deadlineAt <= now);
+    this.#queue = this.#queue.filter((item) => item.deadlineAt > now);
+    for (const item of late) this.#fail(item);
+    for (const item of this.#inFlight?.items ?? []) {
+      if (!item.unknown || item.deadlineAt > now) continue;
+      this.#ports.counters.unknown += 1;
+      this.#settle(item, { ok: false, code: ERR_OUTCOME_UNKNOWN });
+    }
+    if (this.#open.size > 0) this.#armExpiry();
+  }
+}
+
+function byUser(uid: Id): (item: Item) => boolean {
+  return (item) => item.uid === uid && !item.system;
+}
+
+function byTarget(target: number): (item: Item) => boolean {
+  return (item) => item.draft.target === target;
+}
+
+/** True when the log holds exactly these events next: seq, ts and bytes are the batch's own. */
+function startsWith(found: readonly LogEvent[], events: readonly LogEvent[]): boolean {
+  if (found.length < events.length) return false;
+  return events.every((event, i) => {
+    const other = found[i] as LogEvent;
+    return other.seq === event.seq && other.ts === event.ts && sameDigest(other.frame, event.frame);
+  });
+}

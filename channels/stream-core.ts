@@ -1,0 +1,382 @@
+/**
+ * One stream: opening, the requests that wait for it, opening again after a failed commit, and the
+ * end. Owns the parts (state, appender, reads, permissions, audience). Runs inside a stream actor on
+ * a shard thread, or in a test with other ports; it never waits and never blocks.
+ */
+import type { MonitorId, Ref } from '../runtime/index.ts';
+import { pad } from './ids.ts';
+import { may, PERM_VIEW } from './permissions.ts';
+import { Appender } from './stream-appender.ts';
+import { Audience } from './stream-audience.ts';
+import { StreamPerms } from './stream-perms.ts';
+import type { Outcome, StreamPorts } from './stream-ports.ts';
+import { Reads } from './stream-reads.ts';
+import { ERR_FORBIDDEN, ERR_UNAVAILABLE, type StreamType } from './stream-rules.ts';
+import { StreamState } from './stream-state.ts';
+import type {
+  AppendReply,
+  AppendRequest,
+  Doc,
+  FanOutP,
+  HistoryReply,
+  HistoryRequest,
+  Id,
+  LogEvent,
+  LogHead,
+  MessageAnchor,
+  MessagesReply,
+  Ms,
+  OpenedLog,
+  PullRequest,
+  Seq,
+  SubscribeReply,
+  SubscribeRequest,
+} from './types.ts';
+
+type Answer<T> = (reply: T) => void;
+
+/** What document `stream/<sid>` says. */
+export interface StreamDoc {
+  readonly type: StreamType;
+  readonly gid: Id;
+}
+
+/** Sids that do not exist, remembered by the thread so that asking again costs no read. */
+export interface AbsentSids {
+  has(sid: Id): boolean;
+  add(sid: Id): void;
+}
+
+interface Parts {
+  readonly state: StreamState;
+  readonly perms: StreamPerms;
+  readonly audience: Audience;
+  readonly reads: Reads;
+  readonly appender: Appender;
+}
+
+/** A request that came before the stream was open. */
+interface Waiting {
+  readonly run: (parts: Parts | undefined) => void;
+  readonly late: () => void;
+  readonly deadlineAt: Ms;
+}
+
+/** Delay before the log is opened again: doubles from the first to the last. */
+const RETRY_FIRST_MS: Ms = 50;
+const RETRY_LAST_MS: Ms = 2000;
+const LATE_MS: Ms = 500;
+/** Events read at once when the log turns out to be ahead. */
+const CATCH_UP_EVENTS = 512;
+const CATCH_UP_BYTES = 4 * 1024 * 1024;
+/** Users judged at once after a change for all. */
+const JUDGE_AT_ONCE = 32;
+
+export class StreamCore {
+  readonly #sid: Id;
+  readonly #ports: StreamPorts;
+  readonly #absentSids: AbsentSids;
+  #phase: 'opening' | 'open' | 'absent' = 'opening';
+  #parts: Parts | undefined;
+  #waiting: Waiting[] = [];
+  #lateArmed = false;
+  #reopening = false;
+  #removing = false;
+
+  constructor(sid: Id, ports: StreamPorts, absentSids: AbsentSids) {
+    this.#sid = sid;
+    this.#ports = ports;
+    this.#absentSids = absentSids;
+    if (absentSids.has(sid)) this.#absent();
+    else this.#find(RETRY_FIRST_MS);
+  }
+
+  /** True when nobody would miss this actor now. */
+  get idle(): boolean {
+    if (this.#waiting.length > 0 || this.#removing || this.#reopening) return false;
+    const parts = this.#parts;
+    if (parts === undefined) return true;
+    const { audience, appender, reads, perms } = parts;
+    return audience.size === 0 && !appender.busy && !reads.busy && !perms.busy;
+  }
+
+  // -------------------------------------------------------------- requests
+
+  subscribe(m: SubscribeRequest, answer: Answer<SubscribeReply>): void {
+    const late = (): void => answer({ ok: false, retryMs: this.#ports.limits.retryMs });
+    this.#whenOpen(late, (parts) => {
+      if (parts === undefined) answer({ ok: false });
+      else parts.reads.subscribe(m, answer);
+    });
+  }
+
+  pull(m: PullRequest): void {
+    // A puller waits for its chunk, whatever happens: it is asked for again until the stream is open.
+    const late = (): void => this.pull(m);
+    this.#whenOpen(late, (parts) => {
+      if (parts !== undefined) {
+        parts.reads.pull(m);
+        return;
+      }
+      const { gateway, token, after } = m;
+      const empty = { epoch: after.epoch, frames: [], at: after, atHead: false, forbidden: true };
+      this.#ports.gateways.chunk(gateway, { sid: this.#sid, token, ...empty });
+    });
+  }
+
+  attach(m: { readonly gateway: Ref<FanOutP> }): void {
+    const late = (): void => this.attach(m);
+    this.#whenOpen(late, (parts) => {
+      if (parts === undefined) {
+        this.#ports.gateways.revoke(m.gateway, { sid: this.#sid, uid: 0, code: ERR_FORBIDDEN });
+        return;
+      }
+      parts.audience.leave(m.gateway);
+      parts.audience.join(m.gateway, parts.state);
+    });
+  }
+
+  detach(m: { readonly gateway: Ref<FanOutP> }): void {
+    this.#parts?.audience.leave(m.gateway);
+  }
+
+  append(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
+    this.#whenOpen(
+      () => answer(this.#unavailable()),
+      (parts) => {
+        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
+        else parts.appender.append(m, system, answer);
+      },
+    );
+  }
+
+  history(m: HistoryRequest, answer: Answer<HistoryReply>): void {
+    this.#whenOpen(
+      () => answer(this.#unavailable()),
+      (parts) => {
+        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
+        else parts.reads.history(m, answer);
+      },
+    );
+  }
+
+  messages(
+    m: { readonly uid: Id; readonly anchor: MessageAnchor; readonly limit: number },
+    answer: Answer<MessagesReply>,
+  ): void {
+    this.#whenOpen(
+      () => answer(this.#unavailable()),
+      (parts) => {
+        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
+        else parts.reads.messages(m, answer);
+      },
+    );
+  }
+
+  message(m: { readonly uid: Id; readonly seq: Seq }, answer: Answer<MessagesReply>): void {
+    this.#whenOpen(
+      () => answer(this.#unavailable()),
+      (parts) => {
+        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
+        else parts.reads.message(m, answer);
+      },
+    );
+  }
+
+  head(uid: Id, answer: Answer<LogHead | undefined>): void {
+    this.#whenOpen(
+      () => answer(undefined),
+      (parts) => {
+        if (parts === undefined) answer(undefined);
+        else parts.reads.head(uid, answer);
+      },
+    );
+  }
+
+  /** Rights of one user, or of all (uid 0), changed: those who may not view any more lose the stream. */
+  permsChanged(uid: Id): void {
+    const parts = this.#parts;
+    if (parts === undefined) return;
+    const users = [...parts.perms.forget(uid)];
+    if (parts.audience.size === 0) return;
+    this.#judge(users);
+  }
+
+  /** The monitored guild or gateway ended. */
+  down(monitor: MonitorId): void {
+    const parts = this.#parts;
+    if (parts === undefined) return;
+    if (parts.perms.guildDown(monitor)) this.permsChanged(0);
+    else parts.audience.down(monitor);
+  }
+
+  /**
+   * The stream is deleted: subscriptions end, what waits is answered, the log is dropped. `answer`
+   * comes only after the log is gone; without it the guild asks again.
+   */
+  remove(answer: Answer<undefined>): void {
+    this.#parts?.audience.revoke(this.#sid, 0, ERR_FORBIDDEN);
+    this.#parts?.appender.remove();
+    this.#absent();
+    this.#removing = true;
+    this.#ports.later(this.#ports.log.drop(this.#sid), (outcome) => {
+      this.#removing = false;
+      if (outcome.ok) answer(undefined);
+      this.#ports.retire();
+    });
+  }
+
+  // -------------------------------------------------------------- opening
+
+  #find(delayMs: Ms): void {
+    this.#ports.later(this.#ports.docs.get<StreamDoc>('stream', [pad(this.#sid)]), (outcome) => {
+      if (this.#phase !== 'opening') return;
+      if (!outcome.ok) {
+        this.#ports.timer('open', delayMs, () => this.#find(backOff(delayMs)));
+        return;
+      }
+      const doc = outcome.value[0];
+      if (doc !== undefined) {
+        this.#open(doc, RETRY_FIRST_MS);
+        return;
+      }
+      this.#absentSids.add(this.#sid);
+      this.#absent();
+    });
+  }
+
+  #open(doc: Doc<StreamDoc>, delayMs: Ms): void {
+    this.#ports.later(this.#ports.log.open(this.#sid), (outcome) => {
+      if (this.#phase !== 'opening') return;
+      if (outcome.ok) this.#opened(doc.value, outcome.value);
+      else this.#ports.timer('open', delayMs, () => this.#open(doc, backOff(delayMs)));
+    });
+  }
+
+  #opened(doc: StreamDoc, log: OpenedLog): void {
+    const ports = this.#ports;
+    const state = new StreamState(log);
+    const perms = new StreamPerms(ports, this.#sid, doc.type, doc.gid);
+    const audience = new Audience(ports);
+    const reads = new Reads(ports, state, perms, audience);
+    const host = {
+      committed: (events: readonly LogEvent[]) => audience.publish(state, events),
+      reopen: () => this.#reopen(RETRY_FIRST_MS),
+    };
+    const appender = new Appender(ports, state, perms, doc.type, host);
+    const parts: Parts = { state, perms, audience, reads, appender };
+    this.#parts = parts;
+    this.#phase = 'open';
+    ports.counters.opened += 1;
+    this.#runWaiting(parts);
+  }
+
+  #absent(): void {
+    this.#phase = 'absent';
+    this.#parts = undefined;
+    this.#runWaiting(undefined);
+    if (!this.#removing) this.#ports.retire();
+  }
+
+  #runWaiting(parts: Parts | undefined): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const request of waiting) {
+      if (parts === undefined) this.#ports.counters.absent += 1;
+      request.run(parts);
+    }
+  }
+
+  #whenOpen(late: () => void, run: (parts: Parts | undefined) => void): void {
+    if (this.#phase !== 'opening') {
+      if (this.#phase === 'absent') this.#ports.counters.absent += 1;
+      run(this.#parts);
+      return;
+    }
+    const { limits, clock, counters } = this.#ports;
+    if (this.#waiting.length >= limits.waitingMax) {
+      counters.waitingOverflow += 1;
+      return; // The caller's deadline answers: outcome unknown, nothing was done.
+    }
+    const deadlineAt = clock.monotonic() + limits.appendWaitMaxMs;
+    this.#waiting.push({ run, late, deadlineAt });
+    this.#armLate();
+  }
+
+  #armLate(): void {
+    if (this.#lateArmed) return;
+    this.#lateArmed = true;
+    this.#ports.timer('late', LATE_MS, () => {
+      this.#lateArmed = false;
+      const now = this.#ports.clock.monotonic();
+      const late = this.#waiting.filter((request) => request.deadlineAt <= now);
+      this.#waiting = this.#waiting.filter((request) => request.deadlineAt > now);
+      for (const request of late) request.late();
+      if (this.#waiting.length > 0) this.#armLate();
+    });
+  }
+
+  // -------------------------------------------------------------- opening again
+
+  /** After a commit without an answer, or a fence: takes the log over again and looks what it holds. */
+  #reopen(delayMs: Ms): void {
+    const parts = this.#parts;
+    if (parts === undefined) return;
+    this.#reopening = true;
+    this.#ports.later(this.#take(parts.state), (outcome) => {
+      if (this.#parts !== parts) return;
+      if (outcome.ok) this.#resume(parts, outcome);
+      else this.#ports.timer('open', delayMs, () => this.#reopen(backOff(delayMs)));
+    });
+  }
+
+  /** Opens the log and reads what it holds beyond the confirmed head. */
+  async #take(state: StreamState): Promise<{ opened: OpenedLog; found: readonly LogEvent[] }> {
+    const { log } = this.#ports;
+    const { epoch, head } = state;
+    const opened = await log.open(this.#sid);
+    const found: LogEvent[] = [];
+    while (opened.epoch === epoch && head + found.length < opened.head) {
+      const at = head + found.length;
+      const next = await log.replay(this.#sid, at, CATCH_UP_EVENTS, CATCH_UP_BYTES);
+      if (next[0]?.seq !== at + 1) break;
+      found.push(...next.filter((event) => event.seq <= opened.head));
+    }
+    return { opened, found };
+  }
+
+  #resume(
+    parts: Parts,
+    outcome: Outcome<{ opened: OpenedLog; found: readonly LogEvent[] }> & { ok: true },
+  ): void {
+    this.#reopening = false;
+    const { opened, found } = outcome.value;
+    const { state } = parts;
+    const contiguous = opened.epoch === state.epoch && state.head + found.length === opened.head;
+    parts.appender.resume(opened, contiguous ? found : []);
+    parts.reads.reopened();
+    if (!contiguous) parts.audience.tellAll(state);
+  }
+
+  // -------------------------------------------------------------- revocation
+
+  /** Asks for the rights of users anew, a few at a time, and revokes where view is gone. */
+  #judge(users: Id[]): void {
+    for (const uid of users.splice(0, JUDGE_AT_ONCE)) {
+      this.#parts?.perms.get(uid, (perms) => {
+        if (perms !== undefined && !may(perms, PERM_VIEW)) {
+          this.#parts?.audience.revoke(this.#sid, uid, ERR_FORBIDDEN);
+        }
+      });
+    }
+    if (users.length > 0) this.#ports.timer('judge', 1, () => this.#judge(users));
+  }
+
+  #unavailable(): { ok: false; code: number; retryMs: number } {
+    return { ok: false, code: ERR_UNAVAILABLE, retryMs: this.#ports.limits.retryMs };
+  }
+}
+
+function backOff(delayMs: Ms): Ms {
+  return Math.min(delayMs * 2, RETRY_LAST_MS);
+}

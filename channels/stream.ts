@@ -1,0 +1,169 @@
+/**
+ * The stream actor: entity 'stream', one per channel, guild view and user inbox, on its home shard
+ * thread; the only writer of that stream's log. This file ties `StreamCore` to the runtime: messages
+ * in, replies and casts out. Its handlers never await.
+ */
+import {
+  type Behaviour,
+  type Clock,
+  type Ctx,
+  defineActor,
+  entity,
+  NOREPLY,
+  type NoReply,
+} from '../runtime/index.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { idTime } from './ids.ts';
+import { type AbsentSids, StreamCore } from './stream-core.ts';
+import type { Outcome, StreamCounters, StreamLimits, StreamPorts } from './stream-ports.ts';
+import type { ChannelLog, DocStore, EventCodec, GuildP, Id, Ms, StreamP } from './types.ts';
+
+/** Given by the boot of a shard thread; the same for all of its streams. */
+export interface StreamEnvironment {
+  readonly log: ChannelLog;
+  readonly docs: DocStore;
+  readonly codec: EventCodec;
+  readonly clock: Clock;
+  readonly limits: StreamLimits;
+  readonly counters: StreamCounters;
+  readonly absentSids: AbsentSids;
+}
+
+export interface StreamArg {
+  readonly sid: Id;
+  readonly environment: StreamEnvironment;
+}
+
+/** Ops that the actor sends to itself. */
+interface StreamActorP extends StreamP {
+  timerFired(key: string): void;
+  retire(): void;
+}
+
+interface StreamActor {
+  readonly core: StreamCore;
+  readonly timers: Map<string, () => void>;
+}
+
+/** Shorter than the 5 s of the append that waits for it. */
+const GUILD_TIMEOUT_MS: Ms = 3000;
+/** A queue bound, not a limit that traffic reaches: gateways keep 64 requests per connection. */
+const MAILBOX_MAX = 50_000;
+
+const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
+  name: 'stream',
+  init: (ctx, { sid, environment }) => {
+    const timers = new Map<string, () => void>();
+    const ports = makePorts(ctx, environment, timers);
+    return { core: new StreamCore(sid, ports, environment.absentSids), timers };
+  },
+  handle: {
+    subscribe: (s, m, ctx) => later(ctx, (answer) => s.core.subscribe(m, answer)),
+    pull: (s, m) => s.core.pull(m),
+    attach: (s, m) => s.core.attach(m),
+    detach: (s, m) => s.core.detach(m),
+    append: (s, m, ctx) => later(ctx, (answer) => s.core.append(m, false, answer)),
+    emit: (s, m, ctx) => later(ctx, (answer) => s.core.append(m, true, answer)),
+    history: (s, m, ctx) => later(ctx, (answer) => s.core.history(m, answer)),
+    messages: (s, m, ctx) => later(ctx, (answer) => s.core.messages(m, answer)),
+    message: (s, m, ctx) => later(ctx, (answer) => s.core.message(m, answer)),
+    head: (s, m, ctx) => later(ctx, (answer) => s.core.head(m.uid, answer)),
+    permsChanged: (s, m) => s.core.permsChanged(m.uid),
+    remove: (s, _m, ctx) => later(ctx, (answer) => s.core.remove(answer)),
+    timerFired: (s, key) => {
+      const run = s.timers.get(key);
+      s.timers.delete(key);
+      run?.();
+    },
+    retire: (s, _arg, ctx) => {
+      if (s.core.idle) ctx.stop('normal');
+    },
+  },
+  onDown: (s, { monitor }) => s.core.down(monitor),
+  mayPassivate: (s) => s.core.idle,
+  mailbox: { limit: MAILBOX_MAX, overflow: 'reject' },
+};
+
+/** Behaviour of entity 'stream'. */
+export const Stream = defineActor<StreamActorP, StreamActor, StreamArg>(behaviour);
+
+/** Answers a call when the core has the answer, at once or later. */
+function later<T>(ctx: Ctx<StreamActorP>, run: (answer: (reply: T) => void) => void): NoReply {
+  const { from } = ctx;
+  run((reply) => {
+    if (from !== undefined) ctx.reply(from, reply);
+  });
+  return NOREPLY;
+}
+
+function makePorts(
+  ctx: Ctx<StreamActorP>,
+  environment: StreamEnvironment,
+  timers: Map<string, () => void>,
+): StreamPorts {
+  const { log, docs, codec, clock, limits, counters } = environment;
+  const guild = (gid: Id) => entity<GuildP>('guild', gid);
+  const timeoutMs = GUILD_TIMEOUT_MS;
+  return {
+    self: ctx.self,
+    log,
+    docs,
+    codec,
+    clock,
+    limits,
+    counters,
+    gateways: {
+      attached: (gateway, m) => ctx.cast(gateway, 'attached', m),
+      publish: (gateway, m) => ctx.cast(gateway, 'publish', m),
+      chunk: (gateway, m) => ctx.cast(gateway, 'chunk', m),
+      head: (gateway, m) => ctx.cast(gateway, 'head', m),
+      revoke: (gateway, m) => ctx.cast(gateway, 'revoke', m),
+      monitor: (gateway) => ctx.monitor(gateway),
+      demonitor: (monitor) => ctx.demonitor(monitor),
+    },
+    guild: {
+      perms: (gid, uid, sid) => ctx.call(guild(gid), 'perms', { uid, sid }, { timeoutMs }),
+      watch: (gid, sid) => ctx.call(guild(gid), 'watch', { sid, stream: ctx.self }, { timeoutMs }),
+      monitor: (ref) => ctx.monitor(ref),
+    },
+    later: (work, done) => reenter(ctx, work, done),
+    timer: (key, ms, run) => {
+      timers.set(key, run);
+      ctx.timer(key, ms, 'timerFired', key);
+    },
+    retire: () => ctx.cast(ctx.self, 'retire'),
+  };
+}
+
+/** Brings a result back into the actor; a throw in `done` is the actor's crash. */
+function reenter<T>(
+  ctx: Ctx<StreamActorP>,
+  work: Promise<T>,
+  done: (outcome: Outcome<T>) => void,
+): void {
+  const enter = ctx.wrap(done);
+  work.then(
+    (value) => enter({ ok: true, value }),
+    (error: unknown) => enter({ ok: false, error }),
+  );
+}
+
+/** Sids older than this cannot be given to a new stream any more: ids carry the time they are made. */
+const ABSENT_AGE_MIN_MS: Ms = 60_000;
+const ABSENT_KEPT_MS: Ms = 10_000;
+const ABSENT_MAX = 4096;
+
+/**
+ * Remembers absent sids of one thread: at most 4096, each for 10 s, and only such that no later
+ * stream can have, so that probing ids ahead of time hides nothing.
+ */
+export function createAbsentSids(clock: Clock): AbsentSids {
+  const until = new BoundedMap<Id, Ms>(ABSENT_MAX);
+  return {
+    has: (sid) => (until.peek(sid) ?? 0) > clock.monotonic(),
+    add: (sid) => {
+      if (idTime(sid) > clock.now() - ABSENT_AGE_MIN_MS) return;
+      until.set(sid, clock.monotonic() + ABSENT_KEPT_MS);
+    },
+  };
+}
