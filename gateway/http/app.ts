@@ -4,8 +4,8 @@
  * id, never lets an error out, never logs a path (it may hold an invite code), a body or a token.
  */
 import { Hono } from 'hono';
+import { addressKey } from '../address.ts';
 import { RATE_LIMITS } from '../limits.ts';
-import { addressKey } from './address.ts';
 import { Cors } from './cors.ts';
 import { type Failure, fail } from './errors.ts';
 import { limited } from './limiter.ts';

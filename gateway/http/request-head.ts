@@ -2,7 +2,7 @@
  * The head of a request, copied out of uWebSockets.js while it is readable (until the handler
  * returns or awaits), with the checks that its parser leaves to us (gateway.md P22). Gateway threads.
  */
-import { formatAddress } from './address.ts';
+import { normalizeAddress } from '../address.ts';
 import type { UwsRequest, UwsResponse } from './uws-types.ts';
 
 export interface RequestHead {
@@ -52,7 +52,7 @@ export function readHead(res: UwsResponse, req: UwsRequest): RequestHead {
     method: req.getCaseSensitiveMethod(),
     target: query === '' ? path : `${path}?${query}`,
     headers,
-    ip: formatAddress(res.getRemoteAddress()),
+    ip: normalizeAddress(res.getRemoteAddress()),
     hasBody: encoding !== undefined || (length !== undefined && Number(length) > 0),
     contentLength: length === undefined ? undefined : Number(length),
     bad,

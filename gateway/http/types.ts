@@ -65,7 +65,7 @@ export interface HttpDeps {
 
 /** What the adapter knows and a Request does not say. Bindings of the Hono app. */
 export interface RequestEnv {
-  /** Address of the socket's other end in canonical text (`address.ts`). Never a forwarded one. */
+  /** Address of the socket's other end in canonical text (gateway/address.ts). Never a forwarded one. */
   readonly ip: string;
   /** The body, when the adapter has read it. */
   readonly body?: Uint8Array;

@@ -1,6 +1,6 @@
 /**
  * Addresses of peers as text for limits, bans and logs (gateway.md P18, P19). Pure; gateway threads.
- * Never reads a forwarded address: nothing in the configuration says whom to trust yet.
+ * Used by HTTP and sockets alike. Never reads a forwarded address: no setting says whom to trust yet.
  */
 
 /**
@@ -8,7 +8,7 @@
  * when mapped into IPv6; IPv6 compressed as RFC 5952 says. Any other length (a socket that is gone)
  * gives `unknown`.
  */
-export function formatAddress(address: ArrayBuffer | Uint8Array): string {
+export function normalizeAddress(address: ArrayBuffer | Uint8Array): string {
   const bytes = address instanceof Uint8Array ? address : new Uint8Array(address);
   if (bytes.length === 4) return bytes.join('.');
   if (bytes.length !== 16) return 'unknown';
@@ -20,20 +20,10 @@ export function formatAddress(address: ArrayBuffer | Uint8Array): string {
   return compress(groups);
 }
 
-/** Canonical text of an address that is text already (node:net); `unknown` if it is none. */
-export function normalizeAddress(text: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text);
-  if (mapped !== null) return mapped[1] as string;
-  if (/^\d+\.\d+\.\d+\.\d+$/.test(text)) return text;
-  const plain = text.split('%', 1)[0] as string;
-  if (!/^[0-9a-f:]+$/i.test(plain) || !plain.includes(':')) return 'unknown';
-  return compress(expand(plain).map((group) => Number.parseInt(group, 16).toString(16)));
-}
-
 /**
  * Key for limits per address: IPv4 as it is, IPv6 cut to its /64, which is what one customer gets
  * and can change at will.
- * @param ip canonical text from `formatAddress` or `normalizeAddress`
+ * @param ip canonical text from `normalizeAddress`
  */
 export function addressKey(ip: string): string {
   return ip.includes(':') ? expand(ip).slice(0, 4).join(':') : ip;
