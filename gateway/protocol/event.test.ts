@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, expectTypeOf, test } from 'vitest';
-import type { EventCodec } from '../../channels/types.ts';
+import { describe, expect, test } from 'vitest';
 import {
   decodeEvent,
   decodeJson,
@@ -50,9 +49,6 @@ const encode = (e: StreamEvent): Uint8Array => encodeEvent(e.sid, e.epoch, e);
 const OUT = { depthMax: Limits.outboundDepthMax, valuesMax: 65_535 };
 
 describe('events', () => {
-  test('encodeEvent, decodeEvent: fit EventCodec of channels/', () => {
-    expectTypeOf({ encodeEvent, decodeEvent }).toExtend<EventCodec>();
-  });
   test('encodeEvent: any event, decodeEvent gives it back, same bytes as encodeMp', () => {
     fc.assert(
       fc.property(event, (e) => {
