@@ -11,7 +11,8 @@ import {
   systemClock,
 } from '../../runtime/index.ts';
 import type { CommitResult, Store } from '../types.ts';
-import { channelLogContract, type StoreHarness } from './channel-log.contract.ts';
+import { channelLogContract } from './channel-log.contract.ts';
+import { channelLogReadsContract } from './channel-log-reads.contract.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { connectStore } from './connect.ts';
 import { docStoreContract } from './doc-store.contract.ts';
@@ -21,6 +22,7 @@ import { LogWriter, type LogWriterOptions, type LogWriterP } from './log-writer.
 import { SqliteReader } from './reader.ts';
 import { FaultSwitch, faultDriver, SQLITE_FULL } from './test/fault-driver.ts';
 import { countingRng, freshPath, messagesCommit } from './test/fixtures.ts';
+import type { StoreHarness } from './test/harness.ts';
 import type { Outcome } from './types.ts';
 import { SqliteWriter } from './writer.ts';
 
@@ -68,7 +70,10 @@ function harness(): StoreHarness {
   return { open, reopen: open };
 }
 
-describe('ChannelLog by actors', () => channelLogContract(harness));
+describe('ChannelLog by actors', () => {
+  channelLogContract(harness);
+  channelLogReadsContract(harness);
+});
 describe('DocStore by actors', () => docStoreContract(harness));
 
 describe('LogWriter', () => {

@@ -1,42 +1,22 @@
 /**
- * Contract suite of ChannelLog (storage.md 6.1 and 6.2): every implementation runs it. Test code.
+ * Contract suite of ChannelLog (storage.md 6.1 and 6.2): open, commit, nonces, owners, life and death.
+ * Every implementation runs it. Test code.
  */
 import { expect, test } from 'vitest';
-import type { ChannelLog, LogEvent, OpenedLog, Store } from '../types.ts';
-import { bytes, event, messagesCommit } from './test/fixtures.ts';
+import { bytes, event, messagesCommit } from './test/builders.ts';
+import { SID, type StoreHarness, seqsOf, withLog } from './test/harness.ts';
 
-/** How the suite gets stores. `reopen` is absent where nothing survives `close`. */
-export interface StoreHarness {
-  open(): Promise<Store>;
-  reopen?(): Promise<Store>;
-}
-
-const SID = 90_071_992_547_409;
-
-/** Registers the tests of the contract for one implementation; run it inside a `describe`. */
+/** Registers these tests for one implementation; run it inside a `describe`. */
 export function channelLogContract(start: () => StoreHarness): void {
-  commitTests(start);
+  openTests(start);
+  refusalTests(start);
+  contentTests(start);
   nonceTests(start);
-  rewriteTests(start);
   concurrencyTests(start);
   lifeTests(start);
 }
 
-async function withLog(
-  start: () => StoreHarness,
-  body: (log: ChannelLog, opened: OpenedLog) => Promise<void>,
-): Promise<void> {
-  const store = await start().open();
-  try {
-    await body(store.log, await store.log.open(SID));
-  } finally {
-    await store.close();
-  }
-}
-
-const seqsOf = (events: readonly LogEvent[]): number[] => events.map(({ seq }) => seq);
-
-function commitTests(start: () => StoreHarness): void {
+function openTests(start: () => StoreHarness): void {
   test('open: absent stream, creates it empty with an epoch', () =>
     withLog(start, async (log, opened) => {
       expect(opened).toMatchObject({ sid: SID, first: 1, head: 0, headTs: 0 });
@@ -54,6 +34,15 @@ function commitTests(start: () => StoreHarness): void {
       expect(again.fence).toBeGreaterThan(opened.fence);
     }));
 
+  test('commit: stream that was never opened, refused', () =>
+    withLog(start, async (log) => {
+      const result = await log.commit(messagesCommit({ sid: 5, fence: 1 }, 0, 1));
+      expect(result).toEqual({ ok: false, why: 'fenced', head: 0 });
+      expect(await log.heads([5])).toEqual([]);
+    }));
+}
+
+function refusalTests(start: () => StoreHarness): void {
   test('commit: stale fence, refused without trace', () =>
     withLog(start, async (log, opened) => {
       await log.commit(messagesCommit(opened, 0, 1));
@@ -70,13 +59,6 @@ function commitTests(start: () => StoreHarness): void {
       expect(await log.commit(messagesCommit(opened, 1, 1))).toMatchObject({ why: 'fenced' });
       expect(await log.commit(messagesCommit(opened, 3, 1))).toMatchObject({ why: 'fenced' });
       expect(seqsOf(await log.replay(SID, 0, 10, 1e6))).toEqual([1, 2]);
-    }));
-
-  test('commit: stream that was never opened, refused', () =>
-    withLog(start, async (log) => {
-      const result = await log.commit(messagesCommit({ sid: 5, fence: 1 }, 0, 1));
-      expect(result).toEqual({ ok: false, why: 'fenced', head: 0 });
-      expect(await log.heads([5])).toEqual([]);
     }));
 
   test('commit: wrong seq, hole, empty commit, absent rewrite target, rejects without trace', () =>
@@ -100,7 +82,9 @@ function commitTests(start: () => StoreHarness): void {
       expect(await log.replay(SID, 0, 10, 1e6)).toEqual([]);
       expect(await log.commit(base)).toEqual({ ok: true, head: 2 });
     }));
+}
 
+function contentTests(start: () => StoreHarness): void {
   test('commit: 1,000 events, all readable in order', () =>
     withLog(start, async (log, opened) => {
       const commit = messagesCommit(opened, 0, 1_000, (i) => ({ nonce: `n${i}` }));
@@ -137,44 +121,6 @@ function commitTests(start: () => StoreHarness): void {
       expect(read?.frame).toEqual(bytes('before'));
       read?.frame.fill(0);
       expect((await log.get(SID, [1]))[0]?.frame).toEqual(bytes('before'));
-    }));
-
-  test('replay: limits by count and bytes, at least one event, no hole', () =>
-    withLog(start, async (log, opened) => {
-      await log.commit(messagesCommit(opened, 0, 9, () => ({ frame: new Uint8Array(100) })));
-      expect(seqsOf(await log.replay(SID, 0, 4, 1e6))).toEqual([1, 2, 3, 4]);
-      expect(seqsOf(await log.replay(SID, 4, 100, 250))).toEqual([5, 6]);
-      expect(seqsOf(await log.replay(SID, 4, 100, 1))).toEqual([5]);
-      expect(seqsOf(await log.replay(SID, 8, 100, 1e6))).toEqual([9]);
-      expect(await log.replay(SID, 9, 100, 1e6)).toEqual([]);
-      expect(await log.replay(SID, 90, 100, 1e6)).toEqual([]);
-      expect(await log.replay(SID, 0, 0, 1e6)).toEqual([]);
-      expect(await log.replay(SID + 1, 0, 10, 1e6)).toEqual([]);
-      await expect(log.replay(SID, 0, -1, 1e6)).rejects.toThrow(RangeError);
-    }));
-
-  test('history: both directions at both ends, exact', () =>
-    withLog(start, async (log, opened) => {
-      await log.commit(messagesCommit(opened, 0, 10));
-      const page = async (anchor: number, before: number, after: number): Promise<number[]> =>
-        seqsOf(await log.history(SID, anchor, before, after));
-      expect(await page(5, 2, 3)).toEqual([4, 5, 6, 7, 8]);
-      expect(await page(5, 0, 2)).toEqual([6, 7]);
-      expect(await page(5, 2, 0)).toEqual([4, 5]);
-      expect(await page(1, 5, 1)).toEqual([1, 2]);
-      expect(await page(10, 3, 5)).toEqual([8, 9, 10]);
-      expect(await page(99, 2, 2)).toEqual([9, 10]);
-      expect(await page(0, 3, 2)).toEqual([1, 2]);
-      expect(await page(5, 0, 0)).toEqual([]);
-      expect(await log.history(SID + 1, 5, 5, 5)).toEqual([]);
-    }));
-
-  test('get: keeps the order of the request, holes and repeats', () =>
-    withLog(start, async (log, opened) => {
-      await log.commit(messagesCommit(opened, 0, 3));
-      const events = await log.get(SID, [3, 9, 1, 3, 0]);
-      expect(events.map((e) => e?.seq)).toEqual([3, undefined, 1, 3, undefined]);
-      expect(await log.get(SID, [])).toEqual([]);
     }));
 }
 
@@ -224,139 +170,6 @@ function nonceTests(start: () => StoreHarness): void {
       await log.commit(messagesCommit(opened, 0, 1, () => ({ nonce: 'n' })));
       const stale = messagesCommit(opened, 0, 1, () => ({ nonce: 'n' }));
       expect(await log.commit(stale)).toMatchObject({ why: 'fenced' });
-    }));
-}
-
-function rewriteTests(start: () => StoreHarness): void {
-  const edited = bytes('edited');
-
-  test('commit: edit with rewrites, served as edited and the older edit as redacted', () =>
-    withLog(start, async (log, opened) => {
-      const base = { sid: SID, fence: opened.fence };
-      await log.commit({ ...base, after: 0, events: [event(1), event(2)], rewrites: [] });
-      const edit = (seq: number): LogEvent => event(seq, { kind: 2, target: 1 });
-      const rewrite = { seq: 1, kind: 1, frame: edited, editedAt: 50 };
-      await log.commit({ ...base, after: 2, events: [edit(3)], rewrites: [rewrite] });
-      expect(await log.editsOf(SID, 1)).toEqual([3]);
-      const redact = { seq: 3, kind: 0, frame: bytes('gone'), editedAt: 0 };
-      const again = { ...rewrite, editedAt: 60 };
-      await log.commit({ ...base, after: 3, events: [edit(4)], rewrites: [again, redact] });
-      expect(await log.editsOf(SID, 1)).toEqual([4]);
-      expect(await log.editsOf(SID, 2)).toEqual([]);
-      expect(await log.get(SID, [1, 3])).toEqual([
-        { ...event(1), frame: edited },
-        { ...event(3), kind: 0, target: 1, frame: bytes('gone') },
-      ]);
-      const rows = await log.messages(SID, { after: 0 }, 10, 7);
-      expect(rows.map((r) => [r.event.seq, r.editedAt])).toEqual([
-        [1, 60],
-        [2, 0],
-      ]);
-    }));
-
-  test('commit: event and its rewrite in one commit, the rewrite wins', () =>
-    withLog(start, async (log, opened) => {
-      const commit = messagesCommit(opened, 0, 1);
-      const rewrites = [{ seq: 1, kind: 1, frame: edited, editedAt: 9 }];
-      expect(await log.commit({ ...commit, rewrites })).toEqual({ ok: true, head: 1 });
-      expect((await log.get(SID, [1]))[0]?.frame).toEqual(edited);
-      const only = { ...commit, after: 1, events: [], rewrites: [{ ...rewrites[0]!, kind: 0 }] };
-      expect(await log.commit(only)).toEqual({ ok: true, head: 1 });
-      expect(await log.messages(SID, { after: 0 }, 10, 7)).toEqual([]);
-      expect((await log.heads([SID]))[0]?.headTs).toBe(event(1).ts);
-    }));
-
-  test('messages: reactions are a set, in order of the first, and vanish with the message', () =>
-    withLog(start, async (log, opened) => {
-      let head = 0;
-      const commit = async (fields: Partial<LogEvent>, rewrites: object[] = []): Promise<void> => {
-        const events = [event(head + 1, fields)];
-        const whole = { ...messagesCommit(opened, head, 1), events, rewrites: rewrites as [] };
-        expect(await log.commit(whole)).toMatchObject({ ok: true });
-        head += 1;
-      };
-      const react = (kind: 4 | 5, actor: number, emoji: string): Promise<void> =>
-        commit({ kind, actor, emoji, target: 1 });
-      const reactions = async (viewer: number): Promise<unknown> =>
-        (await log.messages(SID, { around: 1 }, 1, viewer))[0]?.reactions;
-      await commit({});
-      await react(4, 20, 'z');
-      await react(4, 20, 'z');
-      await react(4, 21, 'a');
-      await react(4, 22, 'z');
-      await react(5, 23, 'z');
-      expect(await reactions(20)).toEqual([
-        { emoji: 'z', count: 2, me: true },
-        { emoji: 'a', count: 1, me: false },
-      ]);
-      await react(5, 20, 'z');
-      await react(5, 20, 'z');
-      await react(5, 22, 'z');
-      expect(await reactions(21)).toEqual([{ emoji: 'a', count: 1, me: true }]);
-      await react(4, 22, 'z');
-      expect(await reactions(22)).toEqual([
-        { emoji: 'a', count: 1, me: false },
-        { emoji: 'z', count: 1, me: true },
-      ]);
-      const redact = { seq: 1, kind: 0, frame: bytes(''), editedAt: 0 };
-      await commit({ kind: 3, target: 1 }, [redact]);
-      expect(await reactions(22)).toBeUndefined();
-    }));
-
-  test('messages: only kind 1, ascending, exact at limit and at both ends', () =>
-    withLog(start, async (log, opened) => {
-      // Messages at the odd seqs 1 to 19, something else at the even ones.
-      await log.commit(messagesCommit(opened, 0, 20, (i) => ({ kind: i % 2 === 0 ? 1 : 6 })));
-      const page = async (
-        anchor: Parameters<ChannelLog['messages']>[1],
-        limit: number,
-      ): Promise<number[]> =>
-        (await log.messages(SID, anchor, limit, 7)).map((row) => row.event.seq);
-      expect(await page({ before: 7 }, 2)).toEqual([3, 5]);
-      expect(await page({ before: 7 }, 3)).toEqual([1, 3, 5]);
-      expect(await page({ before: 7 }, 4)).toEqual([1, 3, 5]);
-      expect(await page({ before: 1 }, 4)).toEqual([]);
-      expect(await page({ before: 0 }, 4)).toEqual([]);
-      expect(await page({ after: 15 }, 1)).toEqual([17]);
-      expect(await page({ after: 15 }, 5)).toEqual([17, 19]);
-      expect(await page({ after: 0 }, 0)).toEqual([]);
-      expect(await page({ around: 9 }, 1)).toEqual([9]);
-      expect(await page({ around: 9 }, 4)).toEqual([5, 7, 9, 11]);
-      expect(await page({ around: 10 }, 4)).toEqual([7, 9, 11, 13]);
-      expect(await page({ around: 1 }, 4)).toEqual([1, 3, 5, 7]);
-      expect(await page({ around: 19 }, 4)).toEqual([13, 15, 17, 19]);
-      expect(await page({ around: 500 }, 3)).toEqual([15, 17, 19]);
-      expect(await page({ around: 9 }, 100)).toHaveLength(10);
-      expect(await log.messages(SID + 1, { after: 0 }, 10, 7)).toEqual([]);
-    }));
-
-  test('messages: walks in both directions while others are deleted, each live one once', () =>
-    withLog(start, async (log, opened) => {
-      await log.commit(messagesCommit(opened, 0, 30));
-      let head = 30;
-      const remove = async (seq: number): Promise<void> => {
-        const events = [event(head + 1, { kind: 3, target: seq })];
-        const rewrites = [{ seq, kind: 0, frame: bytes(''), editedAt: 0 }];
-        await log.commit({ sid: SID, fence: opened.fence, after: head, events, rewrites });
-        head += 1;
-      };
-      const back: number[] = [];
-      for (let before = 31; ; before = back[0]!) {
-        const page = await log.messages(SID, { before }, 4, 7);
-        if (page.length === 0) break;
-        back.unshift(...page.map((row) => row.event.seq));
-        await remove(back[0]!);
-      }
-      expect(back).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
-      const forth: number[] = [];
-      for (let after = 0; ; after = forth.at(-1)!) {
-        const page = await log.messages(SID, { after }, 4, 7);
-        if (page.length === 0) break;
-        forth.push(...page.map((row) => row.event.seq));
-        await remove(forth.at(-1)!);
-      }
-      const deleted = new Set([27, 23, 19, 15, 11, 7, 3, 1]);
-      expect(forth).toEqual(back.filter((seq) => !deleted.has(seq)));
     }));
 }
 

@@ -3,11 +3,12 @@
  */
 import { expect, test } from 'vitest';
 import type { DocStore, DocWrite } from '../types.ts';
-import type { StoreHarness } from './channel-log.contract.ts';
+import type { StoreHarness } from './test/harness.ts';
 
 /** Registers the tests of the contract for one implementation; run it inside a `describe`. */
 export function docStoreContract(start: () => StoreHarness): void {
   conditionTests(start);
+  valueTests(start);
   uniqueTests(start);
   listTests(start);
 }
@@ -83,7 +84,9 @@ function conditionTests(start: () => StoreHarness): void {
       expect((await docs.find('user', 'u'))?.key).toBe('old');
       expect(await docs.find('user', 'v')).toBeUndefined();
     }));
+}
 
+function valueTests(start: () => StoreHarness): void {
   test('write: wrong arguments, rejects', () =>
     withDocs(start, async (docs) => {
       const wrong = [
