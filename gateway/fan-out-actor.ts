@@ -1,0 +1,42 @@
+/**
+ * The 'fan-out' actor of a gateway thread: the mailbox through which streams, users and logins reach
+ * its sockets (FanOutP). The state is the thread's, not the actor's: when the actor is started again,
+ * all streams are asked to attach anew and nothing is lost. Must never wait.
+ */
+import type { FanOutP } from '../channels/types.ts';
+import { type Ctx, defineActor } from '../runtime/index.ts';
+import type { FanOut } from './fan-out.ts';
+
+/** Name of the actor on its thread. */
+export const FAN_OUT_NAME = 'fan-out';
+/** Bound of messages not yet handled. A refused publish is a hole, found by the next one or by HEAD. */
+const MAILBOX_MAX = 200_000;
+
+/** What the actor is the mailbox of. */
+export interface FanOutBinding {
+  readonly fanOut: FanOut;
+  /** The actor lives: `ctx.self` is what streams know this thread by. */
+  bind(ctx: Ctx<FanOutP>): void;
+  closeConn(conn: number, code: number): void;
+  loginRevoked(login: string, untilMs: number): void;
+}
+
+/** The actor; its argument and its state are the binding. */
+export const FanOutActor = defineActor<FanOutP, FanOutBinding, FanOutBinding>({
+  name: FAN_OUT_NAME,
+  init: (ctx, binding) => {
+    binding.bind(ctx);
+    return binding;
+  },
+  handle: {
+    attached: ({ fanOut }, m) => fanOut.attached(m),
+    publish: ({ fanOut }, m) => fanOut.publish(m),
+    chunk: ({ fanOut }, m) => fanOut.chunk(m),
+    head: ({ fanOut }, m) => fanOut.head(m),
+    revoke: ({ fanOut }, m) => fanOut.revoke(m),
+    closeConn: (binding, { conn, code }) => binding.closeConn(conn, code),
+    loginRevoked: (binding, { login, until }) => binding.loginRevoked(login, until),
+  },
+  onDown: ({ fanOut }, { ref }) => fanOut.down(ref),
+  mailbox: { limit: MAILBOX_MAX },
+});

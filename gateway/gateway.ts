@@ -1,0 +1,400 @@
+/**
+ * One gateway thread put together: listener, connections, sessions, requests, fan-out, lag mode, the
+ * sweep, and the way out. Runs on gateway threads, one per thread. What it serves comes by injection;
+ * it reads no environment and opens no file but the TLS files.
+ */
+import type { FanOutP } from '../channels/types.ts';
+import { loadUws, type TemplatedApp } from '../native/index.ts';
+import {
+  type Clock,
+  type Ctx,
+  child,
+  name,
+  type Rng,
+  startSupervisor,
+  stop,
+} from '../runtime/index.ts';
+import { Admission } from './admission.ts';
+import type { RevokedLogins, TokenVerifier } from './auth/index.ts';
+import { Backpressure } from './backpressure.ts';
+import { type Connection, type ConnectionHost, Phase } from './connection.ts';
+import { Connections, SWEEP_STEP_MS } from './connections.ts';
+import { closeConnections, drainConnections } from './drain.ts';
+import { FanOut } from './fan-out.ts';
+import { FAN_OUT_NAME, FanOutActor, type FanOutBinding } from './fan-out-actor.ts';
+import { helloFor } from './hello.ts';
+import { Listener, type SocketEvents, type TlsFiles } from './listener.ts';
+import { createMetrics, type GatewayMetrics } from './metrics.ts';
+import { COHORT_MS, PingCohorts } from './ping-cohorts.ts';
+import { Close, encodeFrame } from './protocol/index.ts';
+import type { RateTable } from './rate-table.ts';
+import { Requests } from './requests.ts';
+import { Sessions } from './session.ts';
+import {
+  BACKLOG_TOTAL_BYTES_MAX,
+  IDENTIFY_DEADLINE_S,
+  IDENTIFYING_MAX_S,
+  SILENCE_MAX_S,
+} from './socket-limits.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { Ticker } from './ticker.ts';
+import type { GatewayLog, SocketContext, Upstream } from './types.ts';
+import { createUpstream } from './upstream.ts';
+
+/** Pulls of replays on their way per thread (protocol.md 2.14, K). */
+const REPLAY_CONCURRENCY = 64;
+const FAN_OUT_TICK_MS = 500;
+const RESTART_INTENSITY = 5;
+const RESTART_PERIOD_S = 10;
+
+/** Options of startGateway. */
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0 = any free one; see GatewayHandle.port. */
+  readonly port: number;
+  /** https and wss instead of http and ws. */
+  readonly tls?: TlsFiles;
+  /** Do not share the port, not even with other threads (tests, P16). Default false. */
+  readonly isExclusive?: boolean;
+  /** Exact origins that browsers may come from (protocol.md 2.2); `*` = any. */
+  readonly allowedOrigins: readonly string[];
+  readonly verifier: TokenVerifier;
+  readonly revoked: RevokedLogins;
+  readonly rates: RateTable;
+  /** 1, or TRUSTED_FACTOR for `LIMITS=trusted`. */
+  readonly limitsFactor: number;
+  /** Attaches the HTTP routes (http/); called before each listen. Without it only `GET /gw` is answered. */
+  readonly attachHttp?: (app: TemplatedApp) => void;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: GatewayLog;
+  /** Name in HELLO, at most 64 bytes. */
+  readonly nodeName: string;
+  /** 0 memory, 1 survives death of the process, 2 fsynced, 3 quorum. */
+  readonly durability: number;
+  readonly replayMax: number;
+  /** Gateway threads of this process: shares of process-wide bounds. Default 1. */
+  readonly gatewayThreads?: number;
+  /** Connections per second that this process can take in, for herd_ms. Default 2000. */
+  readonly acceptsPerS?: number;
+  /** Entities; default: through the runtime. */
+  readonly upstream?: (fanOut: () => Ctx<FanOutP> | undefined) => Upstream;
+}
+
+/** A running gateway thread. */
+export interface GatewayHandle {
+  /** Port that is listened on. */
+  readonly port: number;
+  /** Counters; the same object always. */
+  metrics(): GatewayMetrics;
+  /** True from drain() on. */
+  isDraining(): boolean;
+  /** New certificate for new connections. Throws GatewayError DRIFT_GATEWAY_TLS, then nothing has changed. */
+  reloadTls(): void;
+  /** Sends all clients away within `windowMs`, refuses new ones meanwhile. Then call close(). */
+  drain(windowMs: number): Promise<void>;
+  /** Stops listening, closes what is left with 4001, ends the native server. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the socket side on this thread: the 'fan-out' actor, then the listener.
+ * @returns when the port is open
+ * @throws GatewayError DRIFT_GATEWAY_LISTEN, DRIFT_GATEWAY_TLS
+ */
+export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
+  const gateway = new GatewayThread(options);
+  await gateway.start();
+  return gateway;
+}
+
+class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, SocketEvents {
+  readonly fanOut: FanOut;
+  readonly #options: GatewayOptions;
+  readonly #metrics = createMetrics();
+  readonly #connections = new Connections();
+  readonly #admission: Admission;
+  readonly #listener: Listener;
+  readonly #sessions: Sessions;
+  readonly #requests: Requests;
+  readonly #pings: PingCohorts;
+  readonly #backpressure: Backpressure;
+  readonly #ticker: Ticker;
+  readonly #startMs: number;
+  #ctx: Ctx<FanOutP> | undefined;
+  #supervisor: Awaited<ReturnType<typeof startSupervisor>> | undefined;
+  #isDraining = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { clock, limitsFactor, log, rates } = options;
+    const metrics = this.#metrics;
+    this.#startMs = clock.monotonic();
+    const isDraining = (): boolean => this.#isDraining;
+    const nowS = (): number => this.nowS();
+    const context = this.#createContext();
+    this.#listener = this.#createListener();
+    const publish = this.#listener.publish.bind(this.#listener);
+    this.fanOut = new FanOut({
+      clock,
+      metrics,
+      log,
+      upstream: context.upstream,
+      publish,
+      replayConcurrency: REPLAY_CONCURRENCY,
+      defer: queueMicrotask,
+      nextTurn,
+    });
+    this.#pings = new PingCohorts(publish, () => clock.now());
+    const totalBytesMax = BACKLOG_TOTAL_BYTES_MAX / (options.gatewayThreads ?? 1);
+    const { fanOut } = this;
+    const pings = this.#pings;
+    this.#backpressure = new Backpressure({
+      fanOut,
+      pings,
+      metrics,
+      totalBytesMax,
+      nextTurn,
+      nowS,
+    });
+    const { allowedOrigins } = options;
+    this.#admission = new Admission({
+      rates,
+      clock,
+      metrics,
+      limitsFactor,
+      allowedOrigins,
+      isDraining,
+    });
+    this.#sessions = new Sessions({
+      context,
+      ready: (connection) => this.#ready(connection),
+      connections: () => this.#connections.snapshot(),
+    });
+    const subscriptions = new Subscriptions(context, fanOut);
+    const sessions = this.#sessions;
+    this.#requests = new Requests({ context, sessions, subscriptions, isDraining, nowS });
+    this.#ticker = new Ticker(clock, (task, error) => this.failed(task, error, undefined));
+  }
+
+  async start(): Promise<void> {
+    this.#supervisor = await startSupervisor({
+      strategy: 'oneForOne',
+      intensity: RESTART_INTENSITY,
+      period: RESTART_PERIOD_S,
+      children: [
+        child('fan-out', FanOutActor, this, {
+          name: name<FanOutP>(FAN_OUT_NAME),
+          restart: 'permanent',
+        }),
+      ],
+    });
+    try {
+      this.#listener.listen();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#ticker.every('sweep', SWEEP_STEP_MS, () => this.#sweep());
+    this.#ticker.every('fan-out', FAN_OUT_TICK_MS, () => this.fanOut.tick());
+    this.#ticker.every('ping', COHORT_MS, () => this.#pings.tick());
+  }
+
+  // -------------------------------------------------------------- GatewayHandle
+
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  metrics(): GatewayMetrics {
+    return this.#metrics;
+  }
+
+  isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  reloadTls(): void {
+    this.#listener.reload();
+  }
+
+  async drain(windowMs: number): Promise<void> {
+    this.#isDraining = true;
+    const { clock, rng } = this.#options;
+    await drainConnections(this.#connections.snapshot(), windowMs, { clock, rng, nextTurn });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#isDraining = true;
+    this.#listener.stopListening();
+    await closeConnections(this.#connections.snapshot(), nextTurn);
+    this.#ticker.close();
+    this.fanOut.close();
+    this.#listener.close();
+    if (this.#supervisor !== undefined) await stop(this.#supervisor, 'shutdown');
+  }
+
+  // -------------------------------------------------------------- FanOutBinding
+
+  bind(ctx: Ctx<FanOutP>): void {
+    const isAgain = this.#ctx !== undefined;
+    this.#ctx = ctx;
+    if (isAgain) this.fanOut.rebind();
+  }
+
+  closeConn(conn: number, code: number): void {
+    this.#connections.get(conn)?.close(code);
+  }
+
+  loginRevoked(login: string, untilMs: number): void {
+    this.#sessions.loginRevoked(login, untilMs);
+  }
+
+  // -------------------------------------------------------------- ConnectionHost
+
+  nowS(): number {
+    return Math.floor((this.#options.clock.monotonic() - this.#startMs) / 1000);
+  }
+
+  pressed(connection: Connection): void {
+    this.#backpressure.pressed(connection);
+  }
+
+  /** Everything that a connection has elsewhere ends here; the native socket may live on a little. */
+  ending(connection: Connection): void {
+    const { closedByCode } = this.#metrics;
+    closedByCode[connection.closeCode] = (closedByCode[connection.closeCode] ?? 0) + 1;
+    this.fanOut.removeAll(connection);
+    this.#backpressure.forget(connection);
+    this.#pings.leave(connection);
+    this.#sessions.ended(connection);
+  }
+
+  // -------------------------------------------------------------- SocketEvents
+
+  judge(request: Parameters<Admission['judge']>[0]): ReturnType<Admission['judge']> {
+    return this.#admission.judge(request);
+  }
+
+  opened(connection: Connection): void {
+    this.#connections.add(connection);
+    this.#metrics.accepted += 1;
+    this.#metrics.connectionsNow = this.#connections.size;
+    const hello = helloFor(this.#options, this.#connections.size);
+    connection.send(encodeFrame(hello, connection.encoding));
+  }
+
+  message(connection: Connection, message: Uint8Array, isBinary: boolean): void {
+    this.#requests.receive(connection, message, isBinary);
+  }
+
+  drained(connection: Connection): void {
+    this.#backpressure.drained(connection);
+  }
+
+  dropped(connection: Connection): void {
+    this.#backpressure.dropped(connection);
+  }
+
+  pinged(connection: Connection): void {
+    this.#requests.pinged(connection);
+  }
+
+  ponged(connection: Connection): void {
+    connection.seenS = this.nowS();
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.remove(connection);
+    this.#metrics.connectionsNow = this.#connections.size;
+    this.#admission.left(connection.addressKey, connection.uid !== 0);
+  }
+
+  failed(handler: string, error: unknown, connection: Connection | undefined): void {
+    this.#metrics.handlerErrors += 1;
+    this.#options.log.error({ err: error, handler, conn: connection?.no }, 'a handler failed');
+    // `dropped` may not close anything (P1): out of every native handler first.
+    if (connection !== undefined) nextTurn(() => connection.close(Close.SERVER_ERROR));
+  }
+
+  // -------------------------------------------------------------- inside
+
+  #ready(connection: Connection): void {
+    this.#admission.identified();
+    this.#pings.join(connection);
+  }
+
+  #sweep(): void {
+    const nowS = this.nowS();
+    const isRoundOver = this.#connections.step((connection) => this.#visit(connection, nowS));
+    if (isRoundOver) this.#backpressure.endRound();
+  }
+
+  #visit(connection: Connection, nowS: number): void {
+    if (connection.isClosing) {
+      this.#visitClosing(connection, nowS);
+    } else if (isOverdue(connection, nowS)) {
+      connection.close(Close.DEADLINE);
+    } else {
+      this.#sessions.visit(connection);
+      this.#backpressure.visit(connection);
+    }
+  }
+
+  #visitClosing(connection: Connection, nowS: number): void {
+    if (connection.isCloseDue(nowS)) {
+      this.#metrics.closedForced += 1;
+      connection.forceClose();
+    } else {
+      connection.tryEnd();
+    }
+  }
+
+  #createContext(): SocketContext {
+    const { clock, log, rng, upstream } = this.#options;
+    const fanOut = (): Ctx<FanOutP> | undefined => this.#ctx;
+    return {
+      ...this.#options,
+      metrics: this.#metrics,
+      upstream: upstream?.(fanOut) ?? createUpstream({ clock, rng, fanOut }),
+      log,
+    };
+  }
+
+  #createListener(): Listener {
+    const { attachHttp, host, isExclusive, port, tls } = this.#options;
+    return new Listener({
+      uws: loadUws(),
+      host,
+      port,
+      tls,
+      isExclusive: isExclusive ?? false,
+      events: this,
+      connectionHost: this,
+      attachHttp: attachHttp ?? attachOnlyGw,
+    });
+  }
+}
+
+/** Deadlines of protocol.md 2.6 and H14; a pong counts as much as a message. */
+function isOverdue(connection: Connection, nowS: number): boolean {
+  if (connection.phase === Phase.READY) return nowS - connection.seenS > SILENCE_MAX_S;
+  const maxS = connection.phase === Phase.OPEN ? IDENTIFY_DEADLINE_S : IDENTIFYING_MAX_S;
+  return nowS - connection.openedS >= maxS;
+}
+
+function attachOnlyGw(app: TemplatedApp): void {
+  app.get('/gw', (res) => {
+    res.writeStatus('426 Upgrade Required').writeHeader('upgrade', 'websocket').end();
+  });
+}
+
+function nextTurn(fn: () => void): void {
+  setImmediate(fn);
+}

@@ -1,0 +1,11 @@
+/** The entry of the socket side of a gateway thread, and of what supervisors/ gives it. Exports only. */
+export * from './auth/index.ts';
+export { GatewayError, type GatewayErrorCode } from './errors.ts';
+export { FAN_OUT_NAME } from './fan-out-actor.ts';
+export { type GatewayHandle, type GatewayOptions, startGateway } from './gateway.ts';
+export * from './http/index.ts';
+export { RATE_LIMITS, TRUSTED_FACTOR } from './limits.ts';
+export type { TlsFiles } from './listener.ts';
+export type { GatewayMetrics } from './metrics.ts';
+export { createRateTableBuffer, RateTable } from './rate-table.ts';
+export type { GatewayLog, Upstream } from './types.ts';

@@ -1,0 +1,121 @@
+/**
+ * Counters of one gateway thread, one for every bound and refusal of the socket side. A plain object
+ * that the HTTP layer reads for /metrics. Runs on gateway threads; never holds names or content.
+ */
+
+/** All counters only grow, except the ones named `...Now`. */
+export interface GatewayMetrics {
+  connectionsNow: number;
+  unauthenticatedNow: number;
+  topicsNow: number;
+  subscriptionsNow: number;
+  laggingNow: number;
+  replaysNow: number;
+  replaysWaitingNow: number;
+  /** Sum of backlogs at the last sweep. */
+  backlogBytesNow: number;
+  accepted: number;
+  identified: number;
+  identifyFailed: number;
+  resumed: number;
+  resumeFailed: number;
+  refusedProtocol: number;
+  refusedOrigin: number;
+  refusedRate: number;
+  refusedFull: number;
+  refusedDraining: number;
+  framesIn: number;
+  framesRefused: number;
+  framesBad: number;
+  requests: number;
+  errors: number;
+  adminOps: number;
+  publishes: number;
+  publishedFrames: number;
+  publishedOversize: number;
+  deliveries: number;
+  flushes: number;
+  gathered: number;
+  sliceTurns: number;
+  transcoded: number;
+  chunks: number;
+  chunksStale: number;
+  pullTimeouts: number;
+  joins: number;
+  holes: number;
+  holesGivenUp: number;
+  heldDropped: number;
+  ownersLost: number;
+  epochChanges: number;
+  topicsAbandoned: number;
+  strayPublishes: number;
+  lagEntered: number;
+  lagLeft: number;
+  dropsNoticed: number;
+  closedSlow: number;
+  closedOverTotal: number;
+  closedForced: number;
+  repliesQueued: number;
+  queueOverflows: number;
+  closedByCode: Record<number, number>;
+  handlerErrors: number;
+}
+
+/** Fresh counters, all zero. */
+export function createMetrics(): GatewayMetrics {
+  return {
+    connectionsNow: 0,
+    unauthenticatedNow: 0,
+    topicsNow: 0,
+    subscriptionsNow: 0,
+    laggingNow: 0,
+    replaysNow: 0,
+    replaysWaitingNow: 0,
+    backlogBytesNow: 0,
+    accepted: 0,
+    identified: 0,
+    identifyFailed: 0,
+    resumed: 0,
+    resumeFailed: 0,
+    refusedProtocol: 0,
+    refusedOrigin: 0,
+    refusedRate: 0,
+    refusedFull: 0,
+    refusedDraining: 0,
+    framesIn: 0,
+    framesRefused: 0,
+    framesBad: 0,
+    requests: 0,
+    errors: 0,
+    adminOps: 0,
+    publishes: 0,
+    publishedFrames: 0,
+    publishedOversize: 0,
+    deliveries: 0,
+    flushes: 0,
+    gathered: 0,
+    sliceTurns: 0,
+    transcoded: 0,
+    chunks: 0,
+    chunksStale: 0,
+    pullTimeouts: 0,
+    joins: 0,
+    holes: 0,
+    holesGivenUp: 0,
+    heldDropped: 0,
+    ownersLost: 0,
+    epochChanges: 0,
+    topicsAbandoned: 0,
+    strayPublishes: 0,
+    lagEntered: 0,
+    lagLeft: 0,
+    dropsNoticed: 0,
+    closedSlow: 0,
+    closedOverTotal: 0,
+    closedForced: 0,
+    repliesQueued: 0,
+    queueOverflows: 0,
+    closedByCode: {},
+    handlerErrors: 0,
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * Publishes topics: which of them have something gathered, when all are flushed (gather.ts), and the
+ * slices of great rooms in turns of their own. Owned by fan-out.ts; runs on gateway threads.
+ *
+ * Bound: what is gathered waits at most 10 ms; a topic is listed once per flush and once in the queue
+ * of split topics.
+ */
+import type { Clock } from '../runtime/index.ts';
+import { Gather } from './gather.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import { Limits } from './protocol/index.ts';
+import type { Publish, Subscription, Topic } from './topic.ts';
+
+export interface PublisherOptions {
+  readonly clock: Clock;
+  readonly metrics: GatewayMetrics;
+  readonly publish: Publish;
+  /** Runs a step of one topic and contains its failure. */
+  readonly guarded: (topic: Topic, step: () => void) => void;
+  /** End of the present turn (queueMicrotask) and the next turn (setImmediate). */
+  readonly defer: (fn: () => void) => void;
+  readonly nextTurn: (fn: () => void) => void;
+}
+
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #gather: Gather;
+  readonly #publish: Publish;
+  #dirty: Topic[] = [];
+  #split: Topic[] = [];
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    const { clock, defer, metrics, publish } = options;
+    this.#gather = new Gather({ clock, defer, flush: () => this.flush() });
+    this.#publish = (topic, frame, isBinary) => {
+      metrics.publishedFrames += 1;
+      if (frame.length >= Limits.broadcastFrameBytesMax) metrics.publishedOversize += 1;
+      publish(topic, frame, isBinary);
+    };
+  }
+
+  /** The topic has something to publish. */
+  mark(topic: Topic): void {
+    if (topic.isDirty || topic.joined === 0) return;
+    topic.isDirty = true;
+    this.#dirty.push(topic);
+    if (this.#gather.mark()) this.#options.metrics.gathered += 1;
+  }
+
+  /** Publishes all topics that are marked. Returns the deliveries of this turn. */
+  flush(): number {
+    const { metrics, guarded } = this.#options;
+    const topics = this.#dirty;
+    this.#dirty = [];
+    let deliveries = 0;
+    for (const topic of topics) {
+      guarded(topic, () => {
+        const done = topic.flush(this.#publish);
+        deliveries += done.deliveries;
+        if (done.isSplit) this.#publishLater(topic);
+      });
+    }
+    metrics.flushes += 1;
+    metrics.deliveries += deliveries;
+    return deliveries;
+  }
+
+  /** Publishes all of one topic now, its later slices too. */
+  flushAll(topic: Topic): void {
+    this.#options.metrics.deliveries += topic.flushAll(this.#publish);
+  }
+
+  /** Puts a subscription into its native topic; flushAll must have run in this turn. */
+  join(subscription: Subscription): void {
+    subscription.topic.join(subscription, this.#publish);
+    this.#options.metrics.joins += 1;
+  }
+
+  close(): void {
+    this.#gather.close();
+  }
+
+  /** One slice per turn, so that a great room cannot stall the others (gateway.md 5, rule 7). */
+  #publishLater(topic: Topic): void {
+    if (this.#split.includes(topic)) return;
+    this.#split.push(topic);
+    if (this.#split.length === 1) this.#options.nextTurn(() => this.#publishSlice());
+  }
+
+  #publishSlice(): void {
+    const topic = this.#split.shift();
+    if (topic === undefined) return;
+    this.#options.metrics.sliceTurns += 1;
+    const slice = topic.queuedSlice();
+    if (slice !== undefined) {
+      this.#options.metrics.deliveries += topic.drainSlice(slice, this.#publish);
+    }
+    if (topic.queuedSlice() !== undefined) this.#split.push(topic);
+    if (this.#split.length > 0) this.#options.nextTurn(() => this.#publishSlice());
+  }
+}

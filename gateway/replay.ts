@@ -1,0 +1,156 @@
+/**
+ * Paces replay: which subscription may ask for its next chunk. At most `concurrency` pulls of the
+ * thread and 2 of a connection are on their way, and none for a socket whose backlog is above a quarter
+ * of the soft limit, so a replay never makes a reader look slow (protocol.md 2.17 item 8) and queues at
+ * most 2 chunks (128 KiB of the 4 MiB that 2.7 allows) behind that. Owned by fan-out.ts.
+ *
+ * Bounds: one place in the queue per subscription (500 per connection). Policy: wait. A pull without
+ * an answer for PULL_TIMEOUT_MS is asked again under a new token (counter pullTimeouts).
+ */
+import type { Clock } from '../runtime/index.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import { BACKLOG_SOFT_BYTES } from './socket-limits.ts';
+import type { Subscriber, Subscription } from './topic.ts';
+
+const PULLS_PER_CONNECTION_MAX = 2;
+const PULL_BACKLOG_BYTES_MAX = BACKLOG_SOFT_BYTES / 4;
+const PULL_TIMEOUT_MS = 5000;
+const COMPACT_AT = 1024;
+
+export interface ReplayOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** Pulls on their way per thread. */
+  readonly concurrency: number;
+  readonly metrics: GatewayMetrics;
+  /** Sends the pull; the chunk names `token`. */
+  readonly ask: (subscription: Subscription, token: number) => void;
+  /** Tokens are one number space with the repairs of fan-out.ts. */
+  readonly nextToken: () => number;
+}
+
+export class Replay {
+  readonly #options: ReplayOptions;
+  readonly #asked = new Map<number, Subscription>();
+  #queue: Subscription[] = [];
+  #queueAt = 0;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+  }
+
+  /** Subscriptions that have a place in the queue, the cancelled ones included. */
+  get waiting(): number {
+    return this.#queue.length - this.#queueAt;
+  }
+
+  get asked(): number {
+    return this.#asked.size;
+  }
+
+  /** The subscription wants its next chunk, now or when its turn comes. Idempotent. */
+  want(subscription: Subscription): void {
+    if (subscription.token !== 0 || subscription.isQueued || subscription.isParked) return;
+    const { subscriber } = subscription;
+    if (!mayPull(subscriber)) {
+      subscription.isParked = true;
+      subscriber.parked += 1;
+    } else if (this.#asked.size >= this.#options.concurrency) {
+      subscription.isQueued = true;
+      this.#queue.push(subscription);
+    } else {
+      this.#ask(subscription);
+    }
+    this.#measure();
+  }
+
+  /** The subscription of a chunk that has arrived; undefined when the token is stale. */
+  take(token: number): Subscription | undefined {
+    const subscription = this.#asked.get(token);
+    if (subscription !== undefined) this.#release(subscription);
+    return subscription;
+  }
+
+  /** The subscription wants nothing any more. What is on its way will be stale. */
+  cancel(subscription: Subscription): void {
+    subscription.isQueued = false;
+    if (subscription.isParked) {
+      subscription.isParked = false;
+      subscription.subscriber.parked -= 1;
+    }
+    if (subscription.token !== 0) this.#release(subscription);
+  }
+
+  /** The backlog of a socket has shrunk, or a place of it is free. */
+  resume(subscriber: Subscriber): void {
+    if (subscriber.parked === 0 || !mayPull(subscriber)) return;
+    for (const subscription of subscriber.subscriptions) {
+      if (!subscription.isParked) continue;
+      subscription.isParked = false;
+      subscriber.parked -= 1;
+      this.want(subscription);
+      if (subscription.isParked) return;
+    }
+  }
+
+  /** Once per second: asks again for what was not answered. */
+  sweep(): void {
+    const lateMs = this.#options.clock.monotonic() - PULL_TIMEOUT_MS;
+    for (const subscription of [...this.#asked.values()]) {
+      if (subscription.askedAtMs > lateMs) continue;
+      this.#options.metrics.pullTimeouts += 1;
+      this.again(subscription);
+    }
+  }
+
+  /** Forgets the pull on its way and asks anew (the owner of the stream has changed). */
+  again(subscription: Subscription): void {
+    if (subscription.token === 0) return;
+    this.#release(subscription);
+    this.want(subscription);
+  }
+
+  #ask(subscription: Subscription): void {
+    const token = this.#options.nextToken();
+    subscription.token = token;
+    subscription.askedAtMs = this.#options.clock.monotonic();
+    subscription.subscriber.pulls += 1;
+    this.#asked.set(token, subscription);
+    this.#options.ask(subscription, token);
+  }
+
+  #release(subscription: Subscription): void {
+    this.#asked.delete(subscription.token);
+    subscription.token = 0;
+    subscription.subscriber.pulls -= 1;
+    this.#next();
+    this.#measure();
+  }
+
+  #next(): void {
+    while (this.#asked.size < this.#options.concurrency && this.#queueAt < this.#queue.length) {
+      const subscription = this.#queue[this.#queueAt] as Subscription;
+      this.#queueAt += 1;
+      if (!subscription.isQueued) continue;
+      subscription.isQueued = false;
+      this.want(subscription);
+    }
+    if (this.#queueAt === this.#queue.length) this.#queue = [];
+    else if (this.#queueAt >= COMPACT_AT) this.#queue = this.#queue.slice(this.#queueAt);
+    else return;
+    this.#queueAt = 0;
+  }
+
+  #measure(): void {
+    this.#options.metrics.replaysNow = this.#asked.size;
+    this.#options.metrics.replaysWaitingNow = this.waiting;
+  }
+}
+
+function mayPull(subscriber: Subscriber): boolean {
+  return (
+    subscriber.isReady &&
+    !subscriber.isLagging &&
+    subscriber.pulls < PULLS_PER_CONNECTION_MAX &&
+    subscriber.backlogBytes() < PULL_BACKLOG_BYTES_MAX
+  );
+}

@@ -1,0 +1,346 @@
+/**
+ * What a client sends: one frame in, one reply out. Decodes strictly, keeps the frame rate and the
+ * bookkeeping of rids (every rid exactly one OK or ERR), and hands the request to its op. Runs on
+ * gateway threads, synchronously up to the first call of an entity; the message buffer is not used
+ * after that (P11).
+ */
+
+import { type Connection, Phase } from './connection.ts';
+import { appendFailure, type Failure } from './failures.ts';
+import { CONNECTION_LIMITS, RATE_LIMITS } from './limits.ts';
+import { Pace } from './pace.ts';
+import {
+  Close,
+  decodeFrame,
+  Err,
+  encodeFrame,
+  type Frame,
+  Limits,
+  Op,
+  okAppendFrame,
+  okFrame,
+  parseRequest,
+  type Request,
+  ridOf,
+} from './protocol/index.ts';
+import * as queries from './queries.ts';
+import type { Sessions } from './session.ts';
+import {
+  BACKLOG_SOFT_BYTES,
+  HELD_FRAMES_MAX,
+  REFUSAL_WINDOW_S,
+  REFUSALS_MAX,
+} from './socket-limits.ts';
+import type { Subscriptions } from './subscriptions.ts';
+import type { SocketContext } from './types.ts';
+
+type AppendRequest = Extract<Request, { op: typeof Op.APPEND }>;
+
+const ADMIN_OP_FIRST = 96;
+const ADMIN_OP_LAST = 127;
+const DRAIN_RETRY_MS = 1000;
+
+export interface RequestsOptions {
+  readonly context: SocketContext;
+  readonly sessions: Sessions;
+  readonly subscriptions: Subscriptions;
+  readonly isDraining: () => boolean;
+  readonly nowS: () => number;
+}
+
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #context: SocketContext;
+  readonly #framePace: Pace;
+  readonly #entryPace: Pace;
+  readonly #queryPace: Pace;
+  readonly #pingPace: Pace;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+    this.#context = options.context;
+    const factor = options.context.limitsFactor;
+    this.#framePace = new Pace(CONNECTION_LIMITS.frames, factor);
+    this.#entryPace = new Pace(CONNECTION_LIMITS.subEntries, factor);
+    this.#queryPace = new Pace(CONNECTION_LIMITS.history, factor);
+    this.#pingPace = new Pace(CONNECTION_LIMITS.pings, factor);
+  }
+
+  /** One WebSocket message. `message` is valid until this returns. */
+  receive(connection: Connection, message: Uint8Array, isBinary: boolean): void {
+    if (!connection.isOpen) return;
+    const { metrics } = this.#context;
+    metrics.framesIn += 1;
+    connection.seenS = this.#options.nowS();
+    if (isBinary !== connection.isBinary) {
+      this.#badFrame(connection);
+    } else if (message.length > Limits.inboundFrameBytesMax) {
+      connection.close(Close.TOO_LARGE);
+    } else if (connection.phase === Phase.IDENTIFYING) {
+      this.#hold(connection, message);
+    } else {
+      const decoded = decodeFrame(message, connection.encoding);
+      if (decoded.ok) this.#dispatch(connection, decoded.frame);
+      else this.#badFrame(connection);
+    }
+  }
+
+  /** A WebSocket ping of the client (answered natively). */
+  pinged(connection: Connection): void {
+    if (!connection.isOpen) return;
+    const nowMs = this.#context.clock.monotonic();
+    if (this.#pingPace.waitMs(connection.pings, nowMs) > 0) connection.close(Close.RATE_ABUSE);
+    else connection.pings = this.#pingPace.taken(connection.pings, nowMs);
+  }
+
+  // -------------------------------------------------------------- before the op
+
+  #badFrame(connection: Connection): void {
+    this.#context.metrics.framesBad += 1;
+    connection.close(Close.BAD_FRAME);
+  }
+
+  /** Frames that come while IDENTIFY is being answered wait for it; the copy is for P11. */
+  #hold(connection: Connection, message: Uint8Array): void {
+    connection.held ??= [];
+    if (connection.held.length >= HELD_FRAMES_MAX) connection.close(Close.NOT_IDENTIFIED);
+    else connection.held.push(message.slice());
+  }
+
+  /** IDENTIFY was answered: what waited goes on, or is refused when there is still no session. */
+  #release(connection: Connection): void {
+    const held = connection.held;
+    connection.held = null;
+    if (held === null) return;
+    for (const message of held) {
+      if (!connection.isOpen) return;
+      if (connection.phase !== Phase.OPEN) {
+        this.receive(connection, message, connection.isBinary);
+        continue;
+      }
+      const decoded = decodeFrame(message, connection.encoding);
+      if (decoded.ok) connection.sendErr(ridOf(decoded.frame), Err.UNAVAILABLE);
+      else this.#badFrame(connection);
+    }
+  }
+
+  #dispatch(connection: Connection, frame: Frame): void {
+    const op = frame[0];
+    if (connection.phase === Phase.OPEN && op !== Op.IDENTIFY && op !== Op.TIME) {
+      connection.close(Close.NOT_IDENTIFIED);
+      return;
+    }
+    if (connection.phase === Phase.READY && op === Op.IDENTIFY) {
+      connection.close(Close.ALREADY_IDENTIFIED);
+      return;
+    }
+    if (!this.#admit(connection, frame)) return;
+    const parsed = parseRequest(frame);
+    if (!parsed.ok) {
+      if (op >= ADMIN_OP_FIRST && op <= ADMIN_OP_LAST) this.#context.metrics.adminOps += 1;
+      this.#refuse(connection, parsed.rid, { code: parsed.code });
+      return;
+    }
+    this.#begin(connection, parsed.request);
+  }
+
+  /** The rate of all frames: ERR 420, silence without a rid, 4008 for those who do not listen. */
+  #admit(connection: Connection, frame: Frame): boolean {
+    const nowMs = this.#context.clock.monotonic();
+    const waitMs = this.#framePace.waitMs(connection.frames, nowMs);
+    if (waitMs === 0) {
+      connection.frames = this.#framePace.taken(connection.frames, nowMs);
+      return true;
+    }
+    this.#context.metrics.framesRefused += 1;
+    const nowS = this.#options.nowS();
+    if (nowS - connection.refusalsSinceS >= REFUSAL_WINDOW_S) {
+      connection.refusalsSinceS = nowS;
+      connection.refusals = 0;
+    }
+    connection.refusals += 1;
+    const rid = ridOf(frame);
+    if (connection.refusals >= REFUSALS_MAX) connection.close(Close.RATE_ABUSE);
+    else if (rid !== 0) connection.sendErr(rid, Err.RATE, waitMs);
+    return false;
+  }
+
+  #begin(connection: Connection, request: Request): void {
+    const { rid } = request;
+    this.#context.metrics.requests += 1;
+    if (this.#options.isDraining() && request.op !== Op.TIME) {
+      this.#refuse(connection, rid, { code: Err.DRAINING, retryMs: DRAIN_RETRY_MS });
+      return;
+    }
+    const begun = connection.begin(rid);
+    if (begun !== 'ok') {
+      const code = begun === 'inUse' ? Err.RID_IN_USE : Err.INFLIGHT_LIMIT;
+      this.#refuse(connection, rid, { code });
+      return;
+    }
+    this.#serve(connection, request);
+  }
+
+  // -------------------------------------------------------------- the ops
+
+  #serve(connection: Connection, request: Request): void {
+    const { rid } = request;
+    const finish = (): void => connection.finish(rid);
+    const { sessions, subscriptions } = this.#options;
+    switch (request.op) {
+      case Op.APPEND:
+        this.#append(connection, request);
+        break;
+      case Op.TIME:
+        this.#reply(connection, rid, this.#time(connection, rid));
+        break;
+      case Op.IDENTIFY:
+        this.#identify(connection, request);
+        break;
+      case Op.REAUTH:
+        this.#run(connection, rid, sessions.reauth(connection, request, finish));
+        break;
+      case Op.SUB:
+        this.#subscribe(connection, request);
+        break;
+      case Op.UNSUB:
+        this.#reply(connection, rid, subscriptions.unsubscribe(connection, rid, request.sids));
+        break;
+      case Op.HISTORY:
+        this.#query(connection, rid, () => queries.history(this.#context, connection, request));
+        break;
+      case Op.GUILD:
+        this.#query(connection, rid, () => queries.guild(this.#context, connection, request));
+        break;
+      case Op.SYNC:
+        this.#sync(connection, request);
+        break;
+    }
+  }
+
+  #time(connection: Connection, rid: number): Uint8Array {
+    return encodeFrame(okFrame(rid, this.#context.clock.now()), connection.encoding);
+  }
+
+  #identify(connection: Connection, request: Extract<Request, { op: typeof Op.IDENTIFY }>): void {
+    const { rid } = request;
+    const finish = (): void => connection.finish(rid);
+    const identified = this.#options.sessions
+      .identify(connection, request, finish)
+      .then(() => this.#release(connection));
+    this.#run(connection, rid, identified);
+  }
+
+  #subscribe(connection: Connection, request: Extract<Request, { op: typeof Op.SUB }>): void {
+    const { rid, entries } = request;
+    if (!this.#takeEntries(connection, rid, entries.length)) return;
+    const finish = (): void => connection.finish(rid);
+    const { subscriptions } = this.#options;
+    this.#run(connection, rid, subscriptions.subscribe(connection, rid, entries, finish));
+  }
+
+  /** Charged like SUB: one question to a stream per entry. */
+  #sync(connection: Connection, request: Extract<Request, { op: typeof Op.SYNC }>): void {
+    const { rid, entries } = request;
+    if (!this.#takeEntries(connection, rid, entries.length)) return;
+    this.#run(
+      connection,
+      rid,
+      this.#answer(connection, rid, queries.sync(this.#context, connection, request)),
+    );
+  }
+
+  #takeEntries(connection: Connection, rid: number, count: number): boolean {
+    const nowMs = this.#context.clock.monotonic();
+    const waitMs = this.#entryPace.waitMs(connection.entries, nowMs, count);
+    if (waitMs === 0) connection.entries = this.#entryPace.taken(connection.entries, nowMs, count);
+    else this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
+    return waitMs === 0;
+  }
+
+  #query(connection: Connection, rid: number, ask: () => Promise<queries.Answer>): void {
+    const nowMs = this.#context.clock.monotonic();
+    const waitMs = this.#queryPace.waitMs(connection.queries, nowMs);
+    if (waitMs > 0) {
+      this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
+      return;
+    }
+    connection.queries = this.#queryPace.taken(connection.queries, nowMs);
+    this.#run(connection, rid, this.#answer(connection, rid, ask()));
+  }
+
+  /**
+   * The call leaves in this turn, so APPENDs of one connection to one stream travel one lane in the
+   * order sent, and the stream commits them in that order. It is never repeated here: a repeat could
+   * overtake a later one.
+   */
+  #append(connection: Connection, request: AppendRequest): void {
+    const { rates, upstream } = this.#context;
+    const { rid, sid, nonce, kind, body } = request;
+    const { uid } = connection;
+    const waitMs =
+      rates.take(RATE_LIMITS.appendPerUser, uid) ||
+      rates.take(RATE_LIMITS.appendPerUserStream, [uid, sid]);
+    if (waitMs > 0) {
+      this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
+      return;
+    }
+    const appended = upstream.append(sid, { uid, nonce, kind, body }).then(
+      (reply) => {
+        if (reply.ok) {
+          this.#reply(connection, rid, encodeFrame(okAppendFrame(rid, reply), connection.encoding));
+        } else {
+          this.#fail(connection, rid, reply);
+        }
+      },
+      (error: unknown) =>
+        this.#fail(connection, rid, appendFailure(error, this.#context.rng.u32())),
+    );
+    this.#run(connection, rid, appended);
+  }
+
+  // -------------------------------------------------------------- after the op
+
+  async #answer(
+    connection: Connection,
+    rid: number,
+    asked: Promise<queries.Answer>,
+  ): Promise<void> {
+    const answer = await asked;
+    if (!(answer instanceof Uint8Array)) {
+      this.#fail(connection, rid, answer);
+      return;
+    }
+    connection.finish(rid);
+    if (connection.sendPaced(answer, BACKLOG_SOFT_BYTES / 2)) return;
+    this.#context.metrics.repliesQueued += 1;
+    if (!connection.isReplyQueueFull) return;
+    this.#context.metrics.queueOverflows += 1;
+    connection.close(Close.TOO_SLOW);
+  }
+
+  #reply(connection: Connection, rid: number, reply: Uint8Array): void {
+    connection.finish(rid);
+    connection.send(reply);
+  }
+
+  /** ERR for a request that was begun. */
+  #fail(connection: Connection, rid: number, failure: Failure): void {
+    connection.finish(rid);
+    this.#refuse(connection, rid, failure);
+  }
+
+  #refuse(connection: Connection, rid: number, failure: Failure): void {
+    this.#context.metrics.errors += 1;
+    connection.sendErr(rid, failure.code, failure.retryMs);
+  }
+
+  /** A failure that no op foresaw is a bug: the connection ends with 4000, the thread lives (P12). */
+  #run(connection: Connection, rid: number, work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#context.metrics.handlerErrors += 1;
+      this.#context.log.error({ err: error, conn: connection.no, rid }, 'serve a request');
+      connection.close(Close.SERVER_ERROR);
+    });
+  }
+}
