@@ -12,6 +12,11 @@ const SQLITE_MIN: readonly [number, number, number] = [3, 51, 3];
 /** 32 MiB for the writer: inner pages of all indexes and the leaves of busy streams. */
 const WRITER_CACHE_KIB = 32_768;
 const READER_CACHE_KIB = 16_384;
+/**
+ * There is one writer, so a lock is only met while the connection of a terminated thread is going away.
+ * Well below the 5 s of silence after which the watchdog takes a thread for hung.
+ */
+export const BUSY_TIMEOUT_MS = 2_000;
 
 /** Opens the file for writing, creates or migrates it. Throws when a setting does not hold. */
 export function openForWriting(

@@ -5,7 +5,7 @@
  * would pin the WAL.
  */
 import type { Id, LogEvent, LogHead, MessageAnchor, MessageRow, Seq } from '../types.ts';
-import { openForReading } from './connection.ts';
+import { BUSY_TIMEOUT_MS, openForReading } from './connection.ts';
 import { nodeSqliteDriver } from './driver.ts';
 import { messageOf, StoreError } from './errors.ts';
 import { EVENT_COLUMNS, eventOf, HEAD_COLUMNS, headOf, nonceHash } from './rows.ts';
@@ -204,7 +204,7 @@ export class SqliteReader {
   }
 
   #openDatabase(): Statements {
-    const { driver = nodeSqliteDriver, path, busyTimeoutMs = 5_000 } = this.#options;
+    const { driver = nodeSqliteDriver, path, busyTimeoutMs = BUSY_TIMEOUT_MS } = this.#options;
     return new Statements(openForReading(driver, path, busyTimeoutMs));
   }
 

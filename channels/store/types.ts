@@ -158,7 +158,7 @@ export interface WriterOptions {
   readonly clock: MonotonicClock;
   readonly rng: U32Source;
   readonly driver?: SqliteDriver;
-  /** Default 5,000. */
+  /** Default 2,000. */
   readonly busyTimeoutMs?: number;
   /** WAL size above which `idle` runs a checkpoint. Default 4 MiB. */
   readonly walIdleBytes?: number;
@@ -173,7 +173,7 @@ export interface WriterOptions {
 export interface ReaderOptions {
   readonly path: string;
   readonly driver?: SqliteDriver;
-  /** Default 5,000. */
+  /** Default 2,000. */
   readonly busyTimeoutMs?: number;
   readonly onEvent?: (event: StoreEvent) => void;
 }

@@ -10,7 +10,7 @@
  */
 import { checkChange } from './check.ts';
 import { Checkpointer } from './checkpoint.ts';
-import { openForWriting } from './connection.ts';
+import { BUSY_TIMEOUT_MS, openForWriting } from './connection.ts';
 import { DocWriter } from './doc-write.ts';
 import { nodeSqliteDriver } from './driver.ts';
 import { concernsOneChange, errcodeOf, messageOf, StoreError } from './errors.ts';
@@ -93,7 +93,7 @@ export class SqliteWriter {
   constructor(options: WriterOptions) {
     this.#options = {
       driver: nodeSqliteDriver,
-      busyTimeoutMs: 5_000,
+      busyTimeoutMs: BUSY_TIMEOUT_MS,
       walIdleBytes: 4 * 2 ** 20,
       walBytesMax: 64 * 2 ** 20,
       reopenMs: 50,
