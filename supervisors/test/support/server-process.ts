@@ -172,9 +172,9 @@ export class ServerProcess {
     }
   }
 
-  /** The process with the sockets. */
+  /** The process with the sockets: the fixture without pid files is that process itself. */
   get serverPid(): number {
-    const pid = this.pidIn('server.pid');
+    const pid = this.pidIn('server.pid') ?? (this.child.connected ? this.child.pid : undefined);
     if (pid === undefined) throw new Error('server.pid is missing');
     return pid;
   }

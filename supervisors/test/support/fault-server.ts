@@ -1,0 +1,81 @@
+/**
+ * The production tree in a process of its own, with a chaos actor on each thread that may die and a store
+ * driver that fails on demand. The parent test drives it over IPC (fault-control.ts). No heart, no claims.
+ */
+import { at, call, cast, describeReport, slotsOf, systemClock } from '../../../runtime/index.ts';
+import { loadConfig } from '../../config.ts';
+import { processSources } from '../../config-source.ts';
+import { openKeys } from '../../keys.ts';
+import { openLog } from '../../log.ts';
+import { logReport } from '../../report-log.ts';
+import { type Server, startServer } from '../../tree.ts';
+import { CHAOS, type ChaosP } from './chaos.ts';
+import type { FaultCommand, FaultReply } from './fault-control.ts';
+import { STORE_FAULT, type StoreFaultP } from './fault-store.ts';
+
+const send = (reply: FaultReply): void => {
+  process.send?.(reply);
+};
+
+async function start(): Promise<Server> {
+  const loaded = loadConfig(processSources({}));
+  if (!loaded.ok) throw new Error(loaded.message);
+  const { config } = loaded;
+  const { dataDir, tokenAlg: alg, accessTokenTtlS } = config;
+  const keys = await openKeys({ dataDir, alg, accessTokenTtlS, clock: systemClock });
+  const { logger } = openLog({ level: config.logLevel, format: config.logFormat, slot: 'main' });
+  return startServer({
+    config,
+    keys,
+    version: 'fault',
+    modules: {
+      store: new URL('./fault-store.ts', import.meta.url),
+      reader: new URL('./fault-reader.ts', import.meta.url),
+      shard: new URL('./fault-shard.ts', import.meta.url),
+    },
+    report: (report) => {
+      logReport(logger, report, describeReport(report));
+      send({ type: 'report', kind: report.kind, text: describeReport(report) });
+    },
+    fatal: (why) => {
+      send({ type: 'fatal', why });
+      process.kill(process.pid, 'SIGKILL');
+    },
+  });
+}
+
+async function carryOut(server: Server, command: FaultCommand): Promise<unknown> {
+  switch (command.op) {
+    case 'terminate':
+      server.node.terminateSlot(command.slot);
+      return true;
+    case 'killEntity': {
+      const asked = slotsOf('shard').map((slot) =>
+        call(at<ChaosP>(slot, CHAOS), 'killEntity', { type: command.entity, key: command.key }),
+      );
+      return (await Promise.all(asked)).includes(true);
+    }
+    case 'killNamed':
+      return call(at<ChaosP>(command.slot, CHAOS), 'killNamed', command.key);
+    case 'spin':
+      cast(at<ChaosP>(command.slot, CHAOS), 'spin', command.ms);
+      return true;
+    case 'storeFault':
+      await call(at<StoreFaultP>('store', STORE_FAULT), 'set', command.fault);
+      return true;
+    case 'storeFailures':
+      return call(at<StoreFaultP>('store', STORE_FAULT), 'failures');
+    case 'slots':
+      return server.node.slots();
+  }
+}
+
+const server = await start();
+process.on('message', (message: { id: number; command: FaultCommand }) => {
+  carryOut(server, message.command).then(
+    (value) => send({ type: 'done', id: message.id, ok: true, value }),
+    (error: unknown) => send({ type: 'done', id: message.id, ok: false, value: String(error) }),
+  );
+});
+// An orphan must not stay behind when the test process is killed.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
