@@ -32,8 +32,8 @@ export interface AdapterStats {
 
 /** Read and dropped of a body that is too large, before the connection is cut instead. */
 const DRAIN_BYTES_MAX = 1024 * 1024;
-/** Methods that fetch's Request refuses; no route has them, so any other unknown method will do. */
-const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
+/** Any other method becomes PUT, which no route has either: fetch's Request refuses or warns of some. */
+const METHODS = new Set(['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS']);
 /** Written by uWebSockets.js itself, or about the connection. */
 const OWN_HEADERS = new Set([
   'content-length',
@@ -147,10 +147,18 @@ class Adapter {
   }
 
   #dispatch(exchange: Exchange, env: RequestEnv, mustClose: boolean): void {
-    this.#run(exchange, env, mustClose).catch((error: unknown) => this.#giveUp(exchange, error));
+    const run = (): void => {
+      this.#run(exchange, env, mustClose).catch((error: unknown) => this.#giveUp(exchange, error));
+    };
+    // Answered while the parser still works on this chunk, `close` would be forgotten and what follows
+    // taken for a request (seen on 20.51). One turn later the parser is done, or has cut the
+    // connection because more came before the answer.
+    if (mustClose) setImmediate(run);
+    else run();
   }
 
   async #run(exchange: Exchange, env: RequestEnv, mustClose: boolean): Promise<void> {
+    if (exchange.closed) return;
     const { request, usable } = toRequest(exchange.head);
     const response = await this.#handler(
       request,
@@ -195,8 +203,8 @@ const NO_HEAD: RequestHead = {
 
 /** A fetch Request of the head; `usable` false when fetch's rules refuse it (the request then says nothing). */
 function toRequest(head: RequestHead): { readonly request: Request; readonly usable: boolean } {
-  const method =
-    head.method === 'HEAD' ? 'GET' : FORBIDDEN_METHODS.has(head.method) ? 'PUT' : head.method;
+  const asked = head.method === 'HEAD' ? 'GET' : head.method;
+  const method = METHODS.has(asked) ? asked : 'PUT';
   try {
     const headers = head.headers.map(([key, value]): [string, string] => [key, value]);
     return { request: new Request(BASE + head.target, { method, headers }), usable: true };
@@ -218,8 +226,15 @@ function writeAnswer(
   response.headers.forEach((value, key) => {
     if (!OWN_HEADERS.has(key)) res.writeHeader(key, value);
   });
-  // RFC 9110 8.6: no Content-Length with 204; with HEAD the length that GET would have.
-  if (status === 204 || status === 304) res.endWithoutBody(undefined, close);
-  else if (method === 'HEAD') res.endWithoutBody(body?.length ?? 0, close);
-  else res.end(body ?? '', close);
+  // RFC 9110 8.6: no Content-Length with 204; with HEAD the length that GET would have. That one is
+  // written by hand: endWithoutBody(n) never counts as done in this build (it waits for n bytes), and
+  // an explicit undefined becomes 2^63.
+  const bodiless = status === 204 || status === 304 || method === 'HEAD';
+  if (!bodiless) res.end(body ?? '', close);
+  else if (close) res.endWithoutBody(0, true);
+  else {
+    if (method === 'HEAD' && status !== 204)
+      res.writeHeader('content-length', `${body?.length ?? 0}`);
+    res.endWithoutBody();
+  }
 }

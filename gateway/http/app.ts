@@ -104,9 +104,13 @@ async function respond(
   if (preflight && origin !== null) {
     return new Response(null, { status: 204, headers: cors.preflight(origin) });
   }
+  const problem = problemOf(env);
   let response: Response;
   try {
-    response = await router.fetch(request, { ...env, requestId });
+    response =
+      problem === undefined
+        ? await router.fetch(request, { ...env, requestId })
+        : failureResponse(problem, requestId);
   } catch (error) {
     logInternal(deps, error, requestId);
     response = failureResponse(fail('internal'), requestId);
@@ -165,9 +169,8 @@ function mount(deps: HttpDeps, routes: readonly Route[]): Hono<RouterEnv> {
 
 /** An error outside the routes; costs the address a token of the general limit. */
 function refuse(deps: HttpDeps, env: RouterEnv['Bindings'], failure: Failure): Response {
-  const refused =
-    problemOf(env) ?? limited(deps.rateTable, RATE_LIMITS.httpPerIp, addressKey(env.ip)) ?? failure;
-  return failureResponse(refused, env.requestId);
+  const refused = limited(deps.rateTable, RATE_LIMITS.httpPerIp, addressKey(env.ip));
+  return failureResponse(refused ?? failure, env.requestId);
 }
 
 function logInternal(deps: HttpDeps, error: unknown, requestId: string): void {

@@ -34,7 +34,7 @@ const BAD_TARGET = /[\u0000-\u0020\u007f\\#]/;
 /** Reads everything at once. Call it first in the handler. */
 export function readHead(res: UwsResponse, req: UwsRequest): RequestHead {
   const path = req.getUrl();
-  const query = req.getQuery();
+  const query = req.getQuery() ?? '';
   const headers: [string, string][] = [];
   const once = new Map<string, string>();
   let bad = BAD_TARGET.test(path) || BAD_TARGET.test(query) || DOT_SEGMENT.test(path);

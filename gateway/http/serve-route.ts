@@ -37,7 +37,7 @@ export async function serveRoute(
   context: RequestContext,
 ): Promise<Response> {
   const { request, env, requestId } = context;
-  const refused = problemOf(env) ?? acceptProblem(target, request);
+  const refused = acceptProblem(target, request);
   if (refused !== undefined) return failureResponse(refused, requestId);
   const caller = await admit(deps, target, context);
   if ('failed' in caller) return failureResponse(caller, requestId);

@@ -2,7 +2,8 @@
 
 export interface UwsRequest {
   getUrl(): string;
-  getQuery(): string;
+  /** The declared type says string, but it is undefined when there is no question mark. */
+  getQuery(): string | undefined;
   getCaseSensitiveMethod(): string;
   forEach(visit: (key: string, value: string) => void): void;
 }
