@@ -65,7 +65,7 @@ function header(length: number, fix: number, fixMax: number, token16: number): B
 }
 
 function numberToken(value: number): Buffer {
-  if (!Number.isInteger(value) || Object.is(value, -0)) {
+  if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
     const bytes = Buffer.alloc(9);
     bytes[0] = 0xcb;
     bytes.writeDoubleBE(value, 1);
