@@ -38,6 +38,7 @@ export {
   type FailReason,
 } from './errors.ts';
 export { counters, processInfo, tree } from './inspect/inspect.ts';
+export { type EntityOptions, hostEntity } from './names/entity-host.ts';
 export {
   countChildren,
   deleteChild,
@@ -57,4 +58,18 @@ export {
 } from './supervision/dynamic-supervisor.ts';
 export { defineSupervisor, startSupervisor } from './supervision/supervisor.ts';
 export type * from './supervision/types.ts';
+export { startNode } from './threads/node.ts';
+export type {
+  Booted,
+  BootFunction,
+  LaneLimits,
+  LanePacing,
+  NodeFailure,
+  NodeHandle,
+  NodeOptions,
+  SlotOptions,
+  SlotStatus,
+  ThreadInfo,
+  WatchdogOptions,
+} from './threads/types.ts';
 export type * from './types.ts';

@@ -32,7 +32,7 @@ export interface AnyBehaviour {
 
 export type HandlerFn = (state: unknown, arg: unknown, ctx: unknown) => unknown;
 
-/** One op of a behaviour. `number` names the op in the watchdog's shared slots. */
+/** One op of a behaviour. `number` is its interned name. */
 export class OpRecord {
   readonly name: string;
   readonly number: number;
@@ -61,7 +61,7 @@ export class Compiled {
       if (typeof fn !== 'function') {
         throw new TypeError(`defineActor ${this.name}: handle.${op} is not a function`);
       }
-      this.ops.set(op, new OpRecord(op, opNumber(op), fn as HandlerFn));
+      this.ops.set(op, new OpRecord(op, internName(op), fn as HandlerFn));
     }
     if (!Number.isInteger(this.limit) || this.limit < 1) {
       throw new RangeError(`defineActor ${this.name}: mailbox.limit: got ${this.limit}, want >= 1`);
@@ -70,8 +70,8 @@ export class Compiled {
 }
 
 const compiled = new WeakMap<AnyBehaviour, Compiled>();
-const opNumbers = new Map<string, number>();
-const opListeners: ((number: number, name: string) => void)[] = [];
+const nameNumbers = new Map<string, number>();
+const nameListeners: ((number: number, name: string) => void)[] = [];
 
 /** Compiles once per behaviour object. */
 export function compile(behaviour: AnyBehaviour): Compiled {
@@ -83,20 +83,21 @@ export function compile(behaviour: AnyBehaviour): Compiled {
   return found;
 }
 
-function opNumber(name: string): number {
-  let number = opNumbers.get(name);
+/** A number for a name, the same for the thread's life: what fits into the watchdog's shared slots. */
+export function internName(name: string): number {
+  let number = nameNumbers.get(name);
   if (number === undefined) {
-    number = opNumbers.size + 1;
-    opNumbers.set(name, number);
-    for (const listener of opListeners) listener(number, name);
+    number = nameNumbers.size + 1;
+    nameNumbers.set(name, number);
+    for (const listener of nameListeners) listener(number, name);
   }
   return number;
 }
 
-/** Tells every op number known now and from now on: the watchdog names culprits with them. */
-export function onOpNumber(listener: (number: number, name: string) => void): void {
-  opListeners.push(listener);
-  for (const [name, number] of opNumbers) listener(number, name);
+/** Tells every interned name known now and from now on: the watchdog names culprits with them. */
+export function onName(listener: (number: number, name: string) => void): void {
+  nameListeners.push(listener);
+  for (const [name, number] of nameNumbers) listener(number, name);
 }
 
 /** Keyed timer of a cell. It is queued in the mailbox itself, so cancelling also stops a queued expiry. */
@@ -164,11 +165,13 @@ export interface EntityTag {
   readonly type: string;
   readonly typeNumber: number;
   readonly key: number;
+  /** The cell exists, before its init: the single activation of the key from now on. */
+  began(cell: Cell): void;
   /**
-   * The cell ended. True: the host has taken `cell.mailbox` over (a passivated entity that has mail
-   * starts again with it); false: what is queued fails.
+   * The cell ended (`started`: its init had succeeded). True: the host has taken `cell.mailbox` over (a
+   * passivated entity that has mail starts again with it); false: what is queued fails.
    */
-  ended(cell: Cell, reason: Reason): boolean;
+  ended(cell: Cell, reason: Reason, started: boolean): boolean;
 }
 
 export class Cell {
@@ -182,7 +185,6 @@ export class Cell {
   /** In the run queue, or running: keeps an actor that sends to itself from being queued twice. */
   scheduled = false;
   trapExit = false;
-  isSupervisor = false;
   mailbox: Mailbox | null = null;
   /** Requested by stop() or by the death of the parent; acts between two messages, ahead of the mailbox. */
   stopReason: Reason | null = null;

@@ -64,8 +64,8 @@ export function endCell(cell: Cell, reason: Reason): void {
     }
     cell.timers = null;
   }
-  const kept = cell.entity?.ended(cell, reason) === true;
-  failCallers(cell, starting, kept, reason);
+  const kept = cell.entity?.ended(cell, reason, !starting) === true;
+  failCallers(cell, kept, reason);
   cell.mailbox = null;
   cell.nexts = null;
   cell.state = undefined;
@@ -78,7 +78,7 @@ export function endCell(cell: Cell, reason: Reason): void {
   starter?.({ ok: false, reason });
 }
 
-function failCallers(cell: Cell, starting: boolean, mailboxKept: boolean, reason: Reason): void {
+function failCallers(cell: Cell, mailboxKept: boolean, reason: Reason): void {
   failFrom(cell.from, reason);
   cell.from = 0;
   if (cell.deferred !== null) {
@@ -88,8 +88,7 @@ function failCallers(cell: Cell, starting: boolean, mailboxKept: boolean, reason
     }
     cell.deferred = null;
   }
-  if (cell.mailbox !== null && !mailboxKept)
-    drainMailbox(cell.mailbox, starting ? 'noproc' : reason);
+  if (cell.mailbox !== null && !mailboxKept) drainMailbox(cell.mailbox, reason);
 }
 
 /** Fails what is queued: calls get the reason, the rest is counted. */

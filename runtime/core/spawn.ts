@@ -34,7 +34,6 @@ export interface StartOptions {
   readonly entity?: EntityTag;
   /** Mail taken over from the entity's former activation. */
   readonly mailbox?: Mailbox | null;
-  readonly supervisor?: boolean;
 }
 
 /** A start: the cell exists from the first moment, `result` is a promise only when init is asynchronous. */
@@ -84,11 +83,11 @@ function makeCell(behaviour: AnyBehaviour, options: StartOptions): Cell {
     active,
   );
   cell.ctx = contextOf(cell);
-  cell.isSupervisor = options.supervisor === true;
   if (entity !== undefined) cell.entity = entity;
   if (mailbox !== undefined) cell.mailbox = mailbox;
   addCell(cell);
   rt.counters.spawned++;
+  entity?.began(cell);
   if (name !== undefined) {
     cell.name = name;
     rt.names.set(name, cell.ref);

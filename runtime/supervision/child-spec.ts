@@ -17,6 +17,11 @@ export function markSupervisor<P, S, A>(behaviour: Behaviour<P, S, A>): Behaviou
   return behaviour;
 }
 
+/** True for behaviours that end a tree: they get all the time their children need. */
+export function isSupervisor(behaviour: AnyBehaviour): boolean {
+  return supervisors.has(behaviour);
+}
+
 /**
  * Specification of a child that runs `behaviour` with `arg` (the same value at each start).
  * TypeError / RangeError names a wrong field. Any thread; pure.
@@ -32,12 +37,11 @@ export function child<P, S, A>(
     throw new TypeError(`child ${id}: name: got one made by ${name.via}(), want name(key)`);
   }
   const erased = erase(behaviour);
-  const supervisor = supervisors.has(erased);
+  const supervisor = isSupervisor(erased);
   const spec: ChildSpec = {
     id,
     start: (parent) =>
-      startActor(erased, arg, { name: name?.key, parent, link: true, initTimeoutMs, supervisor })
-        .result,
+      startActor(erased, arg, { name: name?.key, parent, link: true, initTimeoutMs }).result,
     restart: options.restart ?? 'permanent',
     shutdown: options.shutdown ?? (supervisor ? Number.POSITIVE_INFINITY : WORKER_SHUTDOWN_MS),
     type: supervisor ? 'supervisor' : 'worker',

@@ -40,10 +40,10 @@ export class IntensityWindow {
     return this.#total > this.#intensity;
   }
 
-  /** True while another restart at `nowMs` would be one too many. */
-  isFull(nowMs: Ms): boolean {
+  /** True while the restarts noted are too many at `nowMs`. */
+  isOver(nowMs: Ms): boolean {
     this.#forget(Math.floor(nowMs / 1000));
-    return this.#total >= this.#intensity;
+    return this.#total > this.#intensity;
   }
 
   /** Nothing left in the window: its owner may forget it. */

@@ -1,0 +1,280 @@
+/**
+ * A node: main and its slots. Makes the shared memory and the mesh, puts a slot actor per thread under
+ * one supervisor, runs the watchdog, and stops everything in reverse order. Runs on main.
+ */
+import { stop } from '../core/api.ts';
+import { becomeThread, report, rt, serialMark } from '../core/thread.ts';
+import { after } from '../core/timers.ts';
+import { counters, tree } from '../inspect/inspect.ts';
+import { child } from '../supervision/child-spec.ts';
+import { startSupervisor } from '../supervision/supervisor.ts';
+import type { SupervisorP } from '../supervision/types.ts';
+import type { Ref, Report, RuntimeCounters, TreeNode } from '../types.ts';
+import { Mesh } from './mesh.ts';
+import { startPulse } from './pulse.ts';
+import { Router } from './router.ts';
+import { makeShared, marksOf, setWatched, THREADS_MAX } from './shared.ts';
+import { Slot } from './slot.ts';
+import { SlotThread, type ThreadEvents } from './slot-thread.ts';
+import type {
+  LaneLimits,
+  NamedSilence,
+  NodeHandle,
+  NodeOptions,
+  SlotOptions,
+  SlotStatus,
+  Topology,
+} from './types.ts';
+import { startWatchdog } from './watchdog.ts';
+
+const INSPECT_MS = 2000;
+const LIMITS: LaneLimits = {
+  flushMessages: 512,
+  flushBytes: 64 * 1024,
+  inFlightBytes: 64 * 1024 * 1024,
+};
+
+/**
+ * Makes this thread the main thread of a node and starts its slots one after another (their modules
+ * load side by side). Resolves when all have booted. Rejects with ActorError when one does not; then
+ * nothing runs. TypeError / RangeError for bad options. One node per process at a time.
+ */
+export async function startNode(options: NodeOptions): Promise<NodeHandle> {
+  checkOptions(options);
+  const node = new Node(options);
+  await node.start();
+  return node;
+}
+
+function checkOptions({ slots, entities, lanes }: NodeOptions): void {
+  if (rt.remote !== null) throw new TypeError('startNode: a node runs in this process already');
+  if (slots.length >= THREADS_MAX) {
+    throw new RangeError(`startNode: slots: got ${slots.length}, want < ${THREADS_MAX}`);
+  }
+  const names = new Set(['main']);
+  const known = new Set(['main']);
+  for (const { name, group, onDown } of slots) {
+    if (name === '' || names.has(name)) {
+      throw new TypeError(`startNode: slot name: got "${name}", want a new one`);
+    }
+    names.add(name);
+    known.add(name);
+    if (group !== undefined) known.add(group);
+    if (onDown !== 'restart' && onDown !== 'fatal') {
+      throw new TypeError(`startNode: slot ${name}: onDown: got ${String(onDown)}`);
+    }
+  }
+  for (const [type, group] of Object.entries(entities ?? {})) {
+    if (!known.has(group)) {
+      throw new TypeError(`startNode: entities.${type}: no slot is in group ${group}`);
+    }
+  }
+  for (const { from, to, gatherMs } of lanes ?? []) {
+    for (const end of [from, to]) {
+      if (!known.has(end)) throw new TypeError(`startNode: lanes: no slot or group ${end}`);
+    }
+    if (!(gatherMs >= 0)) throw new RangeError(`startNode: lanes: gatherMs: got ${gatherMs}`);
+  }
+}
+
+function topologyOf({ slots, entities, lanes, laneLimits }: NodeOptions): Topology {
+  return {
+    slots: [
+      { name: 'main', group: '', thread: 0 },
+      ...slots.map(({ name, group }, i) => ({ name, group: group ?? '', thread: i + 1 })),
+    ],
+    entities: entities ?? {},
+    pacing: lanes ?? [],
+    limits: { ...LIMITS, ...laneLimits },
+  };
+}
+
+interface Inspection {
+  readonly tree: readonly TreeNode[];
+  readonly counters: RuntimeCounters;
+}
+
+class Node implements NodeHandle {
+  readonly #options: NodeOptions;
+  readonly #router: Router;
+  readonly #mesh: Mesh;
+  /** Made ahead, so that all modules load while the first slots boot. */
+  readonly #ahead = new Map<number, SlotThread>();
+  readonly #current = new Map<number, SlotThread>();
+  readonly #inspections = new Map<number, (thread: number, seen: Inspection) => void>();
+  readonly #formerReport = rt.report;
+  #inspectionId = 0;
+  #supervisor: Ref<SupervisorP> | undefined;
+  #stopPulse: () => void = () => {};
+  #stopWatchdog: () => Promise<void> = () => Promise.resolve();
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    const topology = topologyOf(options);
+    const shared = makeShared();
+    if (options.clock !== undefined) rt.clock = options.clock;
+    if (options.rng !== undefined) rt.rng = options.rng;
+    this.#router = new Router(topology, shared);
+    this.#mesh = new Mesh(topology, shared, this.#router, (failure) => options.fatal?.(failure));
+    becomeThread(0, 'main', serialMark());
+    const marks = marksOf(shared);
+    marks[0] = serialMark();
+    rt.reserveSerials = (end) => {
+      marks[0] = end;
+    };
+    rt.report = (each) => this.#report(each);
+    rt.remote = this.#router;
+  }
+
+  async start(): Promise<void> {
+    const { shared } = this.#mesh;
+    this.#stopPulse = startPulse(shared, 0);
+    setWatched(rt.pulse, true);
+    this.#stopWatchdog = startWatchdog(this.#options.watchdog ?? {}, this.#mesh, (silence) =>
+      this.#silent(silence),
+    );
+    const { slots, restart } = this.#options;
+    for (const [i, slot] of slots.entries()) this.#ahead.set(i + 1, this.#makeThread(slot, i + 1));
+    try {
+      this.#supervisor = await startSupervisor({
+        ...restart,
+        strategy: 'oneForOne',
+        children: slots.map((slot, i) =>
+          child(
+            slot.name,
+            Slot,
+            { mesh: this.#mesh, take: () => this.#take(slot, i + 1) },
+            {
+              restart: slot.onDown === 'restart' ? 'permanent' : 'transient',
+              shutdown: Number.POSITIVE_INFINITY,
+            },
+          ),
+        ),
+      });
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    setWatched(rt.pulse, false);
+    if (this.#supervisor !== undefined) {
+      // It may have given up before: then its children are down already.
+      await stop(this.#supervisor, 'shutdown').catch(() => {});
+    }
+    for (const thread of this.#ahead.values()) await thread.end();
+    await this.#stopWatchdog();
+    this.#router.close();
+    this.#stopPulse();
+    rt.remote = null;
+    rt.report = this.#formerReport;
+  }
+
+  // -------------------------------------------------------------- threads
+
+  #makeThread(slot: SlotOptions, thread: number): SlotThread {
+    const events: ThreadEvents = {
+      onReport: (each) => this.#deliverReport(each),
+      onInspected: (id, seenTree, seenCounters) => {
+        this.#inspections.get(id)?.(thread, { tree: seenTree, counters: seenCounters });
+      },
+      onFatal: (error) => this.#mesh.fail({ slot: slot.name, why: 'threadDown', reason: error }),
+    };
+    const made = new SlotThread(slot, thread, this.#mesh, events);
+    this.#current.set(thread, made);
+    return made;
+  }
+
+  #take(slot: SlotOptions, thread: number): SlotThread {
+    const ahead = this.#ahead.get(thread);
+    this.#ahead.delete(thread);
+    return ahead ?? this.#makeThread(slot, thread);
+  }
+
+  #silent({ kind, thread, silentMs, culprit }: NamedSilence): void {
+    const slot = this.#mesh.slotName(thread);
+    report({ kind, thread: slot, silentMs, culprit });
+    const current = this.#current.get(thread);
+    if (kind !== 'hung' || current === undefined || !this.#mesh.isUp(thread)) return;
+    const reason = { name: 'ThreadHung', message: `silent for ${silentMs} ms in ${culprit.op}` };
+    if (current.slot.onDown === 'fatal') {
+      this.#mesh.fail({ slot, why: 'hung', reason: culprit });
+      return;
+    }
+    const { entity } = culprit;
+    if (entity !== undefined && this.#mesh.strike(entity.type, entity.key)) {
+      report({ kind: 'entityUnavailable', ...entity, reason });
+    }
+    current.fail(reason);
+  }
+
+  terminateSlot(name: string): void {
+    const thread = this.#router.slotThread(name);
+    const current = this.#current.get(thread);
+    if (current === undefined || current.hasEnded || current.slot.onDown === 'fatal') {
+      throw new RangeError(`terminateSlot: got ${name}, want a slot that is up and may restart`);
+    }
+    current.fail({ name: 'ThreadTerminated', message: 'terminated on request' });
+  }
+
+  // -------------------------------------------------------------- reports, inspection
+
+  #report(each: Report): void {
+    this.#deliverReport(each);
+    if (each.kind === 'restartLimit' && each.ref === this.#supervisor) {
+      this.#mesh.fail({ slot: 'main', why: 'restartLimit', reason: each.reason });
+    }
+  }
+
+  #deliverReport(each: Report): void {
+    (this.#options.report ?? this.#formerReport)(each);
+  }
+
+  slots(): readonly SlotStatus[] {
+    return this.#mesh.topology.slots.map(({ name, group, thread }) => ({
+      name,
+      group,
+      thread,
+      up: this.#mesh.isUp(thread),
+      incarnation: thread === 0 ? 1 : this.#mesh.incarnation(thread),
+    }));
+  }
+
+  async tree(): Promise<Readonly<Record<string, readonly TreeNode[]>>> {
+    const seen = await this.#inspect();
+    return Object.fromEntries([...seen].map(([slot, each]) => [slot, each.tree]));
+  }
+
+  async counters(): Promise<Readonly<Record<string, RuntimeCounters>>> {
+    const seen = await this.#inspect();
+    return Object.fromEntries([...seen].map(([slot, each]) => [slot, each.counters]));
+  }
+
+  #inspect(): Promise<Map<string, Inspection>> {
+    const id = ++this.#inspectionId;
+    const seen = new Map<string, Inspection>([['main', { tree: tree(), counters: counters() }]]);
+    const missing = new Set(this.#mesh.threadsUp());
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        cancel();
+        this.#inspections.delete(id);
+        resolve(seen);
+      };
+      const cancel = after(INSPECT_MS, finish);
+      this.#inspections.set(id, (thread, inspection) => {
+        seen.set(this.#mesh.slotName(thread), inspection);
+        missing.delete(thread);
+        if (missing.size === 0) finish();
+      });
+      for (const thread of missing) this.#mesh.post(thread, { kind: 'inspect', id });
+      if (missing.size === 0) finish();
+    });
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * This thread's heartbeat for the watchdog: the scheduler beats at each drain, a timer at each 100 ms.
+ */
+import { clearInterval, setInterval } from 'node:timers';
+import { rt } from '../core/thread.ts';
+import { pulseOf } from './shared.ts';
+import type { SharedMemory } from './types.ts';
+
+const BEAT_MS = 100;
+
+/** Starts beating; the returned function stops it. */
+export function startPulse(shared: SharedMemory, thread: number): () => void {
+  const pulse = pulseOf(shared, thread);
+  pulse.ints.fill(0);
+  pulse.doubles.fill(0);
+  rt.pulse = pulse;
+  const timer = setInterval(() => {
+    pulse.ints[0] = (pulse.ints[0] as number) + 1;
+  }, BEAT_MS);
+  timer.unref();
+  return () => {
+    pulse.ints[3] = 0;
+    clearInterval(timer);
+  };
+}

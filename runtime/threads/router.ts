@@ -1,0 +1,266 @@
+/**
+ * The other threads as this one sees them: a lane to each that is up, records out, records in, and
+ * what the death of a thread means here. Implements what core/ knows of threads.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { Ms } from '../clock.ts';
+import { failCall, failCallsTo, resolveCall } from '../core/calls.ts';
+import { errorInfo } from '../core/reason.ts';
+import { threadOf } from '../core/ref.ts';
+import { kickDrain } from '../core/scheduler.ts';
+import { deliver, findRef } from '../core/send.ts';
+import {
+  arriveDemonitor,
+  arriveDown,
+  arriveExit,
+  arriveLink,
+  arriveMonitor,
+  arriveStop,
+  arriveUnlink,
+  threadGone,
+} from '../core/signals.ts';
+import {
+  type FailedSend,
+  type Remote,
+  report,
+  rt,
+  type SignalSink,
+  type Via,
+} from '../core/thread.ts';
+import type { FailReason } from '../errors.ts';
+import { homeIndex } from '../names/home.ts';
+import type { AnyRef, From, Key, LaneCounters, MonitorId, Reason } from '../types.ts';
+import {
+  CALL,
+  CAST,
+  DEMONITOR,
+  DOWN,
+  EXIT,
+  Lane,
+  LINK,
+  MONITOR,
+  REPLY,
+  SIZES,
+  STOP,
+  UNLINK,
+} from './lane.ts';
+import { consumedView } from './shared.ts';
+import type { SharedMemory, Topology } from './types.ts';
+
+export class Router implements Remote {
+  readonly #topology: Topology;
+  readonly #shared: SharedMemory;
+  readonly #lanes: (Lane | undefined)[] = [];
+  readonly #dirty: Lane[] = [];
+  readonly #threads = new Map<string, number>();
+  readonly #groups = new Map<string, string[]>();
+  /** Type of entity -> thread numbers of its group. */
+  readonly #homes = new Map<string, number[]>();
+  readonly signals: SignalSink;
+
+  constructor(topology: Topology, shared: SharedMemory) {
+    this.#topology = topology;
+    this.#shared = shared;
+    for (const { name, group, thread } of topology.slots) {
+      this.#threads.set(name, thread);
+      if (group === '') continue;
+      const members = this.#groups.get(group);
+      if (members === undefined) this.#groups.set(group, [name]);
+      else members.push(name);
+    }
+    for (const [type, group] of Object.entries(topology.entities)) {
+      const members = topology.slots.filter((slot) => slot.group === group);
+      this.#homes.set(
+        type,
+        members.map((slot) => slot.thread),
+      );
+    }
+    this.signals = this.#makeSignals();
+  }
+
+  // -------------------------------------------------------------- lanes
+
+  /** The thread is up: its port. */
+  connect(thread: number, port: MessagePort): void {
+    this.disconnect(thread);
+    const to = this.#nameOf(thread);
+    const lane: Lane = new Lane(port, {
+      to,
+      gatherMs: this.#gatherMs(thread),
+      limits: this.#topology.limits,
+      clock: rt.clock,
+      sentConsumed: consumedView(this.#shared, rt.thread, thread),
+      ownConsumed: consumedView(this.#shared, thread, rt.thread),
+      onDirty: (dirty) => {
+        this.#dirty.push(dirty);
+        kickDrain();
+      },
+      onRecords: (records) => lane.counted(this.#receive(records)),
+      onPoison: (record, error) => this.#poisoned(to, record, error),
+    });
+    this.#lanes[thread] = lane;
+  }
+
+  /** The thread is dead: its lane is closed (what is still under way is dropped), its refs are dead. */
+  disconnect(thread: number): void {
+    const lane = this.#lanes[thread];
+    if (lane === undefined) return;
+    this.#lanes[thread] = undefined;
+    lane.close();
+    failCallsTo(thread);
+    threadGone(thread);
+  }
+
+  /** Sends what is pending and closes all lanes: this thread ends. */
+  close(): void {
+    for (const [thread, lane] of this.#lanes.entries()) {
+      if (lane === undefined) continue;
+      lane.flush();
+      lane.close();
+      this.#lanes[thread] = undefined;
+    }
+  }
+
+  isUp(thread: number): boolean {
+    return thread === rt.thread || this.#lanes[thread] !== undefined;
+  }
+
+  flush(): void {
+    if (this.#dirty.length === 0) return;
+    const now = rt.clock.monotonic();
+    const dirty = this.#dirty.splice(0);
+    for (const lane of dirty) lane.flushPaced(now);
+  }
+
+  lanes(): readonly LaneCounters[] {
+    return this.#lanes.filter((lane) => lane !== undefined).map((lane) => lane.counters());
+  }
+
+  #nameOf(thread: number): string {
+    return this.#topology.slots[thread]?.name ?? String(thread);
+  }
+
+  #gatherMs(thread: number): Ms {
+    const own = this.#topology.slots[rt.thread];
+    const other = this.#topology.slots[thread];
+    for (const { from, to, gatherMs } of this.#topology.pacing) {
+      const fits = from === own?.name || from === own?.group;
+      if (fits && (to === other?.name || to === other?.group)) return gatherMs;
+    }
+    return 0;
+  }
+
+  // -------------------------------------------------------------- places
+
+  slotThread(slot: string): number {
+    return this.#threads.get(slot) ?? -1;
+  }
+
+  slotsOf(group: string): readonly string[] {
+    return this.#groups.get(group) ?? [];
+  }
+
+  homeThread(type: string, key: number): number {
+    const threads = this.#homes.get(type);
+    if (threads === undefined || threads.length === 0) return -1;
+    return threads[homeIndex(key, threads.length)] ?? -1;
+  }
+
+  // -------------------------------------------------------------- out
+
+  cast(thread: number, via: Via, key: Key, op: string, arg: unknown): void {
+    const lane = this.#lanes[thread];
+    if (lane === undefined) rt.counters.deadLetters++;
+    else if (this.#admits(lane, thread)) lane.push([CAST, via, key, op, arg], arg);
+  }
+
+  call(
+    thread: number,
+    via: Via,
+    key: Key,
+    op: string,
+    arg: unknown,
+    from: From,
+    deadline: Ms,
+  ): FailedSend | undefined {
+    const lane = this.#lanes[thread];
+    if (lane === undefined) return 'noconnection';
+    if (!this.#admits(lane, thread)) return 'mailboxFull';
+    lane.push([CALL, via, key, op, arg, from, deadline], arg);
+    return undefined;
+  }
+
+  reply(from: From, ok: boolean, value: unknown): void {
+    this.#lanes[threadOf(from)]?.push([REPLY, from, ok, value], value);
+  }
+
+  #admits(lane: Lane, thread: number): boolean {
+    if (lane.admits()) return true;
+    rt.counters.dropped++;
+    const { dropped } = lane;
+    if ((dropped & (dropped - 1)) === 0) {
+      report({ kind: 'laneFull', to: this.#nameOf(thread), dropped });
+    }
+    return false;
+  }
+
+  #poisoned(to: string, record: unknown[], error: unknown): void {
+    const info = errorInfo(error);
+    report({ kind: 'undeliverable', to, error: info });
+    if (record[0] === CALL) failCall(record[5] as number, { error: info });
+    else if (record[0] === REPLY) this.reply(record[1] as From, false, { error: info });
+  }
+
+  #makeSignals(): SignalSink {
+    const send = (thread: number, record: readonly unknown[]): void => {
+      this.#lanes[thread]?.push(record, undefined);
+    };
+    return {
+      exit: (to, from, reason, linked) => send(threadOf(to), [EXIT, to, from, reason, linked]),
+      link: (to, from) => send(threadOf(to), [LINK, to, from]),
+      unlink: (to, from) => send(threadOf(to), [UNLINK, to, from]),
+      monitor: (thread, id, via, key) => send(thread, [MONITOR, id, via, key]),
+      demonitor: (thread, id) => send(thread, [DEMONITOR, id]),
+      down: (id, ref, reason) => send(threadOf(id), [DOWN, id, ref, reason]),
+      stop: (thread, via, key, reason) => send(thread, [STOP, via, key, reason]),
+    };
+  }
+
+  // -------------------------------------------------------------- in
+
+  #receive(records: unknown[]): number {
+    let count = 0;
+    for (let i = 0; i < records.length; i += SIZES[records[i] as number] as number) {
+      count++;
+      this.#take(records[i] as number, records, i);
+    }
+    return count;
+  }
+
+  // The fields of each kind are listed in lane.ts; our own threads write them, so they are not checked again.
+  #take(kind: number, r: unknown[], i: number): void {
+    if (kind === CAST)
+      deliver(r[i + 1] as Via, r[i + 2] as Key, r[i + 3] as string, r[i + 4], 0, 0);
+    else if (kind === CALL) this.#takeCall(r, i);
+    else if (kind === REPLY) {
+      if (r[i + 2] === true) resolveCall(r[i + 1] as number, r[i + 3]);
+      else failCall(r[i + 1] as number, r[i + 3] as FailReason);
+    } else takeSignal(kind, r, i);
+  }
+
+  #takeCall(r: unknown[], i: number): void {
+    const op = r[i + 3] as string;
+    deliver(r[i + 1] as Via, r[i + 2] as Key, op, r[i + 4], r[i + 5] as number, r[i + 6] as Ms);
+  }
+}
+
+function takeSignal(kind: number, r: unknown[], i: number): void {
+  const [a, b, c, d] = [r[i + 1], r[i + 2], r[i + 3], r[i + 4]];
+  if (kind === EXIT) arriveExit(a as AnyRef, b as AnyRef, c as Reason | 'kill', d as boolean);
+  else if (kind === LINK) arriveLink(a as AnyRef, b as AnyRef);
+  else if (kind === UNLINK) arriveUnlink(a as AnyRef, b as AnyRef);
+  else if (kind === MONITOR) arriveMonitor(a as MonitorId, findRef(b as Via, c as Key));
+  else if (kind === DEMONITOR) arriveDemonitor(a as MonitorId);
+  else if (kind === DOWN) arriveDown(a as MonitorId, b as AnyRef, c as Reason);
+  else arriveStop(findRef(a as Via, b as Key), c as Reason);
+}
