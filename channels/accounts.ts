@@ -3,7 +3,7 @@
  * not an actor: everything it must agree on with other threads goes through compare-and-set in the
  * DocStore. It never logs or keeps a password or a token.
  */
-import { call, cast, type Clock, DriftwayError, entity, type Rng } from '../runtime/index.ts';
+import { type Clock, call, cast, DriftwayError, entity, type Rng } from '../runtime/index.ts';
 import { Logins } from './accounts-logins.ts';
 import {
   childPrefix,
