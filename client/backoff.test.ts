@@ -51,9 +51,10 @@ describe('Backoff', () => {
     fc.assert(
       fc.property(fc.array(end), fc.nat(120_000), fc.noShrink(fc.nat()), (ends, herdMs, seed) => {
         let state = seed;
-        const backoff = new Backoff(
-          () => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31,
-        );
+        const backoff = new Backoff(() => {
+          state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+          return state / 2 ** 31;
+        });
         for (const [code, upMs, isLocal] of ends) {
           const delayMs = backoff.next(lost(code, upMs, isLocal), herdMs);
           expect(delayMs).toBeGreaterThanOrEqual(0);

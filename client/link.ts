@@ -6,6 +6,7 @@
 
 import type { Encoding, Frame, IdentifyResult, ServerFrame } from '../gateway/protocol/index.ts';
 import {
+  Close,
   closeAction,
   Err,
   identifyFrame,
@@ -175,7 +176,7 @@ export class Link {
       return token;
     } catch (error) {
       if (error instanceof ClientError && error.code === 'DRIFT_CLIENT_SIGNED_OUT') {
-        this.#stop('signedOut', 4504, 'auth_failed');
+        this.#stop('signedOut', Close.AUTH_FAILED, 'auth_failed');
       }
       return null;
     }
@@ -260,8 +261,10 @@ export class Link {
     } else {
       this.#next = null;
     }
-    if (end.code === 4003) this.#needsNewToken = true;
-    if (closeAction(end.code) === 'stop') {
+    if (end.code === Close.AUTH_EXPIRED) this.#needsNewToken = true;
+    // While a second connection takes the session over, the fence may be seen before its OK.
+    const isOwnFence = wasCurrent && this.#next !== null && end.code === Close.SESSION_REPLACED;
+    if (closeAction(end.code) === 'stop' && !isOwnFence) {
       this.#stop(isLoginOver(end.code) ? 'signedOut' : 'refused', end.code, end.reason);
     } else if (this.#current === null && this.#next === null) {
       this.#reconnectLater(end, wasCurrent);
@@ -289,7 +292,7 @@ function isAuthErr(code: number): boolean {
 }
 
 function isLoginOver(code: number): boolean {
-  return code === 4504 || code === 4507;
+  return code === Close.AUTH_FAILED || code === Close.REVOKED;
 }
 
 /** A server may send us elsewhere, but never from wss to ws. */

@@ -62,7 +62,10 @@ export function fixedRng(point = 0.5): Rng & { point: number } {
     random() {
       return this.point;
     },
-    bytes: (length) => Uint8Array.from({ length }, (_, i) => (count += 1) * 7 + i),
+    bytes(length) {
+      count += 1;
+      return Uint8Array.from({ length }, (_, i) => count * 7 + i);
+    },
   };
 }
 

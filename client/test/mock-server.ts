@@ -268,7 +268,8 @@ export class MockServer {
     }
     const old = this.connections.find((one) => one.isOpen && one.session === resume?.session);
     connection.uid = uid;
-    connection.session = resume?.session ?? `session-${(this.#sessions += 1)}`;
+    this.#sessions += 1;
+    connection.session = resume?.session ?? `session-${this.#sessions}`;
     connection.send(
       okIdentifyFrame(rid, {
         session: connection.session,
