@@ -75,19 +75,30 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     async fetch(request, env) {
       counters.requests++;
       const requestId = requestIdOf(deps, request);
-      const response = await respond(deps, router, cors, request, env, requestId);
+      const startedAt = deps.clock.monotonic();
+      const trace: Trace = {};
+      const response = await respond(deps, router, cors, request, { ...env, requestId, trace });
       response.headers.set(requestIdKey, requestId);
       response.headers.set('x-content-type-options', 'nosniff');
       if (response.status === 429) counters.limited++;
       else if (response.status >= 500) counters.serverErrors++;
       else if (response.status >= 400) counters.clientErrors++;
+      const { method } = request;
+      const tookMs = Math.round(deps.clock.monotonic() - startedAt);
+      deps.log.debug({ requestId, method, ...trace, status: response.status, tookMs }, 'http');
       return response;
     },
   };
 }
 
 interface RouterEnv {
-  readonly Bindings: RequestEnv & { readonly requestId: string };
+  readonly Bindings: RequestEnv & { readonly requestId: string; readonly trace: Trace };
+}
+
+/** What the log line of a request says beyond its answer. */
+interface Trace {
+  /** Pattern of the route, never the path itself. */
+  route?: string;
 }
 
 async function respond(
@@ -95,9 +106,9 @@ async function respond(
   router: Hono<RouterEnv>,
   cors: Cors,
   request: Request,
-  env: RequestEnv,
-  requestId: string,
+  env: RouterEnv['Bindings'],
 ): Promise<Response> {
+  const { requestId } = env;
   const origin = request.headers.get('origin');
   const preflight =
     request.method === 'OPTIONS' && request.headers.has('access-control-request-method');
@@ -109,7 +120,7 @@ async function respond(
   try {
     response =
       problem === undefined
-        ? await router.fetch(request, { ...env, requestId })
+        ? await router.fetch(request, env)
         : failureResponse(problem, requestId);
   } catch (error) {
     logInternal(deps, error, requestId);
@@ -134,6 +145,7 @@ function mount(deps: HttpDeps, routes: readonly Route[]): Hono<RouterEnv> {
     methods.set(target.path, [...(methods.get(target.path) ?? []), target.method]);
     router.on(target.method, target.path, (c) => {
       const env = c.env;
+      env.trace.route = target.path;
       const params = c.req.param() as Record<string, string>;
       const context = { request: c.req.raw, env, requestId: env.requestId, params };
       return serveRoute(deps, target, context);

@@ -70,7 +70,7 @@ function appendFailure(reply: AppendReply & { ok: false }, append: AppendRequest
     case Err.NO_SEND:
       return fail('forbidden');
     case Err.NONCE_REUSED:
-      return fail('nonce_reused', { field: 'nonce' });
+      return fail('nonce_reused');
     case Err.BAD_CONTENT:
     case Err.TOO_LARGE:
       return invalidField('content');

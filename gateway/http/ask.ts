@@ -4,7 +4,7 @@
  * threads. Never shows a reason to the client, never repeats a write that has no nonce.
  */
 import type { Result } from '../../channels/types.ts';
-import { ActorError, type Clock } from '../../runtime/index.ts';
+import { ActorError, type Clock, DriftwayError } from '../../runtime/index.ts';
 import { domainFailure, type Failure, unavailable } from './errors.ts';
 
 export type Asked<T> =
@@ -20,9 +20,20 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   });
 }
 
-/** Whether the other side is gone for the moment, so that nothing was done and a repeat may succeed. */
-function isGone(error: ActorError): boolean {
+/** Codes of the store that mean "not now", by their ends. */
+const NOT_NOW = /_(UNAVAILABLE|UNKNOWN|CLOSED)$/;
+
+/** Whether the other side is gone for the moment, so that a repeat of a read may succeed. */
+function isGone(error: DriftwayError): boolean {
+  if (!(error instanceof ActorError)) return NOT_NOW.test(error.code);
   return error.reason === 'noconnection' || error.reason === 'noproc';
+}
+
+/** An error of the machinery, as opposed to a bug in this thread. */
+function isOutage(error: unknown): error is DriftwayError {
+  return (
+    error instanceof ActorError || (error instanceof DriftwayError && NOT_NOW.test(error.code))
+  );
 }
 
 /** Asks without side effects: repeated once when the actor's thread is gone. */
@@ -53,7 +64,7 @@ async function attempt<T>(run: () => Promise<T>): Promise<Asked<T> | { readonly 
   try {
     return { ok: true, value: await run() };
   } catch (error) {
-    if (!(error instanceof ActorError)) throw error;
+    if (!isOutage(error)) throw error;
     return isGone(error) ? { gone: true } : { ok: false, failure: unavailable() };
   }
 }

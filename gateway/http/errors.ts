@@ -72,7 +72,10 @@ export function domainFailure(result: {
   readonly retryMs?: number;
 }): Failure {
   if (result.code === 'unavailable') return unavailable(result.retryMs);
-  return { failed: result.code, ...(result.field === undefined ? {} : { field: result.field }) };
+  // username_taken says which field itself; `conflict` and `invalid` need it.
+  const { code, field } = result;
+  const named = field !== undefined && (code === 'conflict' || code === 'invalid');
+  return { failed: code, ...(named ? { field } : {}) };
 }
 
 /** The error body of api.md. */

@@ -1,7 +1,6 @@
 /** HTTP of Driftway: the app with every route of api.md, and its adapter to uWebSockets.js. Exports only. */
 export { type AdapterStats, type AttachOptions, attachHttp } from './adapter.ts';
 export { createHttpApp, type HttpApp, type HttpStats } from './app.ts';
-export { callerOf } from './caller.ts';
 export { ERRORS, type ErrorCode } from './errors.ts';
 export type { OpenApiDocument } from './openapi.ts';
 export type {

@@ -28,6 +28,7 @@ const SINGLE = new Set([
   'origin',
 ]);
 const DOT_SEGMENT = /(^|\/)(\.|%2e){1,2}(\/|$)/i;
+const BEYOND_LATIN_1 = /[\u0100-\uffff]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are refused
 const BAD_TARGET = /[\u0000-\u0020\u007f\\#]/;
 
@@ -39,7 +40,8 @@ export function readHead(res: UwsResponse, req: UwsRequest): RequestHead {
   const once = new Map<string, string>();
   let bad = BAD_TARGET.test(path) || BAD_TARGET.test(query) || DOT_SEGMENT.test(path);
   req.forEach((key, value) => {
-    headers.push([key, value]);
+    // A value that is not Latin-1 cannot be in a fetch Headers; none that we read may have one.
+    if (!BEYOND_LATIN_1.test(value)) headers.push([key, value]);
     if (!SINGLE.has(key)) return;
     if (once.has(key)) bad = true;
     once.set(key, value);

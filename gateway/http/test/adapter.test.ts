@@ -202,7 +202,7 @@ describe('ordinary requests', () => {
     const answer = await raw
       .send(get('/api/v1/invites/a%2Fb?x=%20&y', 'X-Odd: caf\u00e9\r\n'))
       .answer();
-    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ code: 'bad_request', field: 'x' });
     expect(seen[0]?.request.url).toBe('http://driftway/api/v1/invites/a%2Fb?x=%20&y');
     raw.end();
   });

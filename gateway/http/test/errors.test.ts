@@ -1,7 +1,7 @@
 /** Error paths that all routes share: tokens, forms, bodies, negotiation, CORS, request ids, failures inside. */
 import { describe, expect, test } from 'vitest';
 import type { DomainCode } from '../../../channels/types.ts';
-import { ActorError, type FailReason } from '../../../runtime/index.ts';
+import { ActorError, DriftwayError, type FailReason } from '../../../runtime/index.ts';
 import { ERRORS } from '../errors.ts';
 import { expectError, Harness } from './harness.ts';
 
@@ -359,6 +359,38 @@ describe('failures inside', () => {
       }
     },
   );
+
+  test('a store that cannot answer is 503 as well, asked twice', async () => {
+    let asked = 0;
+    const h = await Harness.create({
+      streamInfo: async () => {
+        asked++;
+        throw new DriftwayError('DRIFT_CHANNELS_STORE_UNAVAILABLE', 'read: the disk is gone');
+      },
+    });
+    const { token } = await h.user('alice');
+    expectError(await h.api('GET', '/channels/5/messages', { token }), 503, 'unavailable');
+    expect(asked).toBe(2);
+  });
+
+  test('every request is one debug line: id, method, pattern, status, time; no path', async () => {
+    const h = await Harness.create();
+    const headers = { 'x-request-id': 'r1' };
+    await h.api('GET', '/invites/secret-code?x=1', { headers });
+    expect(h.logged).toEqual([
+      {
+        level: 'debug',
+        message: 'http',
+        fields: {
+          requestId: 'r1',
+          method: 'GET',
+          route: '/api/v1/invites/:code',
+          status: 400,
+          tookMs: 0,
+        },
+      },
+    ]);
+  });
 
   test('a read is asked once more when the thread was gone; a write is not', async () => {
     const h = await Harness.create();
