@@ -50,7 +50,7 @@ const PAIRS: readonly Pair[] = [
   { packageName: 'uws-node24', node: [24, 0], glibc: [2, 38] },
 ];
 
-const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64', 'win32-x64'];
+const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
 const USE_LAUNCHER = 'start with `npm start`, which brings a fitting Node along';
 

@@ -12,7 +12,7 @@ export const MINIMUM = { 22: [22, 18, 0], 24: [24, 0, 0] };
 
 const GLIBC_FOR_22 = [2, 27];
 const GLIBC_FOR_24 = [2, 38];
-const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64', 'win32-x64'];
+const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
 /** `v22.23.3`, `2.36` and the like as numbers. */
 export function parseVersion(text) {
@@ -56,7 +56,7 @@ export function usableMajors({ platform, arch, glibc }) {
     const known = PLATFORMS.join(', ');
     return {
       ok: false,
-      why: `no socket library exists for ${platform}-${arch}: run Driftway on one of ${known}`,
+      why: `no socket library exists for ${platform}-${arch}: run Driftway on one of ${known} (on Windows: in WSL)`,
     };
   }
   if (platform !== 'linux') return { ok: true, majors: [24, 22] };

@@ -13,8 +13,6 @@ import { withLock } from './lock.mjs';
 import { runNpm } from './npm.mjs';
 import { SetupError, say } from './say.mjs';
 
-const BINARY = process.platform === 'win32' ? 'node.exe' : 'node';
-
 /** Returns `{ path, major }` of a Node that fits this platform, fetching one into `<root>/.cache/` if need be. */
 export async function ensureNode(root) {
   const usable = usableMajors({
@@ -49,9 +47,8 @@ function findNode(root, majors) {
 }
 
 function binaryIn(folder) {
-  return (
-    [join(folder, 'bin', BINARY), join(folder, BINARY)].find((path) => existsSync(path)) ?? null
-  );
+  const path = join(folder, 'bin', 'node');
+  return existsSync(path) ? path : null;
 }
 
 function versionIn(folder) {
@@ -67,7 +64,7 @@ async function fetchNode(cache, major) {
   say(
     `Node ${process.version} cannot run Driftway here; fetching Node ${major} from the npm registry (about 50 MB, once)`,
   );
-  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  const name = `node-${process.platform}-${process.arch}`;
   await removeLeftovers(cache);
   const work = join(cache, `node-${major}.fetch-${process.pid}`);
   const target = join(cache, `node-${major}`);

@@ -51,18 +51,14 @@ function findNpm() {
 }
 
 function onPath() {
-  const name = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   return (process.env.PATH ?? '')
     .split(delimiter)
     .filter(Boolean)
-    .map((folder) => join(folder, name));
+    .map((folder) => join(folder, 'npm'));
 }
 
 function besideNode() {
-  const folder = dirname(process.execPath);
-  return ['../lib/node_modules', 'node_modules'].map((modules) =>
-    join(folder, modules, 'npm', 'bin', 'npm-cli.js'),
-  );
+  return [join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js')];
 }
 
 function collect(command, args, options) {

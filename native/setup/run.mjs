@@ -44,6 +44,7 @@ export function runHeart({ node, env, args }) {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   let askedAt = null;
+  let killing = false;
   const tell = (type) => {
     if (child.connected) child.send({ type }, () => undefined);
   };
@@ -52,9 +53,10 @@ export function runHeart({ node, env, args }) {
     if (askedAt === null) {
       askedAt = now;
       tell('stop');
-    } else if (now - askedAt > ECHO_MS) {
+    } else if (now - askedAt > ECHO_MS && !killing) {
+      killing = true;
       tell('kill');
-      setTimeout(() => killGroup(child), KILL_AFTER_MS);
+      setTimeout(() => killGroup(child), KILL_AFTER_MS).unref();
     }
   };
   process.on('SIGINT', stop);
@@ -65,9 +67,12 @@ export function runHeart({ node, env, args }) {
   return exitOf(child);
 }
 
-/** npm killed with SIGKILL cannot tell us: its child is then adopted by another process. */
+/**
+ * npm killed with SIGKILL cannot tell us: its child is then adopted by another process. The child is this launcher, since the
+ * scripts of package.json say `exec`: a shell between the two would not pass signals on.
+ */
 function watchNpm(onGone) {
-  if (!process.env.npm_lifecycle_event || process.platform === 'win32') return;
+  if (!process.env.npm_lifecycle_event) return;
   const parent = process.ppid;
   const poll = setInterval(() => {
     if (process.ppid === parent) return;
@@ -81,7 +86,7 @@ function killGroup(child) {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    child.kill('SIGKILL'); // no process groups on this platform, or the group is gone already
+    return; // gone already
   }
 }
 
