@@ -15,8 +15,8 @@ import {
 } from './docs.ts';
 import { GUILDS_PER_USER_MAX, guildCreates, isInviteCode } from './guild-changes.ts';
 import { publicUser } from './guild-reads.ts';
-import type { IdAllocator } from './ids.ts';
-import type { Passwords } from './passwords.ts';
+import { IdAllocator } from './ids.ts';
+import { createPasswords, type Passwords } from './passwords.ts';
 import type {
   Accounts,
   Doc,
@@ -38,8 +38,10 @@ export interface AccountsOptions {
   readonly docs: DocStore;
   readonly clock: Clock;
   readonly rng: Rng;
-  readonly ids: IdAllocator;
-  readonly passwords: Passwords;
+  /** 0 to 63, unique in the process: part of the ids made here. */
+  readonly slotNumber: number;
+  /** The hasher; default argon2id with the parameters of `passwords.ts`. */
+  readonly passwords?: Passwords;
   /** Key of refresh tokens: at least 32 bytes, kept apart from the store. */
   readonly serverSecret: Uint8Array;
   /** REGISTRATION. */
@@ -71,8 +73,19 @@ export function foldUsername(typed: string): string {
   return typed.normalize('NFC').toLowerCase();
 }
 
-export class AccountService implements Accounts {
+/**
+ * Makes the accounts service of one gateway thread. RangeError when `serverSecret` is shorter than 32
+ * bytes. Its methods resolve with values for everything a client can cause; `unavailable` when the
+ * store, a shard or the password queue cannot take more.
+ */
+export function createAccounts(options: AccountsOptions): Accounts {
+  return new AccountService(options);
+}
+
+class AccountService implements Accounts {
   readonly #options: AccountsOptions;
+  readonly #passwords: Passwords;
+  readonly #ids: IdAllocator;
   readonly #logins: Logins;
 
   constructor(options: AccountsOptions) {
@@ -82,6 +95,8 @@ export class AccountService implements Accounts {
       );
     }
     this.#options = options;
+    this.#passwords = options.passwords ?? createPasswords();
+    this.#ids = new IdAllocator(options.slotNumber, options.clock);
     this.#logins = new Logins({ ...options, onRevoked: tellUser });
   }
 
@@ -98,7 +113,7 @@ export class AccountService implements Accounts {
       if (gid !== undefined && !gid.ok) return gid;
       const taken = await this.#taken(m);
       if (taken !== undefined) return taken;
-      const passwordHash = await this.#options.passwords.hash(m.password);
+      const passwordHash = await this.#passwords.hash(m.password);
       if (passwordHash === undefined) return UNAVAILABLE;
       const created = await this.#createUser(m, passwordHash);
       if (!created.ok) return created;
@@ -112,10 +127,10 @@ export class AccountService implements Accounts {
 
   login(m: { readonly username: string; readonly password: string }): Promise<Result<Grant>> {
     return available(async () => {
-      const { docs, passwords } = this.#options;
+      const { docs } = this.#options;
       const unique = loginKey(m.username);
       const user = unique === undefined ? undefined : await docs.find<UserDoc>('user', unique);
-      const right = await passwords.verify(user?.value.passwordHash, m.password);
+      const right = await this.#passwords.verify(user?.value.passwordHash, m.password);
       if (right === undefined) return UNAVAILABLE;
       if (!right || user === undefined) return BAD_CREDENTIALS;
       return await this.#grant(user.value);
@@ -168,7 +183,7 @@ export class AccountService implements Accounts {
 
   createGuild(uid: Id, name: string): Promise<Result<Guild>> {
     return available(async () => {
-      const { docs, ids, clock } = this.#options;
+      const { docs, clock } = this.#options;
       const [[user], guilds] = await Promise.all([
         docs.get<UserDoc>('user', [userKey(uid)]),
         docs.list('userGuild', childPrefix(uid), undefined, GUILDS_PER_USER_MAX),
@@ -176,7 +191,11 @@ export class AccountService implements Accounts {
       if (user === undefined) return NOT_FOUND;
       if (guilds.length >= GUILDS_PER_USER_MAX) return { ok: false, code: 'conflict' };
       for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-        const sids = { gid: ids.next(), viewSid: ids.next(), channelSid: ids.next() };
+        const sids = {
+          gid: this.#ids.next(),
+          viewSid: this.#ids.next(),
+          channelSid: this.#ids.next(),
+        };
         const { guild, writes } = guildCreates({ ...sids, ownerId: uid }, name, clock.now());
         const result = await docs.write(writes);
         if (result.ok) {
@@ -228,10 +247,10 @@ export class AccountService implements Accounts {
     m: Parameters<Accounts['register']>[0],
     passwordHash: string,
   ): Promise<Result<UserDoc>> {
-    const { docs, ids, clock } = this.#options;
+    const { docs, clock } = this.#options;
     for (let tries = 0; tries < TRIES_MAX; tries += 1) {
       const doc: UserDoc = {
-        id: ids.next(),
+        id: this.#ids.next(),
         username: foldUsername(m.username),
         displayName: m.displayName ?? m.username,
         email: m.email === undefined ? null : foldEmail(m.email),

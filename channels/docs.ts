@@ -2,7 +2,7 @@
  * The documents of guilds, users and logins: kinds, keys and values as they are stored. Types and
  * key functions only; who may write what is said at each kind.
  */
-import { pad } from './ids.ts';
+import { pad, unpad } from './ids.ts';
 import type { StreamDoc } from './stream-core.ts';
 import type { Id, Ms, WireValue } from './types.ts';
 
@@ -105,6 +105,11 @@ export function childKey(parent: Id, child: number): string {
 /** Prefix of all keys under a parent. */
 export function childPrefix(parent: Id): string {
   return `${pad(parent)}/`;
+}
+
+/** The parent of a key. */
+export function parentOf(key: string): Id {
+  return unpad(key.slice(0, key.indexOf('/')));
 }
 
 /** Last part of a key. */

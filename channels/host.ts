@@ -1,0 +1,171 @@
+/**
+ * Starts the domain on a shard thread: hosts the entities 'stream', 'guild' and 'user' there, with
+ * what the composition root injects, and wakes the guilds that a crash left with something to tell.
+ * Called once in the boot of every shard thread, before anything is sent to its entities.
+ */
+import {
+  type AnyRef,
+  type Behaviour,
+  type Clock,
+  type Ctx,
+  cast,
+  child,
+  defineActor,
+  entity,
+  hostEntity,
+  type Ms,
+  type Rng,
+  startSupervisor,
+  stop,
+} from '../runtime/index.ts';
+import { type OutboxDoc, parentOf } from './docs.ts';
+import { GuildEntity, type GuildEnvironment } from './guild.ts';
+import { IdAllocator } from './ids.ts';
+import { createAbsentSids, Stream, type StreamEnvironment } from './stream.ts';
+import {
+  newStreamCounters,
+  STREAM_LIMITS,
+  type StreamCounters,
+  type StreamLimits,
+} from './stream-ports.ts';
+import type { Doc, DocStore, EventCodec, GuildP, Id, Store } from './types.ts';
+import { UserEntity, type UserEnvironment } from './user.ts';
+
+export interface HostOptions {
+  /** The store as seen from this thread. */
+  readonly store: Pick<Store, 'log' | 'docs'>;
+  readonly codec: EventCodec;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** 0 to 63, unique in the process: part of the ids made here. */
+  readonly slotNumber: number;
+  /** Multiplies rates and connection counts (LIMITS); default 1. */
+  readonly limitsFactor?: number;
+  /** REPLAY_MAX, at least 0. */
+  readonly replayMax: number;
+  /** ACCESS_TOKEN_TTL_S in ms. */
+  readonly accessTokenTtlMs: Ms;
+  /** Runtime group of the gateway threads; default 'gateway'. */
+  readonly gatewayGroup?: string;
+  /** Bounds of streams that a test wants otherwise. */
+  readonly limits?: Partial<StreamLimits>;
+}
+
+/** What runs on the thread now. */
+export interface HostedChannels {
+  /** Supervisor of the three hosts: stopping it ends their entities. */
+  readonly supervisor: AnyRef;
+  /** Counters over all streams of this thread; read only. */
+  readonly counters: Readonly<StreamCounters>;
+}
+
+/** protocol.md 2.13. */
+const CONNECTIONS_PER_USER_MAX = 10;
+/** Guesses: opening a stream costs one commit, a guild three reads, a user two. */
+const STREAM_IDLE_MS: Ms = 5 * 60_000;
+const GUILD_IDLE_MS: Ms = 5 * 60_000;
+const USER_IDLE_MS: Ms = 2 * 60_000;
+const RESUME_RETRY_MS: Ms = 1000;
+const PAGE = 500;
+
+/**
+ * Hosts streams, guilds and users on this shard thread until `supervisor` is stopped. Resolves when
+ * they can be reached. RangeError for a bad `slotNumber`.
+ */
+export async function hostChannels(options: HostOptions): Promise<HostedChannels> {
+  const { codec, clock, rng, accessTokenTtlMs } = options;
+  const { log, docs } = options.store;
+  const counters = newStreamCounters();
+  const limits = { ...STREAM_LIMITS, replayMax: options.replayMax, ...options.limits };
+  const absentSids = createAbsentSids(clock);
+  const connectionsMax = CONNECTIONS_PER_USER_MAX * (options.limitsFactor ?? 1);
+  const gatewayGroup = options.gatewayGroup ?? 'gateway';
+  const environments: Environments = {
+    streams: { log, docs, codec, clock, limits, counters, absentSids },
+    guilds: { log, docs, clock, rng, ids: new IdAllocator(options.slotNumber, clock) },
+    users: { docs, clock, rng, connectionsMax, accessTokenTtlMs, gatewayGroup },
+  };
+  const supervisor = await startSupervisor({
+    children: [child('hosts', Hosts, environments, { restart: 'permanent' })],
+  });
+  return { supervisor, counters };
+}
+
+interface Environments {
+  readonly streams: StreamEnvironment;
+  readonly guilds: GuildEnvironment;
+  readonly users: UserEnvironment;
+}
+
+interface HostsP {
+  resume(): void;
+}
+
+interface HostsState {
+  readonly docs: DocStore;
+  readonly hosts: readonly AnyRef[];
+}
+
+/** Keeps the three hosts: when one of them ends, all start anew. */
+const behaviour: Behaviour<HostsP, HostsState, Environments> = {
+  name: 'channels',
+  init: async (ctx, environments) => {
+    ctx.trapExit(true);
+    const hosts = await startHosts(environments);
+    for (const host of hosts) ctx.link(host);
+    ctx.next('resume');
+    return { docs: environments.streams.docs, hosts };
+  },
+  handle: { resume: (s, _arg, ctx) => resume(s, ctx) },
+  onExit: (s, { from, reason }, ctx) => {
+    if (s.hosts.includes(from)) ctx.stop(reason);
+  },
+  terminate: async (s) => {
+    // Users and guilds first: what they still tell goes through streams.
+    for (const host of s.hosts.toReversed()) await stop(host, 'shutdown');
+  },
+};
+
+const Hosts = defineActor<HostsP, HostsState, Environments>(behaviour);
+
+async function startHosts({ streams, guilds, users }: Environments): Promise<AnyRef[]> {
+  const stream = await hostEntity('stream', {
+    behaviour: Stream,
+    arg: (sid: Id) => ({ sid, environment: streams }),
+    idleMs: STREAM_IDLE_MS,
+  });
+  const guild = await hostEntity('guild', {
+    behaviour: GuildEntity,
+    arg: (gid: Id) => ({ gid, environment: guilds }),
+    idleMs: GUILD_IDLE_MS,
+  });
+  const user = await hostEntity('user', {
+    behaviour: UserEntity,
+    arg: (uid: Id) => ({ uid, environment: users }),
+    idleMs: USER_IDLE_MS,
+  });
+  return [stream, guild, user];
+}
+
+/**
+ * Wakes every guild that has something left to tell. Those of other shards are woken too when these
+ * are up; when they are not, they do it themselves.
+ */
+function resume(s: HostsState, ctx: Ctx<HostsP>): void {
+  const wake = ctx.wrap((gids: readonly Id[]) => {
+    for (const gid of gids) cast(entity<GuildP>('guild', gid), 'resume', {});
+  });
+  const again = ctx.wrap(() => ctx.timer('resume', RESUME_RETRY_MS, 'resume'));
+  guildsToResume(s.docs).then(wake, again);
+}
+
+async function guildsToResume(docs: DocStore): Promise<readonly Id[]> {
+  const gids = new Set<Id>();
+  let after: string | undefined;
+  for (;;) {
+    const page: readonly Doc<OutboxDoc>[] = await docs.list<OutboxDoc>('outbox', '', after, PAGE);
+    for (const { key } of page) gids.add(parentOf(key));
+    if (page.length < PAGE) return [...gids];
+    after = page.at(-1)?.key;
+  }
+}
