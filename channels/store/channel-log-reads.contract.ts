@@ -88,7 +88,8 @@ function rewriteTests(start: () => StoreHarness): void {
       const rewrites = [{ seq: 1, kind: 1, frame: edited, editedAt: 9 }];
       expect(await log.commit({ ...commit, rewrites })).toEqual({ ok: true, head: 1 });
       expect((await log.get(SID, [1]))[0]?.frame).toEqual(edited);
-      const only = { ...commit, after: 1, events: [], rewrites: [{ ...rewrites[0]!, kind: 0 }] };
+      const redact = { seq: 1, kind: 0, frame: structuredClone(new Uint8Array(0)), editedAt: 9 };
+      const only = { ...commit, after: 1, events: [], rewrites: [redact] };
       expect(await log.commit(only)).toEqual({ ok: true, head: 1 });
       expect(await log.messages(SID, { after: 0 }, 10, 7)).toEqual([]);
       expect((await log.heads([SID]))[0]?.headTs).toBe(event(1).ts);

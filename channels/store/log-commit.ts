@@ -36,13 +36,14 @@ export class LogCommit {
       "UPDATE meta SET value = value + 1 WHERE key = 'fence' RETURNING value",
     );
     this.#moveHead = prepare('UPDATE heads SET head = ?, head_ts = ? WHERE sid = ?');
+    // node:sqlite binds some empty arrays (those without memory behind them) as NULL, hence ifnull.
     this.#insert = prepare(
       `INSERT INTO log (sid, seq, ts, kind, actor, target, emoji, nonce, nonce_hash, digest, edited_at, frame)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ifnull(?, x''), 0, ifnull(?, x''))`,
     );
     this.#nonces = prepare(`SELECT ${EVENT_COLUMNS} FROM log WHERE sid = ? AND nonce_hash = ?`);
     this.#rewrite = prepare(
-      `UPDATE log SET kind = ?1, frame = ?2, edited_at = ?3, emoji = iif(?1 = 0, '', emoji)
+      `UPDATE log SET kind = ?1, frame = ifnull(?2, x''), edited_at = ?3, emoji = iif(?1 = 0, '', emoji)
        WHERE sid = ?4 AND seq = ?5`,
     );
     this.#dropHead = prepare('DELETE FROM heads WHERE sid = ?');
