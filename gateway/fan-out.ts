@@ -228,6 +228,8 @@ export class FanOut {
   revoke(m: Message<'revoke'>): void {
     const topic = this.#topics.get(m.sid);
     if (topic === undefined) return;
+    // What was committed before goes out before.
+    this.#publisher.flushAll(topic);
     for (const subscription of [...topic.subscriptions]) {
       if (m.uid !== 0 && subscription.subscriber.uid !== m.uid) continue;
       // Asked but not answered: SUB itself answers with status 3 (subscriptions.ts).
