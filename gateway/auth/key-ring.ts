@@ -3,7 +3,8 @@
  * the imported keys; runs on gateway threads. Never gives out private members, and never lets a
  * token choose its algorithm: the key of its `kid` does.
  */
-import { type CryptoKey, importJWK } from 'jose';
+import type { CryptoKey } from 'jose';
+import { importJWK } from 'jose/key/import';
 import { DriftwayError } from '../../runtime/index.ts';
 import type { JwksDocument, KeySet, PlainJwk, TokenAlg, TokenKey } from './types.ts';
 

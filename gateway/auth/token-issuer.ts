@@ -2,7 +2,7 @@
  * Signs access tokens (api.md: JWT with kid, sub, sid, iss, aud, exp). Runs on gateway threads; the
  * signature itself is made on the crypto thread pool. Never logs or keeps a token.
  */
-import { SignJWT } from 'jose';
+import { SignJWT } from 'jose/jwt/sign';
 import type { Clock } from '../../runtime/index.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { IssuedToken, TokenIssuer } from './types.ts';

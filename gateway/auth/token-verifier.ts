@@ -4,7 +4,9 @@
  * the crypto thread pool. Never keeps a token itself (only its digest), never logs one.
  */
 import { hash } from 'node:crypto';
-import { errors, type JWTPayload, jwtVerify } from 'jose';
+import type { JWTPayload } from 'jose';
+import { JWKSNoMatchingKey, JWTExpired } from 'jose/errors';
+import { jwtVerify } from 'jose/jwt/verify';
 import type { Clock } from '../../runtime/index.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { RevokedLogins } from './revoked-logins.ts';
@@ -104,7 +106,7 @@ export class CachingTokenVerifier implements TokenVerifier {
         (header) => {
           const found = header.kid === undefined ? undefined : keys.verifying(header.kid);
           if (found === undefined || found.alg !== header.alg) {
-            throw new errors.JWKSNoMatchingKey();
+            throw new JWKSNoMatchingKey();
           }
           return found.key;
         },
@@ -118,7 +120,7 @@ export class CachingTokenVerifier implements TokenVerifier {
       return readClaims(payload) ?? { code: 'forged' };
     } catch (error) {
       // The expiry is the last thing jose looks at, but `sub` and `sid` are ours to judge.
-      if (error instanceof errors.JWTExpired && readClaims(error.payload) !== undefined) {
+      if (error instanceof JWTExpired && readClaims(error.payload) !== undefined) {
         return { code: 'expired' };
       }
       return { code: 'forged' };

@@ -4,11 +4,11 @@
  * gateway thread that owns the app. Never throws into native code (that would end the process), never
  * touches a response that was aborted or answered.
  */
-import { STATUS_CODES } from 'node:http';
 import type { Clock } from '../../runtime/index.ts';
 import { type BodyOutcome, BodyReader } from './body-reader.ts';
 import { BODY_BYTES_MAX } from './read-input.ts';
 import { type RequestHead, readHead } from './request-head.ts';
+import { statusLine } from './status-line.ts';
 import type { HttpHandler, HttpLog, RequestEnv } from './types.ts';
 import type { UwsHttpApp, UwsRequest, UwsResponse } from './uws-types.ts';
 
@@ -222,7 +222,7 @@ function writeAnswer(
   close: boolean,
 ): void {
   const { status } = response;
-  res.writeStatus(`${status} ${STATUS_CODES[status] ?? 'Unknown'}`);
+  res.writeStatus(statusLine(status));
   response.headers.forEach((value, key) => {
     if (!OWN_HEADERS.has(key)) res.writeHeader(key, value);
   });

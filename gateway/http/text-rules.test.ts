@@ -1,6 +1,8 @@
 /** Tests of text-rules.ts and negotiate.ts. */
 import { describe, expect, test } from 'vitest';
+import { ERRORS } from './errors.ts';
 import { acceptsJson, bearerToken, isJsonType } from './negotiate.ts';
+import { statusLine } from './status-line.ts';
 import {
   isEmail,
   isPassword,
@@ -164,4 +166,10 @@ describe('negotiation', () => {
   ])('bearerToken: %j is %j', (header, token) => {
     expect(bearerToken(header)).toBe(token);
   });
+});
+
+test('statusLine: every status of the error table and of the routes has a phrase', () => {
+  const statuses = [200, 201, 204, ...Object.values(ERRORS).map(({ status }) => status)];
+  for (const status of statuses) expect(statusLine(status)).toMatch(/^\d{3} [A-Z]/);
+  expect(statusLine(299)).toBe('299');
 });
