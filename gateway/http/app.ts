@@ -29,6 +29,10 @@ export interface HttpStats {
   readonly limited: number;
   readonly clientErrors: number;
   readonly serverErrors: number;
+  /** Appends that were repeated because their outcome was not known. */
+  readonly appendRepeats: number;
+  /** Entries of the bounded cache of stream ids. */
+  readonly streamsKnown: number;
 }
 
 export interface HttpApp {
@@ -47,13 +51,16 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
   const publicUrl = deps.publicUrl.replace(/\/+$/, '');
   const cors = new Cors(publicUrl, deps.corsOrigins);
   const streams = new StreamLookup(deps.clock, (sid) => deps.streamInfo(sid));
+  const counters = { requests: 0, limited: 0, clientErrors: 0, serverErrors: 0, appendRepeats: 0 };
   const described: Route[] = [
     ...authRoutes(deps),
     ...userRoutes(deps),
     ...guildRoutes(deps),
     ...channelRoutes(deps, streams),
     ...inviteRoutes(deps, publicUrl),
-    ...messageRoutes(deps, streams),
+    ...messageRoutes(deps, streams, () => {
+      counters.appendRepeats++;
+    }),
     ...systemRoutes(deps),
   ];
   let document: Promise<OpenApiDocument> | undefined;
@@ -66,12 +73,11 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     ...documentRoutes(openapi, async () => docsPage(await openapi())),
   ];
   const router = mount(deps, routes);
-  const counters = { requests: 0, limited: 0, clientErrors: 0, serverErrors: 0 };
 
   return {
     routes,
     openapi,
-    stats: () => ({ ...counters }),
+    stats: () => ({ ...counters, streamsKnown: streams.size }),
     async fetch(request, env) {
       counters.requests++;
       const requestId = requestIdOf(deps, request);

@@ -24,11 +24,12 @@ const PAUSES_MS = [100, 400, 1000] as const;
 const ATTEMPT_TIMEOUT_MS = 3000;
 const TOTAL_MS = 8000;
 
-/** Appends kind 1. Resolves with the position, or the failure to answer with. */
+/** Appends kind 1; `onRepeat` counts. Resolves with the position, or the failure to answer with. */
 export async function appendMessage(
   clock: Clock,
   stream: Caller<StreamP>,
   append: AppendRequest,
+  onRepeat: () => void,
 ): Promise<Appended | { readonly ok: false; readonly failure: Failure }> {
   const deadline = clock.monotonic() + TOTAL_MS;
   for (let attempt = 0; ; attempt++) {
@@ -43,6 +44,7 @@ export async function appendMessage(
     if (waitMs === undefined || clock.monotonic() + waitMs >= deadline) {
       return { ok: false, failure: unavailable(reply.retryMs) };
     }
+    onRepeat();
     await pause(clock, waitMs);
   }
 }

@@ -17,8 +17,13 @@ const tag = 'messages';
 const MESSAGE_KIND = 1;
 const REDACTED_KIND = 0;
 
-export function messageRoutes(deps: HttpDeps, streams: StreamLookup): readonly Route[] {
-  return [listMessages(deps, streams), createMessage(deps, streams)];
+/** `onRepeat` is called for each append that is repeated because its outcome was not known. */
+export function messageRoutes(
+  deps: HttpDeps,
+  streams: StreamLookup,
+  onRepeat: () => void,
+): readonly Route[] {
+  return [listMessages(deps, streams), createMessage(deps, streams, onRepeat)];
 }
 
 function listMessages(deps: HttpDeps, streams: StreamLookup): Route {
@@ -52,7 +57,7 @@ function listMessages(deps: HttpDeps, streams: StreamLookup): Route {
   });
 }
 
-function createMessage(deps: HttpDeps, streams: StreamLookup): Route {
+function createMessage(deps: HttpDeps, streams: StreamLookup, onRepeat: () => void): Route {
   return route({
     method: 'POST',
     path: '/api/v1/channels/:id/messages',
@@ -81,7 +86,7 @@ function createMessage(deps: HttpDeps, streams: StreamLookup): Route {
         kind: MESSAGE_KIND,
         body: replyTo === null ? [content] : [content, replyTo],
       };
-      const done = await appendMessage(deps.clock, stream, append);
+      const done = await appendMessage(deps.clock, stream, append, onRepeat);
       if (!done.ok) return done.failure;
       const { epoch, seq, ts } = done;
       const fresh = {

@@ -181,6 +181,7 @@ describe('POST messages', () => {
     const answer = await h.api('POST', path, { token, body: { content: 'x', nonce: 'a' } });
     expect(answer.status).toBe(201);
     expect(h.world.appendCalls).toBe(4);
+    expect(h.app.stats()).toMatchObject({ appendRepeats: 3, streamsKnown: 1 });
     expect(h.world.messages.get(sid)).toHaveLength(1);
     h.world.appendReplies.push(lost('noconnection'), {
       ok: true,
