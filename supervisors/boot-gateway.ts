@@ -1,0 +1,162 @@
+/**
+ * Boots a `gateway-<i>` thread: accounts, tokens, HTTP and the sockets on one uWebSockets.js listener. Holds native handles, so
+ * this thread is never terminated: its end is the end of the process, and `stop` is the orderly way out.
+ */
+import {
+  type Accounts,
+  createAccounts,
+  type GuildP,
+  pad,
+  type Store,
+  type StreamP,
+  type UserP,
+} from '../channels/index.ts';
+import {
+  attachHttp,
+  CachingTokenVerifier,
+  createHttpApp,
+  createTokenIssuer,
+  type GatewayHandle,
+  KeyRing,
+  RateTable,
+  RevokedLogins,
+  type StreamInfo,
+  startGateway,
+} from '../gateway/index.ts';
+import {
+  type Booted,
+  child,
+  systemClock as clock,
+  entity,
+  name,
+  systemRng as rng,
+  startSupervisor,
+} from '../runtime/index.ts';
+import { callerOf } from './caller.ts';
+import { connectToStore } from './connect-store.ts';
+import { GATEWAY_CONTROL, GatewayControl, type GatewayControlP } from './gateway-control.ts';
+import { healthOf } from './health.ts';
+import type { Logger } from './log.ts';
+import { collectMetrics } from './metrics.ts';
+import { NodeState } from './node-state.ts';
+import { openSlot } from './open-slot.ts';
+import { DRAIN_SHARE, limitsFactor } from './policies.ts';
+import type { GatewayArg } from './slot-args.ts';
+import type { CounterTree } from './thread-counters.ts';
+
+/** The name in HELLO; there is one node until the cluster issue. */
+const NODE_NAME = 'n1';
+
+/** What the sockets and HTTP of one thread share. */
+interface Parts {
+  readonly arg: GatewayArg;
+  readonly log: Logger;
+  readonly store: Store;
+  readonly keys: KeyRing;
+  readonly accounts: Accounts;
+  readonly revoked: RevokedLogins;
+  readonly verifier: CachingTokenVerifier;
+  readonly rates: RateTable;
+}
+
+/** Starts the thread's tree; resolves when the port is open. */
+export async function boot(arg: GatewayArg): Promise<Booted> {
+  let read: () => CounterTree = () => ({});
+  const { log } = await openSlot(arg, () => read());
+  const parts = await makeParts(arg, log.logger);
+  const gateway = await startSockets(parts);
+  read = () => ({ gateway: gateway.metrics() });
+  const control = { gateway, keys: parts.keys, log: log.logger };
+  const named = { name: name<GatewayControlP>(GATEWAY_CONTROL) };
+  await startSupervisor({ children: [child(GATEWAY_CONTROL, GatewayControl, control, named)] });
+  return {
+    async stop() {
+      await gateway.drain(arg.config.stopTimeoutMs * DRAIN_SHARE);
+      await gateway.close();
+      log.flush();
+    },
+  };
+}
+
+async function makeParts(arg: GatewayArg, log: Logger): Promise<Parts> {
+  const { config } = arg;
+  const { instanceId, refreshSecret } = arg.keys;
+  const store = connectToStore(arg.readers);
+  const keys = await KeyRing.open(arg.keys.keySet);
+  const revoked = new RevokedLogins({ clock });
+  const accounts = createAccounts({
+    docs: store.docs,
+    clock,
+    rng,
+    slotNumber: arg.slotNumber,
+    serverSecret: Buffer.from(refreshSecret, 'base64url'),
+    registration: config.registration,
+    accessTokenTtlMs: config.accessTokenTtlS * 1000,
+    refreshTokenTtlMs: config.refreshTokenTtlS * 1000,
+  });
+  for (const { login, until } of await accounts.revokedLogins()) revoked.add(login, until);
+  return {
+    arg,
+    log,
+    store,
+    keys,
+    accounts,
+    revoked,
+    verifier: new CachingTokenVerifier({ keys, instanceId, clock, revoked }),
+    rates: new RateTable(arg.rateTable, { clock, factor: limitsFactor(config.limits) }),
+  };
+}
+
+function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
+  const { config, startedAt, version } = arg;
+  const { instanceId } = arg.keys;
+  const state = new NodeState(arg.state);
+  return createHttpApp({
+    accounts,
+    guild: (gid) => callerOf<GuildP>(entity('guild', gid)),
+    user: (uid) => callerOf<UserP>(entity('user', uid)),
+    stream: (sid) => callerOf<StreamP>(entity('stream', sid)),
+    streamInfo: async (sid) => (await store.docs.get<StreamInfo>('stream', [pad(sid)]))[0]?.value,
+    verifier,
+    issuer: createTokenIssuer({ keys, instanceId, ttlS: config.accessTokenTtlS, clock }),
+    jwks: () => keys.jwks(),
+    rateTable: rates,
+    health: () => healthOf({ state, version, startedAt, clock }),
+    ready: () => state.isReady,
+    metrics: collectMetrics,
+    publicUrl: config.publicUrl,
+    corsOrigins: config.corsOrigins,
+    version,
+    clock,
+    rng,
+    log,
+  });
+}
+
+function startSockets(parts: Parts): Promise<GatewayHandle> {
+  const { log, rates, revoked, store, verifier } = parts;
+  const { config } = parts.arg;
+  const http = makeHttp(parts);
+  return startGateway({
+    host: config.host,
+    port: config.port,
+    ...(config.tlsCert !== null && config.tlsKey !== null
+      ? { tls: { certFile: config.tlsCert, keyFile: config.tlsKey } }
+      : {}),
+    allowedOrigins: [config.publicUrl, ...config.corsOrigins],
+    verifier,
+    revoked,
+    rates,
+    limitsFactor: limitsFactor(config.limits),
+    attachHttp: (app) => {
+      attachHttp(app, http.fetch, { clock, log });
+    },
+    clock,
+    rng,
+    log,
+    nodeName: NODE_NAME,
+    durability: store.log.durability,
+    replayMax: config.replayMax,
+    gatewayThreads: config.gatewayThreads,
+  });
+}

@@ -1,0 +1,31 @@
+/**
+ * Boots a `shard-<i>` thread: the entities of the chat (streams, guilds, users) whose home it is. Holds no native handles, so
+ * that a handler that hangs costs this thread and nothing else. Replaced by the thread supervisor when it ends.
+ */
+import { hostChannels } from '../channels/index.ts';
+import { decodeEvent, encodeEvent } from '../gateway/protocol/index.ts';
+import { type Booted, systemClock, systemRng } from '../runtime/index.ts';
+import { connectToStore } from './connect-store.ts';
+import { openSlot } from './open-slot.ts';
+import { limitsFactor } from './policies.ts';
+import type { StoreUserArg } from './slot-args.ts';
+import type { CounterTree } from './thread-counters.ts';
+
+/** Makes the thread a home of entities; they start on first use. */
+export async function boot(arg: StoreUserArg): Promise<Booted> {
+  const { config } = arg;
+  let read: () => CounterTree = () => ({});
+  const { log } = await openSlot(arg, () => read());
+  const hosted = await hostChannels({
+    store: connectToStore(arg.readers),
+    codec: { encodeEvent, decodeEvent },
+    clock: systemClock,
+    rng: systemRng,
+    slotNumber: arg.slotNumber,
+    limitsFactor: limitsFactor(config.limits),
+    replayMax: config.replayMax,
+    accessTokenTtlMs: config.accessTokenTtlS * 1000,
+  });
+  read = () => ({ streams: hosted.counters });
+  return { stop: log.flush };
+}

@@ -1,0 +1,27 @@
+/**
+ * Boots the `store` thread: the only writer of the database, and nothing else. A commit blocks the thread for one fsync, so
+ * no other actor of the chat may live here. Replaced by the thread supervisor when it ends.
+ */
+import { bootStoreThread, type SqliteDriver } from '../channels/store/index.ts';
+import type { Booted } from '../runtime/index.ts';
+import { openSlot } from './open-slot.ts';
+import type { SlotArg } from './slot-args.ts';
+
+/** For fault tests, which compose the production tree with a driver that fails on demand. */
+export interface StoreExtras {
+  readonly driver?: SqliteDriver;
+}
+
+/** Starts the thread's tree; resolves when the database is open. Rejects when it cannot be opened. */
+export async function boot(
+  arg: SlotArg,
+  _thread?: unknown,
+  extras: StoreExtras = {},
+): Promise<Booted> {
+  const { log } = await openSlot(arg);
+  await bootStoreThread(
+    { path: arg.databasePath },
+    { ...extras, onEvent: (event) => log.logger.warn(event, 'store') },
+  );
+  return { stop: log.flush };
+}

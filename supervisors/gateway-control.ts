@@ -1,0 +1,38 @@
+/**
+ * Owns the actor through which the main thread tells a gateway thread about new keys and certificates. Gateway threads.
+ */
+import type { GatewayHandle, KeyRing } from '../gateway/index.ts';
+import { defineActor } from '../runtime/index.ts';
+import type { KeyMaterial } from './keys.ts';
+import type { Logger } from './log.ts';
+
+export const GATEWAY_CONTROL = 'gateway-control';
+
+export interface GatewayControlP {
+  /** New connections and tokens use these keys; tokens of the previous one stay valid. */
+  replaceKeys(keySet: KeyMaterial['keySet']): void;
+  /** New connections get the certificate that is in the files now; a bad one changes nothing. */
+  reloadTls(): void;
+}
+
+export interface GatewayControlArg {
+  readonly gateway: GatewayHandle;
+  readonly keys: KeyRing;
+  readonly log: Logger;
+}
+
+export const GatewayControl = defineActor<GatewayControlP, GatewayControlArg, GatewayControlArg>({
+  name: GATEWAY_CONTROL,
+  init: (_ctx, arg) => arg,
+  handle: {
+    replaceKeys: ({ keys }, keySet) => keys.replace(keySet),
+    reloadTls: ({ gateway, log }) => {
+      try {
+        gateway.reloadTls();
+      } catch (error) {
+        // The old certificate stays in use: clients are better served by it than by nothing.
+        log.error({ err: error }, 'the new TLS certificate was not taken');
+      }
+    },
+  },
+});

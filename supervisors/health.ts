@@ -1,0 +1,102 @@
+/**
+ * Owns the body of GET /health: what the main thread knows of the threads (NodeHealth), seen from a gateway thread. A main
+ * thread that does not answer is itself a finding.
+ */
+import type { HealthReport, HealthStatus } from '../gateway/index.ts';
+import {
+  at,
+  type ChildSpec,
+  type Clock,
+  call,
+  child,
+  defineActor,
+  name,
+} from '../runtime/index.ts';
+import type { NodeState } from './node-state.ts';
+import { HEALTH_TIMEOUT_MS } from './policies.ts';
+
+type Checks = Readonly<Record<string, { status: HealthStatus; detail?: string }>>;
+
+/** Name of the actor on the main thread. */
+export const NODE_HEALTH = 'node-health';
+
+/** Groups of threads and the check that each belongs to. */
+const CHECK_OF = { gateway: 'gateway', shard: 'shards', store: 'store', reader: 'store' } as const;
+type Group = keyof typeof CHECK_OF;
+
+export interface NodeHealthP {
+  /** Threads that are down at this moment, by name. */
+  down(): readonly string[];
+}
+
+/** Which threads are down; kept by tree.ts from the runtime's reports. Main thread. */
+export class DownThreads {
+  readonly #down = new Set<string>();
+
+  wentDown(slot: string): void {
+    this.#down.add(slot);
+  }
+
+  cameUp(slot: string): void {
+    this.#down.delete(slot);
+  }
+
+  list(): readonly string[] {
+    return [...this.#down];
+  }
+}
+
+const NodeHealth = defineActor<NodeHealthP, DownThreads, DownThreads>({
+  name: NODE_HEALTH,
+  init: (_ctx, down) => down,
+  handle: { down: (threads) => threads.list() },
+});
+
+/** Child that answers /health's question on the main thread. */
+export function nodeHealth(down: DownThreads): ChildSpec {
+  return child(NODE_HEALTH, NodeHealth, down, {
+    name: name<NodeHealthP>(NODE_HEALTH),
+    restart: 'permanent',
+  });
+}
+
+export interface HealthQuestion {
+  readonly state: NodeState;
+  readonly version: string;
+  /** Ms since 1970. */
+  readonly startedAt: number;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** The report as api.md has it. Waits for the main thread for a second at most. */
+export async function healthOf(question: HealthQuestion): Promise<HealthReport> {
+  const { clock, startedAt, state, version } = question;
+  const uptimeS = Math.max(0, Math.floor((clock.now() - startedAt) / 1000));
+  const checks = await readChecks(state);
+  return { status: overall(state, checks), version, uptimeS, checks };
+}
+
+async function readChecks(state: NodeState): Promise<Checks> {
+  const checks: Record<string, { status: HealthStatus; detail?: string }> = {};
+  const fine = state.isStarting ? 'starting' : 'ok';
+  for (const name of new Set(Object.values(CHECK_OF))) checks[name] = { status: fine };
+  checks.voice = { status: 'off', detail: 'not in this version' };
+  try {
+    const down = await call(at<NodeHealthP>('main', NODE_HEALTH), 'down', undefined, {
+      timeoutMs: HEALTH_TIMEOUT_MS,
+    });
+    for (const slot of down) {
+      const check = CHECK_OF[slot.replace(/-\d+$/, '') as Group];
+      checks[check] = { status: 'degraded', detail: `${slot} is being restarted` };
+    }
+  } catch {
+    checks.gateway = { status: 'degraded', detail: 'the main thread does not answer' };
+  }
+  return checks;
+}
+
+function overall(state: NodeState, checks: Checks): HealthStatus {
+  if (state.isStarting) return 'starting';
+  const statuses = Object.values(checks).map(({ status }) => status);
+  return statuses.includes('degraded') ? 'degraded' : 'ok';
+}

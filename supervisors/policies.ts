@@ -1,0 +1,36 @@
+/**
+ * Every limit of Driftway's own tree in one table, with the reason beside it: lanes, watchdog, threads, waiting times. Values
+ * of a protocol or of a folder stay with their owner. Plain data, any thread.
+ */
+
+/** Threads that a process may have: slot numbers are 6 bits of an entity id. */
+export const SLOTS_MAX = 64;
+
+/**
+ * Lanes gather while they are busy: an idle lane sends at once, a busy one at most each so many ms. 4 ms from gateways bounds
+ * the wake-ups of a shard and thereby the fsyncs of the store to 250 a second; publishes are gathered by the gateway itself
+ * (gateway/gather.ts), so the way back waits less. Measured with bench:smoke, see README.md, decisions.
+ */
+export const GATHER_MS = { gatewayToShard: 4, shardToStore: 0, shardToGateway: 2 } as const;
+
+/** A thread without a heartbeat for so long is replaced. Must exceed the longest garbage collection and the slowest fsync. */
+export const HUNG_MS = 5_000;
+
+/** Reader threads: one serves two cores; more only pay with cores for them (storage.md 1.5). */
+export const READERS = { fewCores: 1, manyCores: 2, manyFrom: 4 } as const;
+
+/** How long /health waits for a thread's answer before it calls it degraded. */
+export const HEALTH_TIMEOUT_MS = 1_000;
+/** How long /metrics waits for the counters of another thread. */
+export const METRICS_TIMEOUT_MS = 1_000;
+
+/** Share of STOP_TIMEOUT_MS in which clients are told to leave one by one (protocol.md 2.17 item 22). */
+export const DRAIN_SHARE = 0.5;
+
+/** Keys are looked at so often; they are replaced when they are 90 days old (keys.ts). */
+export const KEYS_LOOK_MS = 24 * 3_600_000;
+
+/** What LIMITS multiplies rates and connection counts by (protocol.md 2.17 item 23). */
+export function limitsFactor(limits: 'public' | 'trusted'): number {
+  return limits === 'trusted' ? 10_000 : 1;
+}

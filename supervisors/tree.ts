@@ -1,0 +1,148 @@
+/**
+ * Driftway's own tree: which threads there are, in which order they start, what the death of each means. Main thread. Contains
+ * no mechanism; limits are in policies.ts.
+ *
+ * Order: store, readers, shards, gateways; stop in reverse. A store, reader or shard thread is replaced; a gateway thread holds
+ * native handles that cannot be taken from it, so its death is the death of the process (architecture.md).
+ */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createRateTableBuffer } from '../gateway/index.ts';
+import {
+  at,
+  cast,
+  type NodeHandle,
+  type Report,
+  type SlotOptions,
+  slotsOf,
+  startNode,
+  startSupervisor,
+  systemClock,
+  systemRng,
+} from '../runtime/index.ts';
+import type { Config } from './config.ts';
+import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
+import { DownThreads, nodeHealth } from './health.ts';
+import type { KeyMaterial } from './keys.ts';
+import { NodeState } from './node-state.ts';
+import { GATHER_MS, HUNG_MS, READERS } from './policies.ts';
+import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
+import { threadCounters } from './thread-counters.ts';
+
+/** Modules of the kinds of threads; fault tests put their own in. */
+export interface SlotModules {
+  readonly store: URL;
+  readonly reader: URL;
+  readonly shard: URL;
+  readonly gateway: URL;
+}
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly keys: KeyMaterial;
+  readonly version: string;
+  readonly modules?: Partial<SlotModules>;
+  /** What the runtime reports: crashes, restarts, hung threads. */
+  readonly report: (report: Report) => void;
+  /** A thread that cannot be replaced is gone, or one that can died too often: the process has to end. */
+  readonly fatal: (why: string) => void;
+}
+
+/** The running server. */
+export interface Server {
+  readonly node: NodeHandle;
+  /** Hands new keys to all gateway threads. */
+  replaceKeys(keySet: KeyMaterial['keySet']): void;
+  /** All gateway threads read the TLS files again. */
+  reloadTls(): void;
+  /** Drains and ends all threads, gateways first. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const MODULES: SlotModules = {
+  store: new URL('./boot-store.ts', import.meta.url),
+  reader: new URL('./boot-reader.ts', import.meta.url),
+  shard: new URL('./boot-shard.ts', import.meta.url),
+  gateway: new URL('./boot-gateway.ts', import.meta.url),
+};
+
+/**
+ * Starts everything; resolves when all ports are open.
+ * @throws what the first thread that could not start threw; nothing is left running then
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const state = new NodeState();
+  const down = new DownThreads();
+  await startSupervisor({ children: [nodeHealth(down), threadCounters()] });
+  const node = await startNode({
+    slots: slotsFor(options, state),
+    entities: { stream: 'shard', guild: 'shard', user: 'shard' },
+    lanes: [
+      { from: 'gateway', to: 'shard', gatherMs: GATHER_MS.gatewayToShard },
+      { from: 'shard', to: 'gateway', gatherMs: GATHER_MS.shardToGateway },
+    ],
+    watchdog: { hungMs: HUNG_MS },
+    report: (report) => {
+      if (report.kind === 'threadDown') down.wentDown(report.thread);
+      else if (report.kind === 'threadUp') down.cameUp(report.thread);
+      options.report(report);
+    },
+    fatal: ({ slot, why }) => options.fatal(`${slot}: ${why}`),
+  });
+  state.setReady();
+  let stopping: Promise<void> | undefined;
+  const toGateways = (tell: (slot: string) => void): void => slotsOf('gateway').forEach(tell);
+  return {
+    node,
+    replaceKeys: (keySet) =>
+      toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'replaceKeys', keySet)),
+    reloadTls: () =>
+      toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'reloadTls')),
+    stop: () => {
+      state.setStopping();
+      stopping ??= node.stop();
+      return stopping;
+    },
+  };
+}
+
+function slotsFor(
+  { config, keys, modules, version }: ServerOptions,
+  state: NodeState,
+): SlotOptions[] {
+  const module = { ...MODULES, ...modules };
+  const databasePath = join(config.dataDir, 'driftway.db');
+  const readerCount =
+    availableParallelism() >= READERS.manyFrom ? READERS.manyCores : READERS.fewCores;
+  const readers = Array.from({ length: readerCount }, (_, i) => `reader-${i}`);
+  const rateTable = createRateTableBuffer(systemRng);
+  const startedAt = systemClock.now();
+  let slotNumber = 0;
+  const base = (slot: string): SlotArg => ({
+    config,
+    slot,
+    slotNumber: slotNumber++,
+    databasePath,
+  });
+  const storeUser = (slot: string): StoreUserArg => ({ ...base(slot), readers });
+  const gateway = (slot: string): GatewayArg => ({
+    ...storeUser(slot),
+    keys,
+    rateTable,
+    state: state.buffer,
+    version,
+    startedAt,
+  });
+  const many = <A>(group: string, count: number, url: URL, arg: (slot: string) => A) =>
+    Array.from({ length: count }, (_, i): SlotOptions => {
+      const slot = `${group}-${i}`;
+      const onDown = group === 'gateway' ? 'fatal' : 'restart';
+      return { name: slot, group, module: url, arg: arg(slot), onDown };
+    });
+  return [
+    { name: 'store', group: 'store', module: module.store, arg: base('store'), onDown: 'restart' },
+    ...many('reader', readerCount, module.reader, base),
+    ...many('shard', config.shardThreads, module.shard, storeUser),
+    ...many('gateway', config.gatewayThreads, module.gateway, gateway),
+  ];
+}
