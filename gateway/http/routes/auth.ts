@@ -25,11 +25,14 @@ export function authRoutes(deps: HttpDeps): readonly Route[] {
     return reply(status, body);
   }
 
-  /** Address first: an address that may not try any more does not use up the account's tries. */
+  /**
+   * Spellings that Accounts takes for one account share its tries (trim, NFC, case folded). Address
+   * first: one that may not try any more does not use up the account's tries.
+   */
   function loginLimited(ip: string, account: string): Failure | undefined {
     return (
       limited(rateTable, RATE_LIMITS.loginPerIp, addressKey(ip)) ??
-      limited(rateTable, RATE_LIMITS.loginPerAccount, account.normalize('NFC').toLowerCase())
+      limited(rateTable, RATE_LIMITS.loginPerAccount, account.trim().normalize('NFC').toLowerCase())
     );
   }
 
