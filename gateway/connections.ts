@@ -3,7 +3,8 @@
  * gateway threads; every method is synchronous.
  *
  * The sweep visits every connection once per second, a tenth of them per step of 100 ms, so that ten
- * thousand of them cost no pause.
+ * thousand of them cost no pause; all of them in one step when so much was published that a slow
+ * reader could reach the hard limit before its turn.
  */
 import type { Connection } from './connection.ts';
 
@@ -48,14 +49,16 @@ export class Connections {
 
   /**
    * One step of the sweep.
+   * @param isHurried visit all that are left of this round now
    * @returns true when it ended a round: every connection that was there at its start was visited, but
    *   for those that took the seat of one that left (they are visited in the next round)
    */
-  step(visit: (connection: Connection) => void): boolean {
+  step(visit: (connection: Connection) => void, isHurried = false): boolean {
     if (this.#stepsLeft === 0) {
       this.#stepsLeft = SWEEP_STEPS;
       this.#at = 0;
     }
+    if (isHurried) this.#stepsLeft = 1;
     const left = Math.max(0, this.#list.length - this.#at);
     const end = this.#at + Math.ceil(left / this.#stepsLeft);
     this.#stepsLeft -= 1;

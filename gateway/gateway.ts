@@ -35,6 +35,7 @@ import {
   IDENTIFY_DEADLINE_S,
   IDENTIFYING_MAX_S,
   SILENCE_MAX_S,
+  SWEEP_HURRY_BYTES,
 } from './socket-limits.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Ticker } from './ticker.ts';
@@ -124,6 +125,8 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   #ctx: Ctx<FanOutP> | undefined;
   #supervisor: Awaited<ReturnType<typeof startSupervisor>> | undefined;
   #isDraining = false;
+  /** `publishedBytes` at the end of the last round of the sweep. */
+  #sweptBytes = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: GatewayOptions) {
@@ -332,8 +335,13 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
 
   #sweep(): void {
     const nowS = this.nowS();
-    const isRoundOver = this.#connections.step((connection) => this.#visit(connection, nowS));
-    if (isRoundOver) this.#backpressure.endRound();
+    const metrics = this.#metrics;
+    const isHurried = metrics.publishedBytes - this.#sweptBytes > SWEEP_HURRY_BYTES;
+    const visit = (connection: Connection): void => this.#visit(connection, nowS);
+    if (!this.#connections.step(visit, isHurried)) return;
+    this.#sweptBytes = metrics.publishedBytes;
+    metrics.sweepRounds += 1;
+    this.#backpressure.endRound();
   }
 
   #visit(connection: Connection, nowS: number): void {

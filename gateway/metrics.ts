@@ -33,6 +33,9 @@ export interface GatewayMetrics {
   publishes: number;
   publishedFrames: number;
   publishedOversize: number;
+  /** Sum over frames, not over deliveries. */
+  publishedBytes: number;
+  sweepRounds: number;
   deliveries: number;
   flushes: number;
   gathered: number;
@@ -91,6 +94,8 @@ export function createMetrics(): GatewayMetrics {
     publishes: 0,
     publishedFrames: 0,
     publishedOversize: 0,
+    publishedBytes: 0,
+    sweepRounds: 0,
     deliveries: 0,
     flushes: 0,
     gathered: 0,

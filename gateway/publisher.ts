@@ -35,6 +35,7 @@ export class Publisher {
     this.#gather = new Gather({ clock, defer, flush: () => this.flush() });
     this.#publish = (topic, frame, isBinary) => {
       metrics.publishedFrames += 1;
+      metrics.publishedBytes += frame.length;
       if (frame.length >= Limits.broadcastFrameBytesMax) metrics.publishedOversize += 1;
       publish(topic, frame, isBinary);
     };

@@ -9,6 +9,8 @@ import { Limits } from './protocol/index.ts';
 export const BACKLOG_SOFT_BYTES = 256 * 1024;
 /** Native `maxBackpressure`: over this frames are dropped and the connection is ended. */
 export const BACKLOG_HARD_BYTES = 1024 * 1024;
+/** Published since the last round of the sweep: over this the next step visits all connections. */
+export const SWEEP_HURRY_BYTES = 384 * 1024;
 /** Below this a socket in lag mode catches up. */
 export const BACKLOG_RESUME_BYTES = 32 * 1024;
 /** Large replies that wait for the backlog, per connection (protocol.md 2.7: 4 MiB). */
