@@ -22,6 +22,11 @@ export interface TokensOptions {
   readonly clock: Clock;
   /** Stores the new pair; awaited before the new access token is used. */
   readonly save: (pair: TokenPair) => Promise<void> | void;
+  /**
+   * Reads the stored pair, where another program may have renewed it: a refresh token is good once, so
+   * the stored one is taken when it is another than ours. Default: ours is the only one.
+   */
+  readonly load?: () => Promise<TokenPair | null>;
 }
 
 /** A token that ends sooner than this is renewed before use. */
@@ -37,7 +42,16 @@ export function createTokens(options: TokensOptions): TokenSource {
   let { pair } = options;
   let renewal: Promise<string> | null = null;
 
+  function isFresh(): boolean {
+    return pair.expiresAt - clock.now() > FRESH_MS;
+  }
+
   async function renewNow(): Promise<string> {
+    const stored = (await options.load?.()) ?? null;
+    if (stored !== null && stored.refreshToken !== pair.refreshToken) {
+      pair = stored;
+      if (isFresh()) return pair.accessToken;
+    }
     let grant: TokenPair;
     try {
       grant = await rest.refresh(pair.refreshToken);
@@ -62,8 +76,7 @@ export function createTokens(options: TokensOptions): TokenSource {
   }
 
   return {
-    get: () =>
-      pair.expiresAt - clock.now() > FRESH_MS ? Promise.resolve(pair.accessToken) : renew(),
+    get: () => (isFresh() ? Promise.resolve(pair.accessToken) : renew()),
     renew,
   };
 }

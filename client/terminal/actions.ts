@@ -1,0 +1,155 @@
+/** What each command does. */
+import type { Outgoing } from '../index.ts';
+import type { Chat } from './chat.ts';
+import { COMMAND_HELP, type Command, type RoomCommand, type SendCommand } from './commands.ts';
+import { listLines, unsentLine } from './render.ts';
+import type { Room } from './rooms.ts';
+import { displayWidth } from './text.ts';
+
+/**
+ * Does what a line says.
+ * @param chat the chat
+ * @param command the line
+ */
+export async function runCommand(chat: Chat, command: Command): Promise<void> {
+  switch (command.name) {
+    case 'nothing':
+      return;
+    case 'wrong':
+      chat.error(command.message);
+      return;
+    case 'help':
+      chat.print(COMMAND_HELP);
+      return;
+    case 'quit':
+      chat.quit();
+      return;
+    case 'guilds':
+    case 'channels':
+    case 'unsent':
+      showList(chat, command.name);
+      return;
+    case 'drop':
+      drop(chat);
+      return;
+    case 'join':
+    case 'create':
+      await enterGuild(chat, command.name, command.text);
+      return;
+    case 'switch': {
+      const found = chat.rooms.find(command.text);
+      if (found === null) chat.error(`No channel or guild "${command.text}". Try /channels.`);
+      else await chat.open(found);
+      return;
+    }
+    default:
+      await inRoom(chat, command);
+  }
+}
+
+async function inRoom(chat: Chat, command: RoomCommand): Promise<void> {
+  const room = chat.rooms.current;
+  if (room === null) {
+    chat.error('You are in no channel yet. /join CODE, /create NAME or /switch NAME.');
+    return;
+  }
+  switch (command.name) {
+    case 'invite':
+      await invite(chat, room);
+      break;
+    case 'who':
+      await who(chat, room);
+      break;
+    case 'channel':
+      await chat.options.rest.createChannel(String(room.gid), { name: command.text });
+      break;
+    case 'history':
+      await chat.printOlder(room, command.count);
+      break;
+    default:
+      send(chat, room, command);
+  }
+}
+
+function send(chat: Chat, room: Room, command: SendCommand): void {
+  const { client } = chat.options;
+  const { sid } = room;
+  const deliver = (outgoing: Outgoing): void => chat.watchUnsent(outgoing.nonce);
+  if (command.name === 'say') {
+    deliver(client.send(sid, command.text));
+    return;
+  }
+  const seq = command.seq === 'last' ? room.lastOwn : command.seq;
+  if (seq === null) {
+    chat.error('You have no message here yet.');
+    return;
+  }
+  if (command.name === 'reply') deliver(client.send(sid, command.text, { replyTo: seq }));
+  if (command.name === 'edit') deliver(client.edit(sid, seq, command.text));
+  if (command.name === 'delete') deliver(client.remove(sid, seq));
+  if (command.name === 'react') deliver(client.react(sid, seq, command.emoji));
+  if (command.name === 'unreact') deliver(client.react(sid, seq, command.emoji, false));
+}
+
+function showList(chat: Chat, name: 'guilds' | 'channels' | 'unsent'): void {
+  const { style } = chat.options.screen;
+  const here = chat.rooms.current;
+  if (name === 'unsent') {
+    const lines = chat.options.client.outbox().map((entry) => unsentLine(style, entry));
+    chat.print(lines.length === 0 ? ['Everything is sent.'] : lines);
+  } else if (name === 'guilds') {
+    const rows = chat.rooms
+      .guilds()
+      .map((guild) => ({ text: guild.name, isCurrent: guild.gid === here?.gid }));
+    chat.print(listLines(style, 'Guilds', rows));
+  } else {
+    for (const guild of chat.rooms.guilds()) {
+      const rows = chat.rooms.roomsOf(guild.gid).map((room) => ({
+        text: room.unread === 0 ? `#${room.name}` : `#${room.name} (${room.unread} new)`,
+        isCurrent: room === here,
+      }));
+      chat.print(listLines(style, guild.name, rows));
+    }
+  }
+}
+
+function drop(chat: Chat): void {
+  const { client } = chat.options;
+  const count = client.outbox().filter((entry) => client.cancel(entry.nonce)).length;
+  chat.say(`${count} unsent lines given up.`);
+}
+
+async function enterGuild(chat: Chat, name: 'join' | 'create', text: string): Promise<void> {
+  const { rest } = chat.options;
+  const guild =
+    name === 'join' ? (await rest.acceptInvite(text)).guild : await rest.createGuild(text);
+  await chat.loadGuild(Number(guild.id), guild.name);
+  const room = chat.rooms.roomsOf(Number(guild.id))[0];
+  if (room !== undefined) await chat.open(room);
+}
+
+async function invite(chat: Chat, room: Room): Promise<void> {
+  const { rest, args } = chat.options;
+  const { code } = await rest.createInvite(String(room.gid));
+  const isLocal = args.server === 'http://127.0.0.1:7000';
+  const where = isLocal ? '' : ` --server ${args.server}`;
+  chat.say(`Invite to ${chat.rooms.guildName(room.gid)}, good for 7 days: ${code}`);
+  chat.print([`  npm run chat -- --as NAME${where} --join ${code}`]);
+}
+
+async function who(chat: Chat, room: Room): Promise<void> {
+  const { rest, screen } = chat.options;
+  const { items, next } = await rest.members(String(room.gid), { limit: 1000 });
+  const names = items.map(({ user, nick }) => nick ?? user.displayName);
+  const width = Math.max(...names.map(displayWidth), 1) + 2;
+  const perLine = Math.max(1, Math.floor((screen.style.columns - 4) / width));
+  const rows: { text: string }[] = [];
+  for (let from = 0; from < names.length; from += perLine) {
+    const cells = names.slice(from, from + perLine);
+    rows.push({
+      text: cells.map((name) => name + ' '.repeat(width - displayWidth(name))).join(''),
+    });
+  }
+  const more = next === null ? '' : ' (the first 1000)';
+  chat.print(listLines(screen.style, `${names.length} members${more}`, rows));
+}
