@@ -1,3 +1,4 @@
+/** How vitest runs the tests; `npm test` (native/setup/tests.mjs) adds the reporter behind its last line. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
