@@ -6,11 +6,11 @@
  */
 import type { Clock } from '../runtime/index.ts';
 import { addressKey, normalizeAddress } from './address.ts';
-import { COUNT_LIMITS, RATE_LIMITS, type RateLimit } from './limits.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { Pace } from './pace.ts';
 import { type Encoding, SUBPROTOCOL } from './protocol/index.ts';
-import type { RateTable } from './rate-table.ts';
+import type { RateTable } from './rates/index.ts';
+import { COUNT_LIMITS, RATE_LIMITS, type RateLimit } from './rates/index.ts';
 
 /** Upgrades that a thread starts to serve per second; connect and authenticate costs about 0.1 ms. */
 const HANDSHAKES: RateLimit = { space: 36, name: 'handshakes', ratePerS: 2000, burst: 2000 };
@@ -42,7 +42,7 @@ export interface AdmissionOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly metrics: GatewayMetrics;
   readonly limitsFactor: number;
-  /** Exact origins; `*` allows any. */
+  /** Origins, or URLs that have them; `*` allows any. */
   readonly allowedOrigins: readonly string[];
   readonly isDraining: () => boolean;
 }
@@ -55,7 +55,7 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    this.#origins = new Set(options.allowedOrigins);
+    this.#origins = new Set(options.allowedOrigins.map(originOf));
     this.#handshakePace = new Pace(HANDSHAKES, options.limitsFactor);
   }
 
@@ -122,6 +122,11 @@ export class Admission {
     this.#options.metrics.refusedRate += 1;
     return { ok: false, status: 429, retryAfterS: Math.max(1, retryAfterS) };
   }
+}
+
+/** `https://chat.example/` and the like as browsers write an Origin. */
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
 }
 
 /**

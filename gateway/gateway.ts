@@ -27,7 +27,7 @@ import { Listener, type SocketEvents, type TlsFiles } from './listener.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { COHORT_MS, PingCohorts } from './ping-cohorts.ts';
 import { Close, encodeFrame } from './protocol/index.ts';
-import type { RateTable } from './rate-table.ts';
+import type { RateTable } from './rates/index.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './session.ts';
 import {

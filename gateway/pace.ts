@@ -2,7 +2,7 @@
  * Token bucket whose state is one number, kept by the caller: the theoretical arrival time (GCRA). A
  * connection has four of them, which is why it is no object of its own. Pure; any thread.
  */
-import type { RateLimit } from './limits.ts';
+import type { RateLimit } from './rates/index.ts';
 
 export class Pace {
   readonly #intervalMs: number;

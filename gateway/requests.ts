@@ -7,7 +7,6 @@
 
 import { type Connection, Phase } from './connection.ts';
 import { appendFailure, type Failure } from './failures.ts';
-import { CONNECTION_LIMITS, RATE_LIMITS } from './limits.ts';
 import { Pace } from './pace.ts';
 import {
   Close,
@@ -24,6 +23,7 @@ import {
   ridOf,
 } from './protocol/index.ts';
 import * as queries from './queries.ts';
+import { CONNECTION_LIMITS, RATE_LIMITS } from './rates/index.ts';
 import type { Sessions } from './session.ts';
 import {
   BACKLOG_SOFT_BYTES,

@@ -8,7 +8,6 @@ import type { ConnectReply, ConnectRequest } from '../channels/types.ts';
 import type { TokenVerdict } from './auth/index.ts';
 import { type Connection, Phase } from './connection.ts';
 import { retryMs } from './failures.ts';
-import { RATE_LIMITS } from './limits.ts';
 import {
   authExpiringFrame,
   Close,
@@ -20,6 +19,7 @@ import {
   okIdentifyFrame,
   type Request,
 } from './protocol/index.ts';
+import { RATE_LIMITS } from './rates/index.ts';
 import { AUTH_EXPIRING_MS, AUTH_GRACE_MS } from './socket-limits.ts';
 import type { SocketContext } from './types.ts';
 

@@ -21,7 +21,7 @@ import type {
 import type { Clock, MonitorId, Ref, Rng } from '../runtime/index.ts';
 import type { RevokedLogins, TokenVerifier } from './auth/index.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import type { RateTable } from './rate-table.ts';
+import type { RateTable } from './rates/index.ts';
 
 /** What the socket side asks of the entities. Calls reject with the runtime's ActorError. */
 export interface Upstream {

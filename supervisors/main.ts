@@ -11,6 +11,8 @@ import { runHeart } from './heart.ts';
 import { heartReporter } from './heart-log.ts';
 
 const argv = process.argv.slice(2);
+/** Keeps Node's type stripper out of the server's threads. The heart is too small for it to pay. */
+const TYPE_CACHE = new URL('../native/type-cache.mjs', import.meta.url).href;
 
 if (isHeart(argv)) process.exit(await beHeart(argv));
 else await (await import('./command.ts')).runCommand(argv);
@@ -29,7 +31,14 @@ function beHeart(words: readonly string[]): Promise<number> {
   return runHeart({
     command: {
       file: process.execPath,
-      args: [...process.execArgv, fileURLToPath(import.meta.url), 'serve', ...flags],
+      args: [
+        ...process.execArgv,
+        '--import',
+        TYPE_CACHE,
+        fileURLToPath(import.meta.url),
+        'serve',
+        ...flags,
+      ],
     },
     clock: systemClock,
     report: heartReporter(format === 'pretty' || (format !== 'json' && isatty(1)), systemClock.now),

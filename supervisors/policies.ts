@@ -2,6 +2,7 @@
  * Every limit of Driftway's own tree in one table, with the reason beside it: lanes, watchdog, threads, waiting times. Values
  * of a protocol or of a folder stay with their owner. Plain data, any thread.
  */
+import { TRUSTED_FACTOR } from '../gateway/rates/index.ts';
 
 /** Threads that a process may have: slot numbers are 6 bits of an entity id. */
 export const SLOTS_MAX = 64;
@@ -32,5 +33,5 @@ export const KEYS_LOOK_MS = 24 * 3_600_000;
 
 /** What LIMITS multiplies rates and connection counts by (protocol.md 2.17 item 23). */
 export function limitsFactor(limits: 'public' | 'trusted'): number {
-  return limits === 'trusted' ? 10_000 : 1;
+  return limits === 'trusted' ? TRUSTED_FACTOR : 1;
 }

@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { createRateTableBuffer } from '../gateway/index.ts';
+import { createRateTableBuffer } from '../gateway/rates/index.ts';
 import {
   at,
   cast,

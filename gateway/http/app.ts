@@ -5,7 +5,7 @@
  */
 import { Hono } from 'hono';
 import { addressKey } from '../address.ts';
-import { RATE_LIMITS } from '../limits.ts';
+import { RATE_LIMITS } from '../rates/index.ts';
 import { Cors } from './cors.ts';
 import { type Failure, fail } from './errors.ts';
 import { limited } from './limiter.ts';

@@ -2,9 +2,7 @@
  * Rate limits of HTTP over the shared table: refusals as failures, and RateLimit headers. Gateway
  * threads. Loopback is not exempt (api.md).
  */
-import type { HashKey } from '../keyed-hash.ts';
-import type { RateLimit } from '../limits.ts';
-import type { RateTable } from '../rate-table.ts';
+import type { HashKey, RateLimit, RateTable } from '../rates/index.ts';
 import { type Failure, fail } from './errors.ts';
 
 /** Takes one token; the failure (429 with its wait and headers) when there is none. */

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { assert } from '../../runtime/index.ts';
 import { addressKey, isLoopback } from '../address.ts';
-import { RATE_LIMITS } from '../limits.ts';
+import { RATE_LIMITS } from '../rates/index.ts';
 import { ERRORS, errorBody, errorHeaders, type Failure, fail, unavailable } from './errors.ts';
 import { limited, rateHeaders } from './limiter.ts';
 import { acceptsJson, bearerToken } from './negotiate.ts';

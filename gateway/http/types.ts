@@ -5,7 +5,7 @@
 import type { Accounts, GuildP, Id, StreamP, UserP } from '../../channels/types.ts';
 import type { CallRest, Clock, Ops, Reply, Rng } from '../../runtime/index.ts';
 import type { JwksDocument, TokenIssuer, TokenVerifier } from '../auth/index.ts';
-import type { RateTable } from '../rate-table.ts';
+import type { RateTable } from '../rates/index.ts';
 
 /** A typed `call` to one actor: `(op, arg, options?) => Promise<reply>`; rejects with ActorError. */
 export type Caller<P> = <K extends Ops<P>>(op: K, ...rest: CallRest<P[K]>) => Promise<Reply<P[K]>>;

@@ -16,7 +16,7 @@ import {
   SUBPROTOCOL,
   type WireValue,
 } from '../protocol/index.ts';
-import { createRateTableBuffer, RateTable } from '../rate-table.ts';
+import { createRateTableBuffer, RateTable } from '../rates/index.ts';
 import { FakeShard } from './fake-shard.ts';
 
 type AnyFrame = readonly WireValue[];

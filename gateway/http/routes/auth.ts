@@ -1,7 +1,7 @@
 /** Accounts: register, login, refresh, logout. Gateway threads; the work itself is in Accounts. */
 import type { Grant, Result } from '../../../channels/types.ts';
 import { addressKey } from '../../address.ts';
-import { RATE_LIMITS } from '../../limits.ts';
+import { RATE_LIMITS } from '../../rates/index.ts';
 import { askOnce, unwrap } from '../ask.ts';
 import type { Failure } from '../errors.ts';
 import { limited } from '../limiter.ts';

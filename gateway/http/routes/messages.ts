@@ -1,8 +1,8 @@
 /** Messages of a channel: a page of them, and a new one. Gateway threads. */
 import type * as z from 'zod';
 import type { MessageAnchor } from '../../../channels/types.ts';
-import { RATE_LIMITS } from '../../limits.ts';
 import { Err } from '../../protocol/index.ts';
+import { RATE_LIMITS } from '../../rates/index.ts';
 import { appendMessage } from '../append-message.ts';
 import { askRead } from '../ask.ts';
 import { type Failure, fail, unavailable } from '../errors.ts';

@@ -9,7 +9,7 @@ import {
   RevokedLogins,
   type SigningKey,
 } from '../../auth/index.ts';
-import { createRateTableBuffer, RateTable } from '../../rate-table.ts';
+import { createRateTableBuffer, RateTable } from '../../rates/index.ts';
 import { createHttpApp, type HttpApp } from '../app.ts';
 import type { HealthReport, HttpDeps } from '../types.ts';
 import { FakeWorld } from './fake-world.ts';

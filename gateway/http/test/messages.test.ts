@@ -1,7 +1,7 @@
 /** Messages over HTTP: pages, nonces, ERR codes of the append path, repeats after unknown outcomes. */
 import { describe, expect, test } from 'vitest';
 import { ActorError } from '../../../runtime/index.ts';
-import { RATE_LIMITS } from '../../limits.ts';
+import { RATE_LIMITS } from '../../rates/index.ts';
 import { expectError, Harness } from './harness.ts';
 
 async function talk(count = 0) {

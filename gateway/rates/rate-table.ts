@@ -17,7 +17,7 @@
  *
  * A gateway thread's death is the process's death, and the buffer goes with it: nothing to clean up.
  */
-import type { Clock, Rng } from '../runtime/index.ts';
+import type { Clock, Rng } from '../../runtime/index.ts';
 import { type HashHalves, type HashKey, KeyedHash } from './keyed-hash.ts';
 import type { CountLimit, RateLimit } from './limits.ts';
 

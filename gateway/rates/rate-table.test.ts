@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Rng } from '../runtime/index.ts';
+import type { Rng } from '../../runtime/index.ts';
 import { type HashHalves, KeyedHash } from './keyed-hash.ts';
 import {
   CONNECTION_LIMITS,

@@ -1,0 +1,102 @@
+/** Pacing of replays. */
+import { expect, test } from 'vitest';
+import { createMetrics } from './metrics.ts';
+import { Replay } from './replay.ts';
+import { FakeClock } from './test/fake-net.ts';
+import { type Subscriber, Subscription, Topic } from './topic.ts';
+
+function world(concurrency: number) {
+  const clock = new FakeClock();
+  const asked: { readonly subscription: Subscription; readonly token: number }[] = [];
+  let last = 0;
+  const metrics = createMetrics();
+  const nextToken = (): number => {
+    last += 1;
+    return last;
+  };
+  const ask = (subscription: Subscription, token: number): void => {
+    asked.push({ subscription, token });
+  };
+  return {
+    clock,
+    asked,
+    metrics,
+    replay: new Replay({ clock, concurrency, metrics, ask, nextToken }),
+  };
+}
+
+function subscriber(count: number): Subscriber & { backlog: number; isLagging: boolean } {
+  const made = {
+    uid: 1,
+    encoding: 'mp' as const,
+    isReady: true,
+    isLagging: false,
+    pulls: 0,
+    parked: 0,
+    subscriptions: [] as Subscription[],
+    backlog: 0,
+    backlogBytes: () => made.backlog,
+    send: () => undefined,
+    join: () => undefined,
+    leave: () => undefined,
+  };
+  for (let i = 0; i < count; i += 1) {
+    made.subscriptions.push(new Subscription(made, new Topic(i)));
+  }
+  return made;
+}
+
+test('Replay: two pulls of one connection on their way, the next when one was answered', () => {
+  const { asked, replay } = world(64);
+  const one = subscriber(4);
+  for (const subscription of one.subscriptions) replay.want(subscription);
+  expect([asked.length, one.parked]).toEqual([2, 2]);
+  expect(replay.take(1)).toBe(one.subscriptions[0]);
+  replay.resume(one);
+  expect([asked.length, one.pulls, one.parked]).toEqual([3, 2, 1]);
+});
+
+test('Replay: bound of the thread, the others wait in order', () => {
+  const { asked, replay } = world(3);
+  const many = Array.from({ length: 6 }, () => subscriber(1));
+  for (const one of many) replay.want(one.subscriptions[0] as Subscription);
+  expect([asked.length, replay.waiting]).toEqual([3, 3]);
+  replay.cancel(many[3]?.subscriptions[0] as Subscription);
+  replay.take(1);
+  expect(asked.at(-1)?.subscription).toBe(many[4]?.subscriptions[0]);
+});
+
+test('Replay: a backlog over a quarter of the soft limit, waits for the drain', () => {
+  const { asked, replay } = world(64);
+  const one = subscriber(1);
+  one.backlog = 64 * 1024;
+  replay.want(one.subscriptions[0] as Subscription);
+  expect(asked).toEqual([]);
+  one.backlog = 100;
+  replay.resume(one);
+  expect(asked).toHaveLength(1);
+});
+
+test('Replay: in lag mode nothing is pulled', () => {
+  const { asked, replay } = world(64);
+  const one = subscriber(1);
+  one.isLagging = true;
+  replay.want(one.subscriptions[0] as Subscription);
+  replay.resume(one);
+  expect(asked).toEqual([]);
+});
+
+test('Replay.sweep: no answer for 5 s, asked again under a new token; the old one is stale', () => {
+  const { asked, clock, metrics, replay } = world(64);
+  const one = subscriber(1);
+  replay.want(one.subscriptions[0] as Subscription);
+  clock.advance(4999);
+  replay.sweep();
+  expect(asked).toHaveLength(1);
+  clock.advance(1);
+  replay.sweep();
+  expect([asked.length, metrics.pullTimeouts]).toEqual([2, 1]);
+  expect(replay.take(1)).toBeUndefined();
+  expect(replay.take(2)).toBe(one.subscriptions[0]);
+  expect(one.pulls).toBe(0);
+});
