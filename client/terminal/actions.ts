@@ -1,5 +1,5 @@
 /** What each command does. */
-import type { Outgoing } from '../index.ts';
+import type { DriftwayClient, Outgoing } from '../index.ts';
 import type { Chat } from './chat.ts';
 import { COMMAND_HELP, type Command, type RoomCommand, type SendCommand } from './commands.ts';
 import { listLines, unsentLine } from './render.ts';
@@ -67,28 +67,38 @@ async function inRoom(chat: Chat, command: RoomCommand): Promise<void> {
       await chat.printOlder(room, command.count);
       break;
     default:
-      send(chat, room, command);
+      await send(chat, room, command);
   }
 }
 
-function send(chat: Chat, room: Room, command: SendCommand): void {
+async function send(chat: Chat, room: Room, command: SendCommand): Promise<void> {
   const { client } = chat.options;
   const { sid } = room;
-  const deliver = (outgoing: Outgoing): void => chat.watchUnsent(outgoing.nonce);
   if (command.name === 'say') {
-    deliver(client.send(sid, command.text));
+    await chat.follow(client.send(sid, command.text));
     return;
   }
   const seq = command.seq === 'last' ? room.lastOwn : command.seq;
-  if (seq === null) {
-    chat.error('You have no message here yet.');
-    return;
+  if (seq === null) chat.error('You have no message here yet.');
+  else await chat.follow(sendAbout(client, sid, seq, command));
+}
+
+function sendAbout(
+  client: DriftwayClient,
+  sid: number,
+  seq: number,
+  command: Exclude<SendCommand, { readonly name: 'say' }>,
+): Outgoing {
+  switch (command.name) {
+    case 'reply':
+      return client.send(sid, command.text, { replyTo: seq });
+    case 'edit':
+      return client.edit(sid, seq, command.text);
+    case 'delete':
+      return client.remove(sid, seq);
+    default:
+      return client.react(sid, seq, command.emoji, command.name === 'react');
   }
-  if (command.name === 'reply') deliver(client.send(sid, command.text, { replyTo: seq }));
-  if (command.name === 'edit') deliver(client.edit(sid, seq, command.text));
-  if (command.name === 'delete') deliver(client.remove(sid, seq));
-  if (command.name === 'react') deliver(client.react(sid, seq, command.emoji));
-  if (command.name === 'unreact') deliver(client.react(sid, seq, command.emoji, false));
 }
 
 function showList(chat: Chat, name: 'guilds' | 'channels' | 'unsent'): void {

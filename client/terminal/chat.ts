@@ -7,6 +7,7 @@ import {
   ClientError,
   type ClientState,
   type DriftwayClient,
+  type Outgoing,
   type RestClient,
   systemClock,
   type UnknownRange,
@@ -55,6 +56,7 @@ export class Chat {
   #work: Promise<void> = Promise.resolve();
   #membersReadAt = new Map<number, number>();
   #quit: () => void = () => undefined;
+  #isOver = false;
   /** Resolves when the chat is over. */
   readonly done: Promise<void>;
   exitCode = 0;
@@ -73,7 +75,11 @@ export class Chat {
     client.on('event', (event) => this.#onEvent(event));
     client.on('gap', (range) => this.#onGap(range));
     client.on('ended', ({ sid }) => this.#onEnded(sid));
-    client.on('sent', () => this.refreshPrompt());
+    client.on('sent', ({ entry, result }) => {
+      const room = this.rooms.room(entry.sid);
+      if (room !== null && entry.kind === Kind.MSG_CREATE) room.lastOwn = result.seq;
+      this.refreshPrompt();
+    });
     client.on('failed', ({ entry, error }) => {
       this.error(`Not sent: "${String(entry.body[0])}". ${explain(error)}`);
       if (!screen.isInteractive) this.exitCode = 1;
@@ -93,6 +99,7 @@ export class Chat {
 
   /** Ends the chat. */
   quit(): void {
+    this.#isOver = true;
     this.#quit();
   }
 
@@ -115,12 +122,19 @@ export class Chat {
     screen.setPrompt(promptText(screen.style, where, client.state, client.outbox().length));
   }
 
-  /** Marks the own line as unsent where the user would otherwise wonder. */
-  watchUnsent(nonce: string): void {
+  /**
+   * Follows an own line: marks it as unsent where the user would otherwise wonder; without a terminal the
+   * next line waits for it.
+   */
+  async follow(outgoing: Outgoing): Promise<void> {
     const { client, screen } = this.options;
     this.refreshPrompt();
+    if (!screen.isInteractive) {
+      await withTimeout(outgoing.done, DRAIN_MS);
+      return;
+    }
     const show = (): void => {
-      const entry = client.outbox().find((one) => one.nonce === nonce);
+      const entry = client.outbox().find((one) => one.nonce === outgoing.nonce);
       if (entry !== undefined) this.print([unsentLine(screen.style, entry)]);
     };
     if (client.state.name === 'online') systemClock.setTimeout(show, UNSENT_AFTER_MS);
@@ -153,10 +167,10 @@ export class Chat {
     const guild = await client.guild(gid);
     const sids = this.rooms.setGuild(gid, name, guild);
     await this.readMembers(gid);
-    await Promise.all(sids.map((sid) => this.#follow(sid)));
+    await Promise.all(sids.map((sid) => this.#subscribe(sid)));
   }
 
-  async #follow(sid: number): Promise<void> {
+  async #subscribe(sid: number): Promise<void> {
     try {
       await this.options.client.subscribe(sid);
     } catch (error) {
@@ -277,7 +291,7 @@ export class Chat {
   #onViewEvent(gid: number, event: StreamEvent): void {
     const { note, subscribe } = this.rooms.applyView(gid, event);
     if (note !== null) this.say(note);
-    if (subscribe !== null) this.#enqueue(() => this.#follow(subscribe));
+    if (subscribe !== null) this.#enqueue(() => this.#subscribe(subscribe));
     this.refreshPrompt();
   }
 
@@ -357,11 +371,25 @@ export class Chat {
 
   /** One thing after the other, so that lines and guild changes keep their order. */
   #enqueue(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work).catch((error: unknown) => {
+    const step = (): Promise<void> => (this.#isOver ? Promise.resolve() : work());
+    this.#work = this.#work.then(step).catch((error: unknown) => {
+      if (this.#isOver) return;
       this.error(explain(error));
       if (!this.options.screen.isInteractive) this.exitCode = 1;
     });
   }
+}
+
+/** Resolves when the promise has settled, or after a while. */
+function withTimeout(promise: Promise<unknown>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = systemClock.setTimeout(resolve, ms);
+    const finish = (): void => {
+      systemClock.clearTimeout(timer);
+      resolve();
+    };
+    promise.then(finish, finish);
+  });
 }
 
 /** An error in words. */

@@ -17,6 +17,7 @@ import {
   gapFrame,
   headFrame,
   helloFrame,
+  type IdentifyResult,
   Op,
   okAppendFrame,
   okFrame,
@@ -104,6 +105,10 @@ export class MockServer {
   now = 1_763_694_000_000;
   /** Connections are refused while false. */
   isUp = true;
+  /** Guilds in the answer to IDENTIFY. */
+  guildsOf: (uid: number) => IdentifyResult['guilds'] = () => [
+    { gid: 500, name: 'Lobby', large: false },
+  ];
   /** Return true to answer a request yourself. */
   intercept: (connection: MockConnection, request: Request) => boolean = () => false;
   /** Return false to lose a frame on its way to a client. */
@@ -281,7 +286,7 @@ export class MockServer {
         durability: 1,
         caps: 0,
         now: this.now,
-        guilds: [{ gid: 500, name: 'Lobby', large: false }],
+        guilds: this.guildsOf(uid),
       }),
     );
     if (old !== undefined && old !== connection) old.close(4505);
