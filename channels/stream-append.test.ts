@@ -314,6 +314,37 @@ test('permsChanged: answer of the guild that was under way is not used', async (
   expect(rig.asked).toBe(2);
 });
 
+test('attach: after a restart the guild is watched, and who lost the right meanwhile is revoked', async () => {
+  const rig = await new StreamRig().start();
+  await rig.subscribe(A);
+  expect(rig.watched).toBe(1);
+  await rig.restart();
+  rig.perms.set(B, 0);
+  rig.guildDown = true;
+  rig.core.attach({ gateway: rig.gateway(1), uids: [A, B, ...range(100, 180)] });
+  await rig.clock.advance(1200);
+  expect(rig.watched).toBe(1);
+  expect(rig.core.idle).toBe(false);
+  rig.guildDown = false;
+  await rig.clock.advance(2000);
+  expect(rig.watched).toBeGreaterThan(1);
+  const revoked = rig.listen().filter((h) => h.op === 'revoke');
+  expect(revoked).toEqual([{ op: 'revoke', m: { sid: SID, uid: B, code: 301 } }]);
+  rig.perms.set(A, 0);
+  rig.core.permsChanged(A);
+  await settled();
+  expect(rig.listen().at(-1)).toEqual({ op: 'revoke', m: { sid: SID, uid: A, code: 301 } });
+});
+
+test('attach and detach before the stream is open: they keep their order', async () => {
+  const rig = await new StreamRig().start();
+  const restarted = rig.restart();
+  rig.core.attach({ gateway: rig.gateway(1) });
+  rig.core.detach({ gateway: rig.gateway(1) });
+  await restarted;
+  expect(rig.core.idle).toBe(true);
+});
+
 test('append: guild away, 502 with retry; back, it goes on', async () => {
   const rig = await new StreamRig().start();
   rig.guildDown = true;
@@ -322,3 +353,7 @@ test('append: guild away, 502 with retry; back, it goes on', async () => {
   rig.guildDown = false;
   expect(await rig.append(A, 'n', 1, ['x'])).toMatchObject({ ok: true, duplicate: false });
 });
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}

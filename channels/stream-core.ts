@@ -71,6 +71,7 @@ const CATCH_UP_EVENTS = 512;
 const CATCH_UP_BYTES = 4 * 1024 * 1024;
 /** Users judged at once after a change for all. */
 const JUDGE_AT_ONCE = 32;
+const JUDGE_RETRY_MS: Ms = 500;
 
 export class StreamCore {
   readonly #sid: Id;
@@ -82,6 +83,8 @@ export class StreamCore {
   #lateArmed = false;
   #reopening = false;
   #removing = false;
+  /** Users whose right to view is still to be looked at. */
+  readonly #toJudge = new Set<Id>();
 
   constructor(sid: Id, ports: StreamPorts, absentSids: AbsentSids) {
     this.#sid = sid;
@@ -97,6 +100,7 @@ export class StreamCore {
     const parts = this.#parts;
     if (parts === undefined) return true;
     const { audience, appender, reads, perms } = parts;
+    if (this.#toJudge.size > 0) return false;
     return audience.size === 0 && !appender.busy && !reads.busy && !perms.busy;
   }
 
@@ -124,7 +128,8 @@ export class StreamCore {
     });
   }
 
-  attach(m: { readonly gateway: Ref<FanOutP> }): void {
+  /** `uids`: who is subscribed there; those who may not view any more are revoked. */
+  attach(m: { readonly gateway: Ref<FanOutP>; readonly uids?: readonly Id[] }): void {
     const late = (): void => this.attach(m);
     this.#whenOpen(late, (parts) => {
       if (parts === undefined) {
@@ -133,11 +138,15 @@ export class StreamCore {
       }
       parts.audience.leave(m.gateway);
       parts.audience.join(m.gateway, parts.state);
+      parts.perms.keepWatch(() => parts.audience.size > 0);
+      this.#judge(m.uids ?? []);
     });
   }
 
   detach(m: { readonly gateway: Ref<FanOutP> }): void {
-    this.#parts?.audience.leave(m.gateway);
+    // Waits its turn, so that it cannot overtake an attach.
+    const late = (): void => this.detach(m);
+    this.#whenOpen(late, (parts) => parts?.audience.leave(m.gateway));
   }
 
   append(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
@@ -197,17 +206,20 @@ export class StreamCore {
   permsChanged(uid: Id): void {
     const parts = this.#parts;
     if (parts === undefined) return;
-    const users = [...parts.perms.forget(uid)];
-    if (parts.audience.size === 0) return;
-    this.#judge(users);
+    const users = parts.perms.forget(uid);
+    if (parts.audience.size > 0) this.#judge(users);
   }
 
   /** The monitored guild or gateway ended. */
   down(monitor: MonitorId): void {
     const parts = this.#parts;
     if (parts === undefined) return;
-    if (parts.perms.guildDown(monitor)) this.permsChanged(0);
-    else parts.audience.down(monitor);
+    if (!parts.perms.guildDown(monitor)) {
+      parts.audience.down(monitor);
+      return;
+    }
+    this.permsChanged(0);
+    if (parts.audience.size > 0) parts.perms.keepWatch(() => parts.audience.size > 0);
   }
 
   /**
@@ -361,15 +373,30 @@ export class StreamCore {
   // -------------------------------------------------------------- revocation
 
   /** Asks for the rights of users anew, a few at a time, and revokes where view is gone. */
-  #judge(users: Id[]): void {
-    for (const uid of users.splice(0, JUDGE_AT_ONCE)) {
+  #judge(users: readonly Id[]): void {
+    const before = this.#toJudge.size;
+    for (const uid of users) this.#toJudge.add(uid);
+    if (before === 0 && this.#toJudge.size > 0) this.#judgeSome();
+  }
+
+  #judgeSome(): void {
+    let unknown = false;
+    for (const uid of [...this.#toJudge].slice(0, JUDGE_AT_ONCE)) {
+      this.#toJudge.delete(uid);
       this.#parts?.perms.get(uid, (perms) => {
-        if (perms !== undefined && !may(perms, PERM_VIEW)) {
+        if (perms === undefined) {
+          // The guild is away. Nobody keeps a right for that: asked again until it answers.
+          unknown = true;
+          this.#toJudge.add(uid);
+          this.#ports.timer('judge', JUDGE_RETRY_MS, () => this.#judgeSome());
+        } else if (!may(perms, PERM_VIEW)) {
           this.#parts?.audience.revoke(this.#sid, uid, ERR_FORBIDDEN);
         }
       });
     }
-    if (users.length > 0) this.#ports.timer('judge', 1, () => this.#judge(users));
+    if (this.#toJudge.size > 0 && !unknown) {
+      this.#ports.timer('judge', 1, () => this.#judgeSome());
+    }
   }
 
   #unavailable(): { ok: false; code: number; retryMs: number } {

@@ -8,7 +8,7 @@ import { BoundedMap } from './bounded-map.ts';
 import { PERMS_ALL } from './permissions.ts';
 import type { StreamPorts } from './stream-ports.ts';
 import type { StreamType } from './stream-rules.ts';
-import type { Id } from './types.ts';
+import type { Id, Ms } from './types.ts';
 
 /** Rights, or undefined when the guild cannot be asked now. */
 type Answer = (perms: number | undefined) => void;
@@ -21,6 +21,7 @@ interface Asking {
 
 /** Questions asked again because of changes meanwhile, before giving up with "unavailable". */
 const TRIES_MAX = 5;
+const WATCH_RETRY_MS: Ms = 1000;
 
 export class StreamPerms {
   readonly #ports: StreamPorts;
@@ -30,6 +31,7 @@ export class StreamPerms {
   readonly #known: BoundedMap<Id, number>;
   readonly #asking = new Map<Id, Asking>();
   #watch: MonitorId | undefined;
+  #watching = false;
 
   constructor(ports: StreamPorts, sid: Id, type: StreamType, gid: Id) {
     this.#ports = ports;
@@ -82,6 +84,20 @@ export class StreamPerms {
     return users;
   }
 
+  /**
+   * Has the guild announce changes while somebody listens, whether or not rights were asked for yet
+   * (after a restart nobody asks, but subscribers are there). Tries until it succeeds.
+   */
+  keepWatch(listened: () => boolean): void {
+    if (this.#type === 'user' || this.#watch !== undefined || this.#watching) return;
+    this.#watching = true;
+    this.#ports.later(this.#ensureWatch(), (outcome) => {
+      this.#watching = false;
+      if (outcome.ok || !listened()) return;
+      this.#ports.timer('watch', WATCH_RETRY_MS, () => this.keepWatch(listened));
+    });
+  }
+
   /** The guild that was watched ended: what it said before may be out of date. True when it was ours. */
   guildDown(monitor: MonitorId): boolean {
     if (monitor !== this.#watch) return false;
@@ -109,10 +125,13 @@ export class StreamPerms {
 
   /** Watches first, so that no change after the answer can be missed. */
   async #askGuild(uid: Id): Promise<number | null> {
-    if (this.#watch === undefined) {
-      const guild = await this.#ports.guild.watch(this.#gid, this.#sid);
-      this.#watch ??= this.#ports.guild.monitor(guild);
-    }
+    await this.#ensureWatch();
     return await this.#ports.guild.perms(this.#gid, uid, this.#sid);
+  }
+
+  async #ensureWatch(): Promise<void> {
+    if (this.#watch !== undefined) return;
+    const guild = await this.#ports.guild.watch(this.#gid, this.#sid);
+    this.#watch ??= this.#ports.guild.monitor(guild);
   }
 }

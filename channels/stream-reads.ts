@@ -103,6 +103,7 @@ export class Reads {
         }
         const verdict = judgeCursor(extent, m.cursor, options, (seq) => times.get(seq));
         this.#audience.join(m.gateway, this.#state);
+        this.#perms.keepWatch(() => this.#audience.size > 0);
         answer({ ok: true, ...verdict, first: extent.first, head: extent.head });
       });
     });

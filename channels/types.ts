@@ -167,8 +167,15 @@ export interface StreamP {
   subscribe(m: SubscribeRequest): SubscribeReply;
   /** Answered by FanOutP.chunk. */
   pull(m: PullRequest): void;
-  /** Interest of a gateway thread after the owner was restarted. Answered by FanOutP.attached. */
-  attach(m: { readonly gateway: Ref<FanOutP>; readonly sid: Id }): void;
+  /**
+   * Interest of a gateway thread after the owner was restarted. Answered by FanOutP.attached. `uids`
+   * are the users subscribed there: who lost the right while there was no owner gets `revoke`.
+   */
+  attach(m: {
+    readonly gateway: Ref<FanOutP>;
+    readonly sid: Id;
+    readonly uids?: readonly Id[];
+  }): void;
   /** The gateway thread has no subscriber any more. */
   detach(m: { readonly gateway: Ref<FanOutP> }): void;
   append(m: AppendRequest): AppendReply;

@@ -241,6 +241,8 @@ export class StreamRig {
   readonly perms = new Map<Id, number | null>();
   /** Times the guild was asked. */
   asked = 0;
+  /** Times a life of the stream registered with the guild. */
+  watched = 0;
   /** While set, the guild does not answer. */
   guildDown = false;
   retired = 0;
@@ -397,6 +399,7 @@ export class StreamRig {
         },
         watch: async () => {
           if (this.guildDown) throw unknownOutcome();
+          this.watched += 1;
           return 98 as unknown as Ref<GuildP>;
         },
         monitor: () => this.#nextMonitor++ as unknown as MonitorId,
