@@ -93,6 +93,7 @@ const MP_BAD: readonly (readonly [string, () => Buffer])[] = [
   ['H5 bin16', () => inTime(hex('c5 0001 00'))],
   ['H5 bin32', () => inTime(hex('c6 00000001 00'))],
   ['H5 float32', () => inTime(hex('ca 3f800000'))],
+  ['E2 int64', () => inTime(hex('d3 0000000000000001'))],
   ['H5 str32', () => inTime(hex('db 00000001 61'))],
   ['H6 invalid bytes', () => appendWith(hex('a3 ff fe fd'))],
   ['H6 overlong', () => appendWith(hex('a2 c0 af'))],
@@ -222,8 +223,7 @@ describe('numbers that are well-formed', () => {
       'd0 0a',
       'd1 000b',
       'd2 0000000c',
-      'd3 000000000000000d',
-      'cb 402c000000000000',
+      'cb 402a000000000000',
     ];
     for (const [index, form] of forms.entries()) {
       const reply = client.waitFor((frame) => frame[0] === OP.ok && frame[1] === 5 + index, form);

@@ -34,7 +34,7 @@ async function start(): Promise<Server> {
       shard: new URL('./fault-shard.ts', import.meta.url),
     },
     report: (report) => {
-      logReport(logger, report, describeReport(report));
+      logReport(logger, report);
       send({ type: 'report', kind: report.kind, text: describeReport(report) });
     },
     fatal: (why) => {

@@ -65,18 +65,24 @@ function header(length: number, fix: number, fixMax: number, token16: number): B
 }
 
 function numberToken(value: number): Buffer {
-  if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
-    const bytes = Buffer.alloc(9);
-    bytes[0] = 0xcb;
-    bytes.writeDoubleBE(value, 1);
-    return bytes;
-  }
+  if (!Number.isSafeInteger(value) || Object.is(value, -0)) return doubleToken(value);
   if (value >= 0) return unsignedToken(value);
   if (value >= -32) return Buffer.of(value & 255);
+  if (value >= -128) return Buffer.of(0xd0, value & 255);
+  if (value >= -(2 ** 31)) {
+    const bytes = Buffer.alloc(5);
+    bytes[0] = 0xd2;
+    bytes.writeInt32BE(value, 1);
+    return bytes;
+  }
+  return doubleToken(value);
+}
+
+function doubleToken(value: number): Buffer {
   const bytes = Buffer.alloc(9);
-  bytes[0] = 0xd3;
-  bytes.writeBigInt64BE(BigInt(value), 1);
-  return value >= -128 ? Buffer.of(0xd0, value & 255) : bytes;
+  bytes[0] = 0xcb;
+  bytes.writeDoubleBE(value, 1);
+  return bytes;
 }
 
 function unsignedToken(value: number): Buffer {
@@ -154,8 +160,6 @@ export class MsgpackReader {
         return this.#bytes.readInt16BE(this.#take(2));
       case 0xd2:
         return this.#bytes.readInt32BE(this.#take(4));
-      case 0xd3:
-        return safe(this.#bytes.readBigInt64BE(this.#take(8)));
       case 0xd9:
         return this.#string(this.#uint(1));
       case 0xda:
