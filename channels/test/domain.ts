@@ -31,7 +31,7 @@ import type {
   StreamP,
   UserP,
 } from '../types.ts';
-import { decode, HandClock, jsonCodec, makeStore } from './kit.ts';
+import { decode, FaultLog, HandClock, jsonCodec, makeStore } from './kit.ts';
 
 export const guild = (gid: Id) => entity<GuildP>('guild', gid);
 export const stream = (sid: Id) => entity<StreamP>('stream', sid);
@@ -89,8 +89,9 @@ export class Domain {
   readonly docFaults: DocFault[] = [];
   /** While set, every read and write of documents rejects. */
   docsDown = false;
+  readonly log = new FaultLog(this.#inner.log);
   readonly store: Store = {
-    ...this.#inner,
+    log: this.log,
     docs: this.#faulty(),
     close: () => this.#inner.close(),
   };

@@ -116,7 +116,9 @@ export type CommitFault =
   | 'rejectAfter'
   | 'fenced'
   /** Another owner opens the log in between: the commit is fenced by the store itself. */
-  | 'usurp';
+  | 'usurp'
+  /** Done, but answered with a head that cannot be. */
+  | 'wrongHead';
 
 /** A ChannelLog around another that fails on request, and can be slow. */
 export class FaultLog implements ChannelLog {
@@ -165,6 +167,7 @@ export class FaultLog implements ChannelLog {
     if (fault === 'usurp') await this.#inner.open(commit.sid);
     const result = await this.#inner.commit(commit);
     if (fault === 'rejectAfter') throw unknownOutcome();
+    if (fault === 'wrongHead' && result.ok) return { ok: true, head: result.head + 1 };
     return result;
   }
 
