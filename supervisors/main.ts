@@ -13,6 +13,8 @@ import { heartReporter } from './heart-log.ts';
 const argv = process.argv.slice(2);
 /** Keeps Node's type stripper out of the server's threads. The heart is too small for it to pay. */
 const TYPE_CACHE = new URL('../native/type-cache.mjs', import.meta.url).href;
+/** node:sqlite is what it warns of, once per thread; the version is checked at start (channels/store). */
+const QUIET = '--disable-warning=ExperimentalWarning';
 
 if (isHeart(argv)) process.exit(await beHeart(argv));
 else await (await import('./command.ts')).runCommand(argv);
@@ -33,6 +35,7 @@ function beHeart(words: readonly string[]): Promise<number> {
       file: process.execPath,
       args: [
         ...process.execArgv,
+        QUIET,
         '--import',
         TYPE_CACHE,
         fileURLToPath(import.meta.url),
