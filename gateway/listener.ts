@@ -66,6 +66,12 @@ interface SocketData {
 }
 
 type Socket = WebSocket<SocketData>;
+type Listen = (
+  host: string,
+  port: number,
+  options: number,
+  done: (socket: us_listen_socket | false) => void,
+) => void;
 
 const REASONS = {
   400: '400 Bad Request',
@@ -98,32 +104,39 @@ export class Listener {
    * @throws GatewayError DRIFT_GATEWAY_LISTEN, DRIFT_GATEWAY_TLS
    */
   listen(): void {
-    const app = this.#createApp();
-    const { host, isExclusive, uws } = this.#options;
+    const { isExclusive, uws } = this.#options;
+    // The library shares no port that the system chooses: let it choose one first.
+    if (this.#port === 0 && !isExclusive) this.#port = this.#findPort();
     const flag = isExclusive ? uws.LIBUS_LISTEN_EXCLUSIVE_PORT : 0;
-    // The declarations of 20.51 lack this overload; the call is synchronous.
-    const listen = app.listen.bind(app) as unknown as (
-      host: string,
-      port: number,
-      options: number,
-      done: (socket: us_listen_socket | false) => void,
-    ) => void;
-    let listening: us_listen_socket | false = false;
-    listen(host, this.#port, flag, (socket) => {
-      listening = socket;
-    });
-    const socket = listening as us_listen_socket | false;
-    if (socket === false) {
-      app.close();
-      throw new GatewayError(
-        'DRIFT_GATEWAY_LISTEN',
-        `listen on ${host}:${this.#port}: refused by the system`,
-      );
-    }
+    const app = this.#createApp();
+    const listening = this.#open(app, flag);
     this.stopListening();
     this.#apps.push(app);
-    this.#listening = socket;
-    this.#port = uws.us_socket_local_port(socket as never);
+    this.#listening = listening;
+    this.#port = uws.us_socket_local_port(listening as never);
+  }
+
+  #findPort(): number {
+    const { uws } = this.#options;
+    const app = uws.App();
+    const listening = this.#open(app, uws.LIBUS_LISTEN_EXCLUSIVE_PORT);
+    const port = uws.us_socket_local_port(listening as never);
+    app.close();
+    return port;
+  }
+
+  #open(app: TemplatedApp, flag: number): us_listen_socket {
+    const { host } = this.#options;
+    // The declarations of 20.51 lack this overload; the callback runs inside of the call.
+    const listen = app.listen.bind(app) as unknown as Listen;
+    const opened: { socket: us_listen_socket | false } = { socket: false };
+    listen(host, this.#port, flag, (socket) => {
+      opened.socket = socket;
+    });
+    if (opened.socket !== false) return opened.socket;
+    app.close();
+    const message = `listen on ${host}:${this.#port}: refused by the system`;
+    throw new GatewayError('DRIFT_GATEWAY_LISTEN', message);
   }
 
   /** Reads the TLS files again: new connections get the new certificate, present ones stay. */
