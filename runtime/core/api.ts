@@ -12,6 +12,7 @@ import type {
   Dest,
   From,
   Key,
+  MonitorId,
   Name,
   Ops,
   Reason,
@@ -25,7 +26,7 @@ import { isNormalClass } from './reason.ts';
 import { type AnyDest, callTo, castTo, replyTo, targetOf } from './send.ts';
 import { sendExit, sendStop, unwatch, watch } from './signals.ts';
 import { spawnAny } from './spawn.ts';
-import { lookup, rt } from './thread.ts';
+import { lookup, rt, wheel } from './thread.ts';
 import { after } from './timers.ts';
 
 const NONE = 0 as AnyRef;
@@ -110,14 +111,15 @@ export function stop(
   if (!(timeoutMs > 0)) throw new RangeError(`stop: timeoutMs: got ${timeoutMs}, want > 0`);
   const target = targetOf(to);
   return new Promise((resolve, reject) => {
-    const id = watch(target, null, (ended) => {
+    const cancel = after(timeoutMs, () => {
+      if (id !== undefined) unwatch(id);
+      reject(new ActorError('timeout', 'stop'));
+    });
+    let id: MonitorId | undefined;
+    id = watch(target, null, (ended) => {
       cancel();
       if (isNormalClass(ended) || JSON.stringify(ended) === JSON.stringify(reason)) resolve();
       else reject(new ActorError(ended, 'stop'));
-    });
-    const cancel = after(timeoutMs, () => {
-      unwatch(id);
-      reject(new ActorError('timeout', 'stop'));
     });
     sendStop(target, reason);
   });
@@ -175,7 +177,12 @@ export interface RuntimeOptions {
 
 /** Sets clock, random source and report sink of this thread's runtime. startNode does it for a node. */
 export function configureRuntime(options: RuntimeOptions): void {
-  if (options.clock !== undefined) rt.clock = options.clock;
+  const { clock } = options;
+  if (clock !== undefined) {
+    wheel.changeClock(() => {
+      rt.clock = clock;
+    });
+  }
   if (options.rng !== undefined) rt.rng = options.rng;
   if (options.report !== undefined) rt.report = options.report;
 }

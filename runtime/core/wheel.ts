@@ -28,6 +28,8 @@ export class Wheel {
   #lastTick = 0;
   #armedTick = Number.POSITIVE_INFINITY;
   #timer: TimerHandle | undefined;
+  /** While nodes fire, what they add does not arm: something earlier may be in the wheel. */
+  #firing = false;
   readonly #onTimer = () => this.#expire();
 
   /** The clock is asked for at each use: tests exchange it. */
@@ -53,7 +55,7 @@ export class Wheel {
     if (head !== null) head.prev = node;
     this.#buckets[bucket] = node;
     this.#count++;
-    if (tick < this.#armedTick) this.#arm(tick, nowMs);
+    if (!this.#firing && tick < this.#armedTick) this.#arm(tick, nowMs);
   }
 
   remove(node: WheelNode): void {
@@ -68,6 +70,16 @@ export class Wheel {
     node.next = null;
     node.bucket = NONE;
     this.#count--;
+  }
+
+  /** Tests exchange the clock: what was armed on the old one is armed on the new one. */
+  changeClock(change: () => void): void {
+    this.#disarm();
+    change();
+    const nowMs = this.#clock().monotonic();
+    if (this.#count === 0) return;
+    this.#lastTick = Math.min(this.#lastTick, Math.floor(nowMs / GRAIN_MS));
+    this.#armNext(nowMs);
   }
 
   /** Forgets everything without firing; the thread may end. */
@@ -109,12 +121,14 @@ export class Wheel {
     for (let tick = first; tick <= nowTick; tick++) this.#collect(tick % SLOTS, nowTick, due);
     due.sort((a, b) => a.dueTick - b.dueTick);
     // A node fired earlier may have removed or moved a later one: only what is still DUE fires.
+    this.#firing = true;
     for (const node of due) {
       if (node.bucket !== DUE) continue;
       node.bucket = NONE;
       node.fire();
     }
-    if (this.#count > 0 && this.#armedTick === Number.POSITIVE_INFINITY) this.#armNext(nowMs);
+    this.#firing = false;
+    if (this.#count > 0) this.#armNext(nowMs);
   }
 
   #collect(bucket: number, nowTick: number, due: WheelNode[]): void {

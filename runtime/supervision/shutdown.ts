@@ -13,17 +13,14 @@ import type { Restart, Shutdown } from './types.ts';
 export function shutdownChild(parent: AnyRef, ref: AnyRef, shutdown: Shutdown): Promise<Reason> {
   return new Promise((resolve) => {
     const target = { thread: rt.thread, via: 0, key: ref, ref, name: undefined } as const;
-    let cancel = (): void => {};
+    // The notice may come at once, so the timer is there before the watch.
+    const limitMs = shutdown === 'brutalKill' ? Number.POSITIVE_INFINITY : shutdown;
+    const cancel = after(limitMs, () => sendExit(ref, parent, 'kill', false));
     watch(target, null, (reason) => {
       cancel();
       resolve(reason);
     });
-    if (shutdown === 'brutalKill') {
-      sendExit(ref, parent, 'kill', false);
-      return;
-    }
-    cancel = after(shutdown, () => sendExit(ref, parent, 'kill', false));
-    sendExit(ref, parent, 'shutdown', false);
+    sendExit(ref, parent, shutdown === 'brutalKill' ? 'kill' : 'shutdown', false);
   });
 }
 
@@ -36,6 +33,7 @@ export function endedWell(reason: Reason, shutdown: Shutdown, restart: Restart):
 }
 
 const ROOT_SHUTDOWN_MS = 5000;
+const NONE = 0 as AnyRef;
 
 /**
  * Ends an actor without a parent through its terminate: a supervisor gets all the time its children
@@ -44,15 +42,14 @@ const ROOT_SHUTDOWN_MS = 5000;
 export function stopRoot(ref: AnyRef): Promise<Reason> {
   return new Promise((resolve) => {
     const target = { thread: rt.thread, via: 0, key: ref, ref, name: undefined } as const;
-    let cancel = (): void => {};
+    const cell = lookup(ref);
+    const patient = cell !== undefined && isSupervisor(cell.compiled.behaviour);
+    const limitMs = patient ? Number.POSITIVE_INFINITY : ROOT_SHUTDOWN_MS;
+    const cancel = after(limitMs, () => sendExit(ref, NONE, 'kill', false));
     watch(target, null, (reason) => {
       cancel();
       resolve(reason);
     });
-    const cell = lookup(ref);
-    if (cell !== undefined && !isSupervisor(cell.compiled.behaviour)) {
-      cancel = after(ROOT_SHUTDOWN_MS, () => sendExit(ref, 0 as AnyRef, 'kill', false));
-    }
     sendStop(target, 'shutdown');
   });
 }

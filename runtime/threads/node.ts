@@ -2,7 +2,7 @@
  * A node: main and its slots. Makes the shared memory and the mesh, puts a slot actor per thread under
  * one supervisor, runs the watchdog, and stops everything in reverse order. Runs on main.
  */
-import { stop } from '../core/api.ts';
+import { configureRuntime, stop } from '../core/api.ts';
 import { becomeThread, report, rt, serialMark } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
 import { counters, tree } from '../inspect/inspect.ts';
@@ -113,8 +113,11 @@ class Node implements NodeHandle {
     this.#options = options;
     const topology = topologyOf(options);
     const shared = makeShared();
-    if (options.clock !== undefined) rt.clock = options.clock;
-    if (options.rng !== undefined) rt.rng = options.rng;
+    const { clock, rng } = options;
+    configureRuntime({
+      ...(clock === undefined ? {} : { clock }),
+      ...(rng === undefined ? {} : { rng }),
+    });
     this.#router = new Router(topology, shared);
     this.#mesh = new Mesh(topology, shared, this.#router, (failure) => options.fatal?.(failure));
     becomeThread(0, 'main', serialMark());

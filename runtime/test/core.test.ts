@@ -1,0 +1,512 @@
+/** Actors on one thread: messages, calls, exits, links, monitors, timers, names (runtime.md 1.10 to 1.15). */
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  call,
+  cast,
+  configureRuntime,
+  counters,
+  defineActor,
+  exit,
+  type From,
+  formatRef,
+  IGNORE,
+  isAlive,
+  NOREPLY,
+  name,
+  processInfo,
+  type Ref,
+  type Report,
+  reply,
+  spawn,
+  stop,
+  systemClock,
+  tree,
+  whereis,
+} from '../index.ts';
+import { FakeClock, settle } from '../testkit/index.ts';
+import { collectReports, Probe, type ProbeP, reasonOf } from './support.ts';
+
+let reports: Report[];
+beforeEach(() => {
+  reports = collectReports();
+});
+
+describe('spawn', () => {
+  test('init throws: ActorError with the error, name free again, a hundred times', async () => {
+    const init = (): never => {
+      throw new Error('no');
+    };
+    for (let i = 0; i < 100; i++) {
+      const outcome = await reasonOf(spawn(Probe, { init }, { name: name('again') }));
+      expect(outcome).toMatchObject({ error: { message: 'no' } });
+      expect(whereis(name('again'))).toBeUndefined();
+    }
+  });
+
+  test('init IGNORE: reason ignore, nothing lives', async () => {
+    const Shy = defineActor<Pick<ProbeP, 'log'>, null>({
+      init: () => IGNORE,
+      handle: { log: () => {} },
+    });
+    const before = counters().actors;
+    expect(await reasonOf(spawn(Shy, undefined))).toBe('ignore');
+    expect(counters().actors).toBe(before);
+  });
+
+  test('name taken: alreadyStarted with the owner, init does not run', async () => {
+    const owner = await spawn(Probe, {}, { name: name('one') });
+    let ran = false;
+    const second = spawn(
+      Probe,
+      {
+        init: () => {
+          ran = true;
+        },
+      },
+      { name: name('one') },
+    );
+    expect(await reasonOf(second)).toEqual({ alreadyStarted: owner });
+    expect(ran).toBe(false);
+    await stop(owner);
+    const next = await spawn(Probe, {}, { name: name('one') });
+    expect(whereis(name('one'))).toBe(next);
+    await stop(next);
+  });
+
+  test('initTimeoutMs: an init that takes longer is killed, start fails timeout', async () => {
+    const init = (): Promise<never> => new Promise(() => {});
+    expect(await reasonOf(spawn(Probe, { init }, { initTimeoutMs: 20 }))).toBe('timeout');
+  });
+
+  test('async init: messages sent meanwhile wait', async () => {
+    const log: unknown[] = [];
+    let open: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const started = spawn(Probe, { log, init: () => gate }, { name: name('slow-start') });
+    cast(name<ProbeP>('slow-start'), 'log', 1);
+    await settle();
+    expect(log).toEqual([]);
+    open();
+    await call(await started, 'echo', 0);
+    expect(log).toEqual([1]);
+  });
+
+  test('ctx.next in init: runs before a message that was queued first', async () => {
+    const log: unknown[] = [];
+    const init = (ctx: { next(op: 'log', value: unknown): void; self: Ref<ProbeP> }): void => {
+      cast(ctx.self, 'log', 'queued');
+      ctx.next('log', 'next');
+    };
+    const ref = await spawn(Probe, { log, init });
+    await call(ref, 'echo', 0);
+    expect(log).toEqual(['next', 'queued']);
+  });
+});
+
+describe('call', () => {
+  test('timeout: rejects, the late reply is dropped and counted', async () => {
+    const ref = await spawn(Probe, {});
+    let from: From | undefined;
+    const hold = (ctx: { from: From | undefined }): unknown => {
+      from = ctx.from;
+      return NOREPLY;
+    };
+    const late = counters().lateReplies;
+    expect(await reasonOf(call(ref, 'run', hold, { timeoutMs: 20 }))).toBe('timeout');
+    reply(from as From, 1);
+    expect(counters().lateReplies).toBe(late + 1);
+    expect(await call(ref, 'echo', 2)).toBe(2);
+  });
+
+  test('NOREPLY: answered later by another actor, other calls are served meanwhile', async () => {
+    const a = await spawn(Probe, {});
+    const b = await spawn(Probe, {});
+    const held = call(a, 'run', (ctx) => {
+      const from = ctx.from as From;
+      cast(b, 'run', () => reply(from, 'from b'));
+      return NOREPLY;
+    });
+    expect(await call(a, 'echo', 'served')).toBe('served');
+    expect(await held).toBe('from b');
+  });
+
+  test('callee ends: queued, running and deferred calls fail with its reason', async () => {
+    const ref = await spawn(Probe, {});
+    const deferred = reasonOf(call(ref, 'run', () => NOREPLY));
+    const running = reasonOf(call(ref, 'block', { until: new Promise(() => {}), after: 0 }));
+    const queued = reasonOf(call(ref, 'echo', 1));
+    await settle();
+    exit(ref, 'kill');
+    expect(await Promise.all([deferred, running, queued])).toEqual(['killed', 'killed', 'killed']);
+    expect(await reasonOf(call(ref, 'echo', 1))).toBe('noproc');
+  });
+
+  test('callingSelf, bad timeout, abort signal', async () => {
+    const ref = await spawn(Probe, {});
+    const self = await call(ref, 'run', (ctx) => reasonOf(ctx.call(ctx.self, 'echo', 1)));
+    expect(self).toBe('callingSelf');
+    expect(() => call(ref, 'echo', 1, { timeoutMs: 0 })).toThrow(RangeError);
+    const abort = new AbortController();
+    const pending = reasonOf(call(ref, 'run', () => NOREPLY, { signal: abort.signal }));
+    abort.abort();
+    expect(await pending).toBe('aborted');
+    expect(await reasonOf(call(ref, 'echo', 1, { signal: abort.signal }))).toBe('aborted');
+  });
+
+  test('a request whose caller gave up while it was queued is not handled', async () => {
+    const log: unknown[] = [];
+    const ref = await spawn(Probe, { log });
+    let open: () => void = () => {};
+    cast(ref, 'block', {
+      until: new Promise<void>((r) => {
+        open = r;
+      }),
+      after: 'first',
+    });
+    const expired = counters().expired;
+    expect(await reasonOf(call(ref, 'log', 'never', { timeoutMs: 10 }))).toBe('timeout');
+    open();
+    await call(ref, 'echo', 0);
+    expect(log).toEqual(['first']);
+    expect(counters().expired).toBe(expired + 1);
+  });
+
+  test('ctx.call: never waits past the deadline of the message being handled', async () => {
+    const outer = await spawn(Probe, {});
+    const inner = await spawn(Probe, {});
+    const nested = call(
+      outer,
+      'run',
+      async (ctx) => [await reasonOf(ctx.call(inner, 'run', () => NOREPLY)), ctx.deadline],
+      { timeoutMs: 200 },
+    );
+    const [reason, deadline] = (await nested) as [unknown, number];
+    expect(reason).toBe('timeout');
+    expect(deadline).toBeLessThan(Number.POSITIVE_INFINITY);
+  });
+
+  test('500 000 queued messages do not make a caller slower to be answered', async () => {
+    const Deep = defineActor<
+      { go(): void; noise(): void },
+      { to: Ref<ProbeP>; answered: number },
+      Ref<ProbeP>
+    >({
+      init: (_ctx, to) => ({ to, answered: 0 }),
+      handle: {
+        noise() {},
+        async go(s, _a, ctx) {
+          for (let i = 0; i < 1000; i++) s.answered += (await ctx.call(s.to, 'echo', 1)) as number;
+        },
+      },
+      mailbox: { limit: 1_000_000 },
+    });
+    const server = await spawn(Probe, {});
+    const ref = await spawn(Deep, server);
+    for (let i = 0; i < 500_000; i++) cast(ref, 'noise');
+    await call(ref, 'go');
+    expect(processInfo(ref)?.mailboxLength).toBe(0);
+    await stop(ref);
+  });
+});
+
+describe('exits', () => {
+  test('normal rule: exit(ref, normal) leaves another alone, ends oneself', async () => {
+    const ref = await spawn(Probe, {});
+    exit(ref, 'normal');
+    expect(await call(ref, 'echo', 1)).toBe(1);
+    expect(await reasonOf(call(ref, 'run', (ctx) => exit(ctx.self, 'normal')))).toBe('normal');
+    expect(isAlive(ref)).toBe(false);
+  });
+
+  test('kill cannot be trapped, peers see killed; a plain exit is trapped as a message', async () => {
+    const log: unknown[] = [];
+    const trapping = await spawn(Probe, { log, trap: true });
+    const victim = await spawn(Probe, { trap: true });
+    await call(trapping, 'link', victim);
+    exit(trapping, 'shutdown');
+    exit(victim, 'kill');
+    await call(trapping, 'echo', 1);
+    expect(log).toEqual([
+      { exit: 'shutdown', from: 0 },
+      { exit: 'killed', from: victim },
+    ]);
+  });
+
+  test('crash: peers linked get the reason, one report with op and no argument', async () => {
+    const log: unknown[] = [];
+    const watcher = await spawn(Probe, { log, trap: true });
+    const ref = await spawn(Probe, {});
+    const dying = await spawn(Probe, {});
+    await call(watcher, 'link', ref);
+    await call(dying, 'link', ref);
+    const outcome = await reasonOf(call(ref, 'crash'));
+    expect(outcome).toMatchObject({ error: { message: 'crash on request' } });
+    await call(watcher, 'echo', 0);
+    expect(log).toEqual([{ exit: outcome, from: ref }]);
+    expect(isAlive(dying)).toBe(false);
+    const crashes = reports.filter(({ kind }) => kind === 'crash');
+    expect(crashes).toMatchObject([{ ref, actor: 'probe', op: 'crash' }]);
+  });
+
+  test('normal-class ends give no report; terminate runs on stop, ctx.stop and crash, not on kill', async () => {
+    const ends: unknown[] = [];
+    const terminate = (reason: unknown): void => void ends.push(reason);
+    for (const reason of ['normal', 'shutdown', { shutdown: 'x' }] as const) {
+      await stop(await spawn(Probe, { terminate }), reason);
+      await reasonOf(call(await spawn(Probe, { terminate }), 'stop', reason));
+    }
+    expect(reports).toEqual([]);
+    expect(ends).toEqual([
+      'normal',
+      'normal',
+      'shutdown',
+      'shutdown',
+      { shutdown: 'x' },
+      { shutdown: 'x' },
+    ]);
+    await reasonOf(call(await spawn(Probe, { terminate }), 'crashAsync'));
+    expect(ends).toHaveLength(7);
+    exit(await spawn(Probe, { terminate }), 'kill');
+    exit(await spawn(Probe, { terminate }), 'shutdown');
+    await settle();
+    expect(ends).toHaveLength(7);
+  });
+
+  test('terminate throws: its reason wins; stop rejects with it', async () => {
+    const ref = await spawn(Probe, {
+      terminate: () => {
+        throw new Error('in terminate');
+      },
+    });
+    expect(await reasonOf(stop(ref))).toMatchObject({ error: { message: 'in terminate' } });
+    expect(await reasonOf(stop(ref))).toBe('noproc');
+  });
+
+  test('parent dies: a trapping child ends through terminate and never sees the signal', async () => {
+    const ends: unknown[] = [];
+    const log: unknown[] = [];
+    const parent = await spawn(Probe, {});
+    const children = (await call(parent, 'run', (ctx) =>
+      Promise.all([
+        ctx.spawnLink(Probe, { trap: true, log, terminate: (r) => void ends.push(['trap', r]) }),
+        ctx.spawnLink(Probe, { terminate: (r) => void ends.push(['plain', r]) }),
+      ]),
+    )) as Ref<ProbeP>[];
+    await reasonOf(call(parent, 'crash'));
+    await settle();
+    expect(children.map(isAlive)).toEqual([false, false]);
+    expect(ends).toMatchObject([['trap', { error: { message: 'crash on request' } }]]);
+    expect(log).toEqual([]);
+  });
+
+  test('kill during an await: the abandoned handler has no effect, its failure is counted only', async () => {
+    const log: unknown[] = [];
+    const other = await spawn(Probe, { log });
+    const ref = await spawn(Probe, {});
+    let open: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    cast(ref, 'run', async (ctx) => {
+      const { signal } = ctx;
+      await gate;
+      log.push(signal.aborted);
+      ctx.cast(other, 'log', 'zombie');
+    });
+    await settle();
+    const zombies = counters().zombieErrors;
+    exit(ref, 'kill');
+    open();
+    await settle();
+    await call(other, 'echo', 0);
+    expect(log).toEqual([true]);
+    expect(counters().zombieErrors).toBe(zombies + 1);
+  });
+
+  test('a chain of 20 000 linked actors dies without nesting', async () => {
+    const before = counters().actors;
+    let last = await spawn(Probe, {});
+    const first = last;
+    for (let i = 0; i < 20_000; i++) {
+      const next = await spawn(Probe, {});
+      cast(next, 'link', last);
+      last = next;
+    }
+    await call(last, 'echo', 0);
+    exit(first, 'shutdown');
+    expect(counters().actors).toBe(before);
+  });
+});
+
+describe('links and monitors', () => {
+  test('link to the dead: exit signal noproc', async () => {
+    const dead = await spawn(Probe, {});
+    exit(dead, 'kill');
+    const ref = await spawn(Probe, {});
+    expect(await reasonOf(call(ref, 'link', dead))).toBe('noproc');
+  });
+
+  test('linking twice is one link; after unlink nothing comes', async () => {
+    const log: unknown[] = [];
+    const a = await spawn(Probe, { log, trap: true });
+    const b = await spawn(Probe, {});
+    await call(a, 'link', b);
+    await call(a, 'link', b);
+    expect(processInfo(a)?.links).toEqual([b]);
+    await call(a, 'unlink', b);
+    exit(b, 'kill');
+    await call(a, 'echo', 0);
+    expect(log).toEqual([]);
+  });
+
+  test('monitors stack, give one notice each, in order behind earlier messages', async () => {
+    const log: unknown[] = [];
+    const a = await spawn(Probe, { log });
+    const b = await spawn(Probe, {});
+    await call(a, 'watch', b);
+    await call(a, 'watch', b);
+    await reasonOf(
+      call(b, 'run', (ctx) => {
+        ctx.cast(a, 'log', 'result');
+        ctx.stop('normal');
+      }),
+    );
+    await call(a, 'watch', b);
+    await call(a, 'echo', 0);
+    const down = { down: 'normal', ref: b };
+    expect(log).toEqual(['result', down, down, { down: 'noproc', ref: b }]);
+    expect(processInfo(a)?.monitors).toBe(0);
+  });
+
+  test('demonitor: flushes a notice already queued; unknown id is nothing', async () => {
+    const log: unknown[] = [];
+    const a = await spawn(Probe, { log });
+    const b = await spawn(Probe, {});
+    await call(a, 'run', (ctx) => {
+      const id = ctx.monitor(b);
+      exit(b, 'kill');
+      ctx.demonitor(id);
+      ctx.demonitor(id);
+    });
+    await call(a, 'echo', 0);
+    expect(log).toEqual([]);
+  });
+});
+
+describe('names', () => {
+  test('a name is free inside the death of its owner, before any signal', async () => {
+    const log: unknown[] = [];
+    const owner = await spawn(Probe, {}, { name: name('n') });
+    const Watcher = defineActor<{ go(ref: Ref<unknown>): void }, null>({
+      init: () => null,
+      handle: { go: (_s, ref, ctx) => void ctx.monitor(ref) },
+      onDown: () => void log.push(whereis(name('n'))),
+    });
+    const watcher = await spawn(Watcher, undefined);
+    await call(watcher, 'go', owner);
+    exit(owner, 'kill');
+    expect(whereis(name('n'))).toBeUndefined();
+    await settle();
+    expect(log).toEqual([undefined]);
+    const dead = counters().deadLetters;
+    cast(name<ProbeP>('n'), 'log', 1);
+    expect(counters().deadLetters).toBe(dead + 1);
+  });
+
+  test('formatRef, processInfo, tree: show an actor under its parent', async () => {
+    const parent = await spawn(Probe, {}, { name: name('root') });
+    const kid = (await call(parent, 'run', (ctx) => {
+      ctx.label('the root');
+      return ctx.spawnLink(Probe, {});
+    })) as Ref<ProbeP>;
+    const node = tree().find(({ ref }) => ref === parent);
+    expect(node).toMatchObject({
+      name: 'root',
+      label: 'the root',
+      children: [{ ref: kid, parent }],
+    });
+    expect(formatRef(kid)).toBe(`<0.0.${kid}>`);
+    await stop(parent);
+    expect(processInfo(parent)).toBeUndefined();
+  });
+});
+
+describe('timers', () => {
+  test('ctx.timer: replaced by key, cancelled also when queued; every does not pile up', async () => {
+    const clock = new FakeClock();
+    configureRuntime({ clock });
+    try {
+      const log: unknown[] = [];
+      const ref = await spawn(Probe, { log });
+      await call(ref, 'run', (ctx) => {
+        ctx.timer('a', 50, 'log', 'old');
+        ctx.timer('a', 100, 'log', 'a');
+        ctx.timer('b', 30, 'log', 'b');
+        ctx.cancel('b');
+        ctx.every('tick', 40, 'log', 'tick');
+      });
+      await clock.advance(99);
+      expect(log).toEqual(['tick', 'tick']);
+      await clock.advance(11);
+      expect(log).toEqual(['tick', 'tick', 'a']);
+      let open: () => void = () => {};
+      const gate = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      cast(ref, 'run', async (ctx) => {
+        ctx.timer('c', 10, 'log', 'c');
+        await gate;
+        ctx.cancel('c');
+      });
+      await clock.advance(400);
+      open();
+      await settle();
+      expect(log.slice(3)).toEqual(['tick']);
+      await stop(ref);
+      await clock.advance(1000);
+      expect(log).toHaveLength(4);
+    } finally {
+      configureRuntime({ clock: systemClock });
+    }
+  });
+
+  test('ctx.timer: hours are kept, never early', async () => {
+    const clock = new FakeClock();
+    configureRuntime({ clock });
+    try {
+      const log: unknown[] = [];
+      const ref = await spawn(Probe, { log });
+      await call(ref, 'run', (ctx) => ctx.timer('late', 3_600_000, 'log', 'hour'));
+      await clock.advance(3_599_999);
+      expect(log).toEqual([]);
+      await clock.advance(11);
+      expect(log).toEqual(['hour']);
+      await stop(ref);
+    } finally {
+      configureRuntime({ clock: systemClock });
+    }
+  });
+
+  test('guard and wrap: foreign failure is the actor’s, nothing happens after death', async () => {
+    const ref = await spawn(Probe, {});
+    const guarded = reasonOf(
+      call(ref, 'run', (ctx) => ctx.guard(Promise.reject(new Error('foreign')))),
+    );
+    expect(await guarded).toMatchObject({ error: { message: 'foreign' } });
+    const other = await spawn(Probe, {});
+    let callback: () => void = () => {};
+    const ran: string[] = [];
+    await call(other, 'run', (ctx) => {
+      callback = ctx.wrap(() => {
+        ran.push('once');
+        throw new Error('in callback');
+      });
+    });
+    callback();
+    callback();
+    expect(ran).toEqual(['once']);
+    expect(isAlive(other)).toBe(false);
+  });
+});

@@ -1,0 +1,514 @@
+/** Supervisors: the cases of runtime.md 4 that apply to what is built (numbers in the titles). */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type AnyRef,
+  type ChildOptions,
+  call,
+  checkSpecs,
+  child,
+  configureRuntime,
+  countChildren,
+  counters,
+  defineActor,
+  defineDynamicSupervisor,
+  defineSupervisor,
+  deleteChild,
+  exit,
+  getChildSpec,
+  IGNORE,
+  isAlive,
+  name,
+  type Ref,
+  type Report,
+  restartChild,
+  type SupervisorFlags,
+  type SupervisorP,
+  spawn,
+  startChild,
+  startDynamicChild,
+  startDynamicSupervisor,
+  startSupervisor,
+  stop,
+  systemClock,
+  terminateChild,
+  terminateDynamicChild,
+  whereis,
+  whichChildren,
+} from '../index.ts';
+import { FakeClock, settle } from '../testkit/index.ts';
+import { collectReports, Probe, type ProbeArg, type ProbeP, reasonOf } from './support.ts';
+
+let reports: Report[];
+let actorsBefore: number;
+let clock: FakeClock;
+beforeEach(() => {
+  reports = collectReports();
+  clock = new FakeClock();
+  configureRuntime({ clock });
+  actorsBefore = counters().actors;
+});
+afterEach(() => configureRuntime({ clock: systemClock }));
+
+const at = (id: string): Ref<ProbeP> | undefined => whereis<ProbeP>(name(id));
+const probe = (id: string, arg: ProbeArg = {}, options: ChildOptions<ProbeP> = {}) =>
+  child(id, Probe, arg, { name: name<ProbeP>(id), ...options });
+const refs = (...ids: string[]): (AnyRef | undefined)[] => ids.map(at);
+const kill = async (id: string): Promise<void> => {
+  exit(at(id) as AnyRef, 'kill');
+  await settle();
+};
+const end = async (sup: AnyRef): Promise<void> => {
+  await stop(sup, 'shutdown').catch(() => {});
+  expect(counters().actors).toBe(actorsBefore);
+};
+
+/** A child whose init follows a script: ok, error or ignore; the last one repeats. */
+function scripted(
+  id: string,
+  script: ('ok' | 'error' | 'ignore')[],
+  options: ChildOptions<{ ping(): void }> = {},
+) {
+  let at = 0;
+  const Scripted = defineActor<{ ping(): void }, null>({
+    name: 'scripted',
+    init() {
+      const step = script[Math.min(at++, script.length - 1)];
+      if (step === 'error') throw new Error('scripted');
+      return step === 'ignore' ? IGNORE : null;
+    },
+    handle: { ping() {} },
+  });
+  return child(id, Scripted, undefined, options);
+}
+
+describe('start and stop', () => {
+  test('1: an empty supervisor starts and ends on shutdown', async () => {
+    const sup = await startSupervisor({ children: [] });
+    expect(await countChildren(sup)).toEqual({ specs: 0, active: 0, supervisors: 0, workers: 0 });
+    await end(sup);
+  });
+
+  test('2: flags IGNORE, start gives ignore and nothing lives', async () => {
+    const behaviour = defineSupervisor(() => IGNORE);
+    expect(await reasonOf(spawn(behaviour, undefined))).toBe('ignore');
+    expect(counters().actors).toBe(actorsBefore);
+  });
+
+  test('3, 4: a permanent child that ignores keeps its spec, a temporary one does not', async () => {
+    const sup = await startSupervisor({
+      children: [
+        scripted('p', ['ignore']),
+        scripted('t', ['ignore'], { restart: 'temporary' }),
+        probe('live'),
+      ],
+    });
+    expect(await countChildren(sup)).toEqual({ specs: 2, active: 1, supervisors: 0, workers: 2 });
+    const added = await startChild(sup, scripted('t2', ['ignore'], { restart: 'temporary' }));
+    expect(added).toEqual({ ok: true, ref: undefined });
+    expect((await countChildren(sup)).specs).toBe(2);
+    await end(sup);
+  });
+
+  test('8, 9: a failing start keeps no spec; a failing manual restart keeps it', async () => {
+    const sup = await startSupervisor({ children: [scripted('s', ['ok', 'error', 'ok'])] });
+    expect(await startChild(sup, scripted('x', ['error']))).toMatchObject({
+      ok: false,
+      why: 'error',
+    });
+    expect((await countChildren(sup)).specs).toBe(1);
+    expect(await terminateChild(sup, 's')).toEqual({ ok: true });
+    expect(await restartChild(sup, 's')).toMatchObject({ ok: false, why: 'error' });
+    expect((await whichChildren(sup))[0]).toMatchObject({ id: 's', ref: undefined });
+    expect(await restartChild(sup, 's')).toMatchObject({ ok: true });
+    await end(sup);
+  });
+
+  test('11, 19, 20: each bad field and flag is named, nothing is started', async () => {
+    expect(() => child('a', Probe, {}, { restart: 'sometimes' as never })).toThrow(/restart/);
+    expect(() => child('a', Probe, {}, { shutdown: -1 })).toThrow(/shutdown/);
+    expect(() => child(1 as never, Probe, {})).toThrow(/id/);
+    expect(() => checkSpecs([probe('a'), probe('a')])).toThrow(/duplicate/);
+    const bad: [Partial<SupervisorFlags>, RegExp][] = [
+      [{ intensity: -1 }, /intensity/],
+      [{ period: 0 }, /period/],
+      [{ strategy: 'twoForOne' as never }, /strategy/],
+      [{ children: [probe('d'), probe('d')] }, /duplicate/],
+    ];
+    for (const [flags, text] of bad) {
+      const outcome = await reasonOf(startSupervisor({ children: [probe('never')], ...flags }));
+      expect(outcome).toMatchObject({ error: { message: expect.stringMatching(text) } });
+    }
+    expect(counters().actors).toBe(actorsBefore);
+  });
+
+  test('12, 15: infinite shutdown for worker and supervisor; brutalKill skips terminate', async () => {
+    const ends: unknown[] = [];
+    const arg = (id: string): ProbeArg => ({
+      trap: true,
+      terminate: (r) => void ends.push([id, r]),
+    });
+    const inner = defineSupervisor(() => ({ children: [probe('deep', arg('deep'))] }));
+    const sup = await startSupervisor({
+      children: [
+        probe('a', arg('a'), { shutdown: Number.POSITIVE_INFINITY }),
+        child('inner', inner, undefined),
+        probe('b', arg('b'), { shutdown: 'brutalKill' }),
+        probe('c', arg('c')),
+      ],
+    });
+    await end(sup);
+    expect(ends).toEqual([
+      ['c', 'shutdown'],
+      ['deep', 'shutdown'],
+      ['a', 'shutdown'],
+    ]);
+    expect(reports.filter(({ kind }) => kind === 'childFailed')).toEqual([]);
+  });
+
+  test('shutdown timeout: a stubborn child is killed after its time, and reported', async () => {
+    const forever = (): Promise<void> => new Promise(() => {});
+    const sup = await startSupervisor({
+      children: [probe('stubborn', { trap: true, terminate: forever }, { shutdown: 200 })],
+    });
+    const done = stop(sup, 'shutdown');
+    await clock.advance(150);
+    expect(at('stubborn')).toBeDefined();
+    await clock.advance(100);
+    await done;
+    expect(at('stubborn')).toBeUndefined();
+    expect(reports).toContainEqual(
+      expect.objectContaining({ phase: 'shutdown', reason: 'killed' }),
+    );
+  });
+
+  test('24: a start failure deep down surfaces wrapped, the started ones end in reverse', async () => {
+    const ends: string[] = [];
+    const arg = (id: string): ProbeArg => ({ trap: true, terminate: () => void ends.push(id) });
+    const inner = defineSupervisor(() => ({ children: [scripted('bad', ['error'])] }));
+    const outcome = await reasonOf(
+      startSupervisor({
+        children: [probe('a', arg('a')), probe('b', arg('b')), child('inner', inner, undefined)],
+      }),
+    );
+    expect(outcome).toMatchObject({
+      shutdown: {
+        failedToStartChild: 'inner',
+        reason: {
+          shutdown: { failedToStartChild: 'bad', reason: { error: { message: 'scripted' } } },
+        },
+      },
+    });
+    expect(ends).toEqual(['b', 'a']);
+    expect(counters().actors).toBe(actorsBefore);
+  });
+
+  test('54: a child whose name is taken outside gives the error and keeps nothing', async () => {
+    const owner = await spawn(Probe, {}, { name: name('taken') });
+    const sup = await startSupervisor({ children: [] });
+    expect(await startChild(sup, probe('taken'))).toEqual({
+      ok: false,
+      why: 'error',
+      reason: { alreadyStarted: owner },
+    });
+    expect(await whichChildren(sup)).toEqual([]);
+    await stop(owner);
+    await end(sup);
+  });
+});
+
+describe('restart types', () => {
+  const outcomes = [
+    ['normal', 'permanent', 'restarted'],
+    ['normal', 'transient', 'down'],
+    ['normal', 'temporary', 'gone'],
+    ['shutdown', 'permanent', 'restarted'],
+    ['shutdown', 'transient', 'down'],
+    ['shutdown', 'temporary', 'gone'],
+    ['crash', 'permanent', 'restarted'],
+    ['crash', 'transient', 'restarted'],
+    ['crash', 'temporary', 'gone'],
+    ['kill', 'transient', 'restarted'],
+  ] as const;
+  test.each(outcomes)('%s end of a %s child: %s', async (how, restart, outcome) => {
+    const sup = await startSupervisor({ children: [probe('x', {}, { restart })] });
+    const before = at('x') as Ref<ProbeP>;
+    if (how === 'kill') exit(before, 'kill');
+    else if (how === 'crash') await reasonOf(call(before, 'crash'));
+    else await reasonOf(call(before, 'stop', how));
+    await settle();
+    const after = at('x');
+    if (outcome === 'restarted') expect(after).not.toBe(before);
+    expect(after !== undefined).toBe(outcome === 'restarted');
+    expect((await getChildSpec(sup, 'x')) === undefined).toBe(outcome === 'gone');
+    await end(sup);
+  });
+
+  test('a transient supervisor that gives up is not started again', async () => {
+    const inner = defineSupervisor(() => ({ intensity: 0, children: [probe('i')] }));
+    const sup = await startSupervisor({
+      children: [child('inner', inner, undefined, { restart: 'transient' })],
+    });
+    await kill('i');
+    expect(at('i')).toBeUndefined();
+    expect(isAlive(sup)).toBe(true);
+    await end(sup);
+  });
+});
+
+describe('strategies', () => {
+  const three = (strategy: 'oneForOne' | 'oneForAll' | 'restForOne', extra = {}) =>
+    startSupervisor({ strategy, children: [probe('a'), probe('b'), probe('c')], ...extra });
+
+  test('27: oneForOne changes only the crashed child; past the intensity all end', async () => {
+    const sup = await three('oneForOne', { intensity: 2, period: 3600 });
+    const [a, b, c] = refs('a', 'b', 'c');
+    await kill('b');
+    expect(refs('a', 'c')).toEqual([a, c]);
+    expect(at('b')).not.toBe(b);
+    await kill('a');
+    await kill('a');
+    expect(refs('a', 'b', 'c')).toEqual([undefined, undefined, undefined]);
+    expect(isAlive(sup)).toBe(false);
+    expect(reports.filter(({ kind }) => kind === 'restartLimit')).toHaveLength(1);
+  });
+
+  test('29: oneForAll renews all, one event counts once', async () => {
+    const sup = await three('oneForAll', { intensity: 2, period: 3600 });
+    for (let i = 0; i < 2; i++) {
+      const before = refs('a', 'b', 'c');
+      await kill('c');
+      for (const [n, ref] of refs('a', 'b', 'c').entries()) {
+        expect(ref).toBeDefined();
+        expect(ref).not.toBe(before[n]);
+      }
+    }
+    await kill('c');
+    expect(isAlive(sup)).toBe(false);
+  });
+
+  test('restForOne: renews the child and the later ones in order', async () => {
+    const log: string[] = [];
+    const arg = (id: string): ProbeArg => ({ init: () => void log.push(id) });
+    const sup = await startSupervisor({
+      strategy: 'restForOne',
+      children: ['a', 'b', 'c'].map((id) => probe(id, arg(id))),
+    });
+    const [a, b, c] = refs('a', 'b', 'c');
+    await kill('b');
+    expect(at('a')).toBe(a);
+    expect(at('b')).not.toBe(b);
+    expect(at('c')).not.toBe(c);
+    expect(log).toEqual(['a', 'b', 'c', 'b', 'c']);
+    await end(sup);
+  });
+
+  test('28, 30, 33: a start that keeps failing uses the limit up and takes all down', async () => {
+    for (const strategy of ['oneForOne', 'oneForAll', 'restForOne'] as const) {
+      const sup = await startSupervisor({
+        strategy,
+        intensity: 3,
+        period: 3600,
+        children: [probe('a'), scripted('s', ['ok', 'error']), probe('z')],
+      });
+      const dies = (await whichChildren(sup)).find(({ id }) => id === 's')?.ref as AnyRef;
+      exit(strategy === 'oneForAll' ? (at('a') as AnyRef) : dies, 'kill');
+      await settle();
+      await settle();
+      expect(isAlive(sup)).toBe(false);
+      expect(counters().actors).toBe(actorsBefore);
+    }
+  });
+
+  test('48: while a restart is retried, requests are served; restForOne keeps what came up', async () => {
+    const seen: unknown[] = [];
+    const sup = await startSupervisor({
+      strategy: 'restForOne',
+      intensity: 1000,
+      period: 3600,
+      children: [probe('a'), probe('b'), scripted('s', ['ok', 'error']), probe('z')],
+    });
+    exit(at('b') as AnyRef, 'kill');
+    await settle();
+    const b = at('b');
+    for (let i = 0; i < 3; i++) {
+      const children = await whichChildren(sup);
+      seen.push(children.map(({ id, ref }) => [id, typeof ref === 'number' ? 'up' : ref]));
+    }
+    expect(seen[0]).toEqual([
+      ['z', undefined],
+      ['s', 'restarting'],
+      ['b', 'up'],
+      ['a', 'up'],
+    ]);
+    expect(at('b')).toBe(b);
+    expect(await restartChild(sup, 's')).toEqual({ ok: false, why: 'restarting' });
+    expect(await deleteChild(sup, 's')).toEqual({ ok: false, why: 'restarting' });
+    expect(await countChildren(sup)).toEqual({ specs: 4, active: 2, supervisors: 0, workers: 4 });
+    expect(await terminateChild(sup, 's')).toEqual({ ok: true });
+    expect(await whichChildren(sup)).toContainEqual(
+      expect.objectContaining({ id: 's', ref: undefined }),
+    );
+    await end(sup);
+  });
+
+  test('oneForAll: a temporary sibling is not started again and its spec is gone', async () => {
+    const sup = await startSupervisor({
+      strategy: 'oneForAll',
+      children: [probe('a'), probe('t', {}, { restart: 'temporary' })],
+    });
+    await kill('a');
+    expect(at('a')).toBeDefined();
+    expect((await whichChildren(sup)).map(({ id }) => id)).toEqual(['a']);
+    await end(sup);
+  });
+
+  test('the window passes: restarts spread in time never give up', async () => {
+    const sup = await three('oneForOne', { intensity: 1, period: 5 });
+    for (let i = 0; i < 5; i++) {
+      await kill('a');
+      await clock.advance(7000);
+    }
+    expect(isAlive(sup)).toBe(true);
+    await end(sup);
+  });
+});
+
+describe('administration', () => {
+  test('43: ids, running, present, deleted', async () => {
+    const sup = await startSupervisor({ children: [probe('a')] });
+    expect(await startChild(sup, probe('a'))).toEqual({
+      ok: false,
+      why: 'alreadyStarted',
+      ref: at('a'),
+    });
+    expect(await deleteChild(sup, 'a')).toEqual({ ok: false, why: 'running' });
+    expect(await restartChild(sup, 'a')).toEqual({ ok: false, why: 'running' });
+    expect(await terminateChild(sup, 'a')).toEqual({ ok: true });
+    expect(await terminateChild(sup, 'a')).toEqual({ ok: true });
+    expect(await startChild(sup, probe('a'))).toEqual({ ok: false, why: 'alreadyPresent' });
+    expect(await restartChild(sup, 'a')).toEqual({ ok: true, ref: at('a') });
+    await terminateChild(sup, 'a');
+    expect(await deleteChild(sup, 'a')).toEqual({ ok: true });
+    for (const f of [terminateChild, restartChild, deleteChild]) {
+      expect(await f(sup, 'a')).toEqual({ ok: false, why: 'notFound' });
+    }
+    await startChild(sup, probe('t', {}, { restart: 'temporary' }));
+    await terminateChild(sup, 't');
+    expect(await startChild(sup, probe('t', {}, { restart: 'temporary' }))).toMatchObject({
+      ok: true,
+    });
+    await end(sup);
+    expect(await reasonOf(whichChildren(sup))).toBe('noproc');
+  });
+
+  test('46: a named supervisor and worker come back with new refs; the top ends all names', async () => {
+    const inner = defineSupervisor(() => ({ children: [probe('w')] }));
+    const sup = await startSupervisor({
+      children: [child('inner', inner, undefined, { name: name<SupervisorP>('inner') })],
+    });
+    const [w, i] = [at('w'), whereis(name('inner'))];
+    exit(i as AnyRef, 'kill');
+    await settle();
+    expect(whereis(name('inner'))).not.toBe(i);
+    expect(at('w')).not.toBe(w);
+    expect(at('w')).toBeDefined();
+    exit(sup, 'kill');
+    await settle();
+    expect([at('w'), whereis(name('inner'))]).toEqual([undefined, undefined]);
+    expect(counters().actors).toBe(actorsBefore);
+  });
+});
+
+describe('dynamic supervisor', () => {
+  test('18, 35: by ref, idempotent, foreign refs are not found; restart keeps the arguments', async () => {
+    const sup = await startDynamicSupervisor({ intensity: 2, period: 3600 });
+    const foreign = await spawn(Probe, {});
+    const log: unknown[] = [];
+    const made = await startDynamicChild(sup, Probe, { log });
+    if (!made.ok || made.ref === undefined) throw new Error('not started');
+    expect(await terminateDynamicChild(sup, foreign)).toEqual({ ok: false, why: 'notFound' });
+    expect(isAlive(foreign)).toBe(true);
+    exit(made.ref, 'kill');
+    await settle();
+    const [again] = await whichChildren(sup);
+    expect(again?.ref).not.toBe(made.ref);
+    await call(again?.ref as Ref<ProbeP>, 'log', 'same arg');
+    expect(log).toEqual(['same arg']);
+    expect(await terminateDynamicChild(sup, again?.ref as AnyRef)).toEqual({ ok: true });
+    expect(await terminateDynamicChild(sup, again?.ref as AnyRef)).toEqual({
+      ok: false,
+      why: 'notFound',
+    });
+    await stop(foreign);
+    await end(sup);
+  });
+
+  test('75: maxChildren counts those waiting for a restart', async () => {
+    const sup = await startDynamicSupervisor({ maxChildren: 2, intensity: 1000, period: 3600 });
+    await startDynamicChild(sup, Probe, {});
+    expect((await startDynamicChild(sup, Probe, {})).ok).toBe(true);
+    expect(await startDynamicChild(sup, Probe, {})).toEqual({ ok: false, why: 'maxChildren' });
+    await end(sup);
+  });
+
+  test('5, 37, 76: ignore leaves nothing behind, at start and at restart', async () => {
+    const sup = await startDynamicSupervisor();
+    let alive = false;
+    const Once = defineActor<{ die(): void }, null>({
+      init: () => {
+        alive = !alive;
+        return alive ? null : IGNORE;
+      },
+      handle: {
+        die() {
+          throw new Error('once');
+        },
+      },
+    });
+    const made = await startDynamicChild(sup, Once, undefined);
+    if (!made.ok || made.ref === undefined) throw new Error('not started');
+    await reasonOf(call(made.ref, 'die'));
+    await settle();
+    expect(await countChildren(sup)).toEqual({ specs: 0, active: 0, supervisors: 0, workers: 0 });
+    await end(sup);
+  });
+
+  test('14, 36, 78: children end in parallel, each with its own time', async () => {
+    const sup = await startDynamicSupervisor();
+    const forever = (): Promise<void> => new Promise(() => {});
+    for (const shutdown of [100, 200, 300] as const) {
+      await startDynamicChild(sup, Probe, { trap: true, terminate: forever }, { shutdown });
+    }
+    const done = stop(sup, 'shutdown');
+    await clock.advance(320);
+    await done;
+    expect(counters().actors).toBe(actorsBefore);
+  });
+
+  test('40, 44: counts of 2000 children; ten thousand end', async () => {
+    const sup = await startDynamicSupervisor();
+    for (let i = 0; i < 2000; i++) {
+      await startDynamicChild(sup, Probe, {}, { restart: 'temporary' });
+    }
+    expect(await countChildren(sup)).toMatchObject({ specs: 2000, active: 2000, workers: 2000 });
+    const inner = defineDynamicSupervisor(() => ({}));
+    await startDynamicChild(sup, inner, undefined);
+    expect((await countChildren(sup)).supervisors).toBe(1);
+    for (const { ref } of await whichChildren(sup)) if (typeof ref === 'number') exit(ref, 'kill');
+    await settle();
+    expect((await countChildren(sup)).workers).toBe(0);
+    for (let i = 0; i < 10_000; i++)
+      await startDynamicChild(sup, Probe, {}, { restart: 'temporary' });
+    await end(sup);
+  });
+
+  test('77: retries without end give up with shutdown', async () => {
+    const sup = await startDynamicSupervisor({ intensity: 3, period: 3600 });
+    const Bad = scripted('', ['ok', 'error']);
+    const made = await call(sup, 'startDynamicChild', Bad);
+    exit((made as { ref: AnyRef }).ref, 'kill');
+    await settle();
+    await settle();
+    expect(isAlive(sup)).toBe(false);
+  });
+});

@@ -1,0 +1,2 @@
+/** Helpers for tests of actors. Exports only; no production code imports it. */
+export { FakeClock, seededRng, settle } from './fake-clock.ts';
