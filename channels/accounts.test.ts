@@ -1,3 +1,4 @@
+/** Accounts on a memory store: registration, login, rotation of refresh tokens, logout. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call } from '../runtime/index.ts';
 import { childPrefix, type LoginDoc } from './docs.ts';

@@ -1,3 +1,4 @@
+/** Guilds as actors of the real runtime: rights, channels, invites, members, the outbox. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call } from '../runtime/index.ts';
 import { childPrefix } from './docs.ts';

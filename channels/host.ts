@@ -86,7 +86,8 @@ export async function hostChannels(options: HostOptions): Promise<HostedChannels
     users: { docs, clock, rng, connectionsMax, accessTokenTtlMs, gatewayGroup },
   };
   const supervisor = await startSupervisor({
-    children: [child('hosts', Hosts, environments, { restart: 'permanent' })],
+    // Transient: hosts that the end of the thread has stopped are not to be started again.
+    children: [child('hosts', Hosts, environments, { restart: 'transient' })],
   });
   return { supervisor, counters };
 }
@@ -121,8 +122,8 @@ const behaviour: Behaviour<HostsP, HostsState, Environments> = {
     if (s.hosts.includes(from)) ctx.stop(reason);
   },
   terminate: async (s) => {
-    // Users and guilds first: what they still tell goes through streams.
-    for (const host of s.hosts.toReversed()) await stop(host, 'shutdown');
+    // Users and guilds first: what they still tell goes through streams. One may have ended already.
+    for (const host of s.hosts.toReversed()) await Promise.allSettled([stop(host, 'shutdown')]);
   },
 };
 

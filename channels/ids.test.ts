@@ -1,3 +1,4 @@
+/** Ids and keys: order and uniqueness over any clock. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ID_EPOCH_MS, IdAllocator, idTime, pad, unpad } from './ids.ts';

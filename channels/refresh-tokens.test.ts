@@ -1,3 +1,4 @@
+/** Refresh tokens: reading, successors, forgery. */
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

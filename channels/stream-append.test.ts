@@ -1,3 +1,4 @@
+/** Appends on a stream without threads: nonces, rights, targets, redaction, revocation. */
 import { expect, test } from 'vitest';
 import { PERM_MANAGE, PERM_VIEW, PERMS_EVERYONE } from './permissions.ts';
 import { decode, OWNER, SID, StreamRig, settled } from './test/kit.ts';

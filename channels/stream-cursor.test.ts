@@ -1,3 +1,4 @@
+/** The judgement of a cursor against a brute-force reading of protocol.md 2.7. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+/** SUB, replay, HISTORY and messages of a stream without threads. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PERM_HISTORY, PERMS_EVERYONE } from './permissions.ts';

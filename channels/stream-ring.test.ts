@@ -1,3 +1,4 @@
+/** The ring against a plain map. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Ring } from './stream-ring.ts';

@@ -1,3 +1,4 @@
+/** Sessions: resume, fencing, ends. */
 import { expect, test } from 'vitest';
 import type { Ref } from '../runtime/index.ts';
 import type { FanOutP } from './types.ts';

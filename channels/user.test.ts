@@ -1,3 +1,4 @@
+/** Users as actors of the real runtime: fencing, bounds, the own stream. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call, cast } from '../runtime/index.ts';
 import { Domain, stream, user } from './test/domain.ts';
