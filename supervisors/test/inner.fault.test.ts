@@ -204,6 +204,7 @@ describe('a store that cannot write', () => {
       await server.do({ op: 'storeFault', fault: 'off' });
       await progress(crowd, 20);
     }
+    expect(await server.do<number>({ op: 'storeFailures' })).toBeGreaterThan(0);
     await expectUnhurt(crowd);
     console.log(`store unsure: ${crowd.summary()}`);
   }, 60_000);

@@ -44,6 +44,18 @@ class SqliteFault extends Error {
   }
 }
 
+/** Carries out a statement, or fails instead of it, or after it, as the present fault says. */
+function withFault<T>(sql: string, run: () => T): T {
+  const commits = /^\s*commit/i.test(sql);
+  const writes = /^\s*(insert|update|delete|replace)/i.test(sql);
+  if ((commits && fault === 'commit') || (writes && fault === 'full')) {
+    throw new SqliteFault(SQLITE_FULL, 'database or disk is full');
+  }
+  const result = run();
+  if (commits && fault === 'unsure') throw new SqliteFault(SQLITE_IOERR, 'disk I/O error');
+  return result;
+}
+
 class FailingConnection implements SqliteConnection {
   readonly #inner: SqliteConnection;
 
@@ -56,37 +68,16 @@ class FailingConnection implements SqliteConnection {
   }
 
   exec(sql: string): void {
-    const commits = /^\s*commit/i.test(sql);
-    if (commits && fault === 'commit')
-      throw new SqliteFault(SQLITE_FULL, 'database or disk is full');
-    this.#inner.exec(sql);
-    if (commits && fault === 'unsure') throw new SqliteFault(SQLITE_IOERR, 'disk I/O error');
+    withFault(sql, () => this.#inner.exec(sql));
   }
 
   prepare(sql: string): SqliteStatement {
     const statement = this.#inner.prepare(sql);
-    const writes = /^\s*(insert|update|delete|replace)/i.test(sql);
-    const guard = (): void => {
-      if (writes && fault === 'full')
-        throw new SqliteFault(SQLITE_FULL, 'database or disk is full');
-    };
     return {
-      run: (...params) => {
-        guard();
-        return statement.run(...params);
-      },
-      get: (...params) => {
-        guard();
-        return statement.get(...params);
-      },
-      all: (...params) => {
-        guard();
-        return statement.all(...params);
-      },
-      iterate: (...params) => {
-        guard();
-        return statement.iterate(...params);
-      },
+      run: (...params) => withFault(sql, () => statement.run(...params)),
+      get: (...params) => withFault(sql, () => statement.get(...params)),
+      all: (...params) => withFault(sql, () => statement.all(...params)),
+      iterate: (...params) => withFault(sql, () => statement.iterate(...params)),
     };
   }
 
