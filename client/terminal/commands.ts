@@ -31,16 +31,16 @@ export type Command =
 
 /** Text of /help. */
 export const COMMAND_HELP: readonly string[] = [
-  'Type a line to send it. Numbers before a line are its number in the channel.',
-  '  /channels            list channels       /switch NAME   go to a channel or guild',
-  '  /guilds              list guilds         /channel NAME  make a channel (owner)',
-  '  /invite              make an invite      /join CODE     accept an invite',
-  '  /who                 list members        /create NAME   make a guild',
-  '  /history [N]         older messages      /reply N TEXT  answer message N',
-  '  /edit N TEXT         change message N    /delete N      delete message N',
-  '  /react N EMOJI       react               /unreact N EMOJI',
-  '  /unsent              what is not sent    /drop all      give unsent lines up',
-  '  /help  /quit         "last" stands for your last message; // sends a line with /',
+  'Type a line to send it. The number before a line is its number here.',
+  '  /channels          list channels      /switch NAME    go to channel or guild',
+  '  /guilds            list guilds        /channel NAME   make a channel (owner)',
+  '  /invite            make an invite     /join CODE      accept an invite',
+  '  /who               list members       /create NAME    make a guild',
+  '  /history [N]       older messages     /reply N TEXT   answer message N',
+  '  /edit N TEXT       change message N   /delete N       delete message N',
+  '  /react N EMOJI     react              /unreact N EMOJI',
+  '  /unsent            what is not sent   /drop all       give unsent lines up',
+  '  /help  /quit       "last" is your last message; // sends a line with a /',
 ];
 
 const PLAIN = ['invite', 'guilds', 'channels', 'who', 'unsent', 'help', 'quit'] as const;

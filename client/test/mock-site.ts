@@ -59,6 +59,12 @@ export class MockSite {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** As if the data of the server had been removed. */
+  forgetLogins(): void {
+    this.#refreshTokens = new Map();
+    this.members.clear();
+  }
+
   /** Listens; the same port again after stop(). */
   async start(): Promise<void> {
     await new Promise<void>((resolve) => this.#http.listen(this.#port, '127.0.0.1', resolve));
