@@ -315,7 +315,7 @@ export class Topic {
       index += 1;
     }
     const suffix = index === 0 ? '' : `.${index}`;
-    const name = ascii.encode(`1${encoding === 'mp' ? 'm' : 'j'}${this.sid}${suffix}`);
+    const name = Buffer.from(`1${encoding === 'mp' ? 'm' : 'j'}${this.sid}${suffix}`, 'latin1');
     const slice = { name, encoding, index, count: 0, queue: NO_FRAMES, seq: this.seq, ts: this.ts };
     this.slices.push(slice);
     return slice;
