@@ -107,7 +107,6 @@ export interface Slice {
 type PublishMessage = Parameters<FanOutP['publish']>[0];
 
 const NO_FRAMES: readonly Uint8Array[] = [];
-const ascii = new TextEncoder();
 
 /** attaching: no position yet; live: the owner publishes to us; lost: the owner is down. */
 export type TopicState = 'attaching' | 'live' | 'lost';
