@@ -12,12 +12,15 @@ import { ensureNode } from './setup/node.mjs';
 import { environment, runHeart, runTool } from './setup/run.mjs';
 import { SetupError, say } from './setup/say.mjs';
 import { runTests } from './setup/tests.mjs';
+import { ensureTypeCache } from './setup/type-cache-state.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Node's options that keep its type stripper, 25 MB and 100 ms, out of every process and thread. */
+const TYPE_CACHE = ['--import', new URL('./type-cache.mjs', import.meta.url).href];
 
 /** Each verb: what it runs, given `{ root, node, env, args }`; resolves with the exit code. */
 const VERBS = {
-  start: (at) => runHeart({ ...at, args: [inRoot('supervisors/main.ts'), 'start', ...at.args] }),
+  start,
   setup: async () => 0,
   chat: program('client/terminal/main.ts'),
   driftway: program('supervisors/main.ts'),
@@ -45,8 +48,19 @@ async function main() {
   });
 }
 
+function start(at) {
+  ensureTypeCache(root, at.node, at.env);
+  return runHeart({
+    ...at,
+    args: [...TYPE_CACHE, inRoot('supervisors/main.ts'), 'start', ...at.args],
+  });
+}
+
 function program(path) {
-  return (at) => runTool({ ...at, cwd: process.cwd(), args: [inRoot(path), ...at.args] });
+  return (at) => {
+    ensureTypeCache(root, at.node, at.env);
+    return runTool({ ...at, cwd: process.cwd(), args: [...TYPE_CACHE, inRoot(path), ...at.args] });
+  };
 }
 
 function tool(path, ...first) {

@@ -15,7 +15,9 @@ import { threadId } from 'node:worker_threads';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ours = new URL('..', import.meta.url).href;
-const folder = join(root, '.cache', 'stripped', process.version);
+
+/** Where this Node's stripped files are, named by the hash of their source. */
+export const folder = join(root, '.cache', 'stripped', process.version);
 
 // Older Node 22 has no synchronous hooks: it strips for itself.
 registerHooks?.({
@@ -28,8 +30,14 @@ registerHooks?.({
   },
 });
 
-function stripped(source) {
-  const path = join(folder, createHash('sha256').update(source).digest('hex').slice(0, 32));
+/** The name of a source's stripped form in `folder`. */
+export function nameOf(source) {
+  return createHash('sha256').update(source).digest('hex').slice(0, 32);
+}
+
+/** The source without its types, from the cache or else into it. */
+export function stripped(source) {
+  const path = join(folder, nameOf(source));
   try {
     return readFileSync(path, 'utf8');
   } catch {

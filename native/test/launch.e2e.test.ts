@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -126,6 +127,18 @@ test('launch start: everything is there, starts at once with cache and options a
   expect(run.output).not.toContain('driftway:');
   run.process.kill('SIGTERM');
   expect(await run.ended).toBe(0);
+});
+
+test('launch start: a source has changed, the cache of stripped types holds exactly the present ones', async () => {
+  const cached = () => readdirSync(join(folder, '.cache', 'stripped', process.version)).sort();
+  await launch('start', 'exit', '0').ended;
+  const before = cached();
+  await launch('start', 'exit', '0').ended;
+  expect(cached()).toEqual(before);
+  writeFileSync(join(folder, 'supervisors', 'main.ts'), `const x: number = 1;\n${SERVER}`);
+  await launch('start', 'exit', '0').ended;
+  expect(cached()).toHaveLength(before.length);
+  expect(cached()).not.toEqual(before);
 });
 
 test('npm start: SIGTERM to npm, is one wish to stop and ends with 0', async () => {
