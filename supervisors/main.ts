@@ -9,12 +9,9 @@ import { systemClock } from '../runtime/clock.ts';
 import { peekFlags, peekSetting, processSources } from './config-source.ts';
 import { runHeart } from './heart.ts';
 import { heartReporter } from './heart-log.ts';
+import { nodeFlags } from './node-flags.ts';
 
 const argv = process.argv.slice(2);
-/** Keeps Node's type stripper out of the server's threads. The heart is too small for it to pay. */
-const TYPE_CACHE = new URL('../native/type-cache.mjs', import.meta.url).href;
-/** node:sqlite is what it warns of, once per thread; the version is checked at start (channels/store). */
-const QUIET = '--disable-warning=ExperimentalWarning';
 
 if (isHeart(argv)) process.exit(await beHeart(argv));
 else await (await import('./command.ts')).runCommand(argv);
@@ -33,15 +30,7 @@ function beHeart(words: readonly string[]): Promise<number> {
   return runHeart({
     command: {
       file: process.execPath,
-      args: [
-        ...process.execArgv,
-        QUIET,
-        '--import',
-        TYPE_CACHE,
-        fileURLToPath(import.meta.url),
-        'serve',
-        ...flags,
-      ],
+      args: [...nodeFlags(), fileURLToPath(import.meta.url), 'serve', ...flags],
     },
     clock: systemClock,
     report: heartReporter(format === 'pretty' || (format !== 'json' && isatty(1)), systemClock.now),

@@ -24,6 +24,7 @@ import type { Config } from './config.ts';
 import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
 import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
+import { nodeFlags } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
 import { GATHER_MS, HUNG_MS, READERS } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
@@ -87,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       else if (report.kind === 'threadUp') down.cameUp(report.thread);
       options.report(report);
     },
+    execArgv: nodeFlags(),
     fatal: ({ slot, why }) => options.fatal(`${slot}: ${why}`),
   });
   state.setReady();

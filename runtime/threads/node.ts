@@ -19,6 +19,7 @@ import { SlotThread, type ThreadEvents } from './slot-thread.ts';
 import type {
   LaneLimits,
   NamedSilence,
+  NodeFailure,
   NodeHandle,
   NodeOptions,
   SlotOptions,
@@ -113,13 +114,10 @@ class Node implements NodeHandle {
     this.#options = options;
     const topology = topologyOf(options);
     const shared = makeShared();
-    const { clock, rng } = options;
-    configureRuntime({
-      ...(clock === undefined ? {} : { clock }),
-      ...(rng === undefined ? {} : { rng }),
-    });
+    if (options.clock !== undefined) configureRuntime({ clock: options.clock });
     this.#router = new Router(topology, shared);
-    this.#mesh = new Mesh(topology, shared, this.#router, (failure) => options.fatal?.(failure));
+    const fatal = (failure: NodeFailure): void => options.fatal?.(failure);
+    this.#mesh = new Mesh(topology, shared, this.#router, fatal, options.execArgv);
     becomeThread(0, 'main', serialMark());
     const marks = marksOf(shared);
     marks[0] = serialMark();
@@ -170,7 +168,7 @@ class Node implements NodeHandle {
     setWatched(rt.pulse, false);
     if (this.#supervisor !== undefined) {
       // It may have given up before: then its children are down already.
-      await stop(this.#supervisor, 'shutdown').catch(() => {});
+      await stop(this.#supervisor, 'shutdown').catch(() => undefined);
     }
     for (const thread of this.#ahead.values()) await thread.end();
     await this.#stopWatchdog();

@@ -63,6 +63,7 @@ export class SlotThread {
     this.#worker = new Worker(ENTRY, {
       workerData,
       name: slot.name,
+      ...mesh.workerOptions,
       ...(heap === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heap } }),
     });
     this.#worker.on('message', (message: FromWorker) => this.#take(message));

@@ -3,7 +3,7 @@
  * messages between main and its workers. Types only.
  */
 import type { MessagePort } from 'node:worker_threads';
-import type { Clock, Ms, Rng } from '../clock.ts';
+import type { Clock, Ms } from '../clock.ts';
 import type { RestartLimit } from '../supervision/types.ts';
 import type { Culprit, ErrorInfo, Report, RuntimeCounters, TreeNode } from '../types.ts';
 
@@ -77,7 +77,8 @@ export interface NodeOptions {
   /** The node cannot go on: the process should end non-zero. Called once, on main. */
   readonly fatal?: (failure: NodeFailure) => void;
   readonly clock?: Clock;
-  readonly rng?: Rng;
+  /** Flags of Node for the threads, for example a preload; default: those of the process. */
+  readonly execArgv?: readonly string[];
 }
 
 export interface NodeFailure {

@@ -32,7 +32,7 @@ export function startWatchdog(
   if (!(workerData.hungMs > workerData.slowMs && workerData.slowMs > workerData.intervalMs)) {
     throw new RangeError('watchdog: want intervalMs < slowMs < hungMs');
   }
-  const worker = new Worker(ENTRY, { workerData, name: 'watchdog' });
+  const worker = new Worker(ENTRY, { workerData, name: 'watchdog', ...mesh.workerOptions });
   worker.unref();
   // The monitor alone can name what hangs main, so it learns main's names; others' come to the mesh.
   onName((number, name) => {
