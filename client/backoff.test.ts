@@ -1,3 +1,4 @@
+/** Tests of the reconnect delays: protocol.md 2.14 as numbers. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Backoff, repairDelayMs } from './index.ts';

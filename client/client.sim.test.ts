@@ -1,3 +1,4 @@
+/** Seeded simulation of one client against a faulty server: invariants I2, I3 and I7. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Op } from '../gateway/protocol/index.ts';

@@ -1,3 +1,4 @@
+/** Tests of DriftwayClient against the scripted server: conformance cases 16, 17 and 23, gaps, reads. */
 import { describe, expect, test } from 'vitest';
 import { Op } from '../gateway/protocol/index.ts';
 import { ClientError, memoryStorage } from './index.ts';

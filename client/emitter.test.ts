@@ -1,3 +1,4 @@
+/** Tests of the event emitter. */
 import { expect, test } from 'vitest';
 import { Emitter } from './index.ts';
 

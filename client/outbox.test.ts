@@ -1,3 +1,4 @@
+/** Tests of the queue of unsent messages. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { meaningOf, Outbox } from './index.ts';

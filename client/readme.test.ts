@@ -1,3 +1,4 @@
+/** Runs the example of README.md in a process of its own. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

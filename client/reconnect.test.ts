@@ -1,3 +1,4 @@
+/** Tests of everything that ends a connection, and of the outbox over connections. */
 import { describe, expect, test } from 'vitest';
 import { Op } from '../gateway/protocol/index.ts';
 import { memoryStorage } from './index.ts';

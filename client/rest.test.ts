@@ -1,3 +1,4 @@
+/** Tests of the HTTP wrapper and of token renewal with a scripted fetch. */
 import { describe, expect, test } from 'vitest';
 import { createTokens, RestClient, type TokenPair } from './index.ts';
 import { FakeClock } from './test/fake-clock.ts';

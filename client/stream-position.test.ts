@@ -1,3 +1,4 @@
+/** Tests of the gap algorithm of protocol.md 2.7. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { StreamEvent } from '../gateway/protocol/index.ts';

@@ -1,17 +1,39 @@
-/** What each command does. */
-import type { DriftwayClient, Outgoing } from '../index.ts';
-import type { Chat } from './chat.ts';
+/** What each command does. It sees of the chat what Desk names. */
+import type { DriftwayClient, Outgoing, RestClient } from '../index.ts';
+import type { ChatArgs } from './args.ts';
 import { COMMAND_HELP, type Command, type RoomCommand, type SendCommand } from './commands.ts';
-import { listLines, unsentLine } from './render.ts';
-import type { Room } from './rooms.ts';
+import { listLines, type Style, unsentLine } from './render.ts';
+import type { Room, Rooms } from './rooms.ts';
 import { displayWidth } from './text.ts';
+
+/** What a command may use of the chat (chat.ts). */
+export interface Desk {
+  readonly options: {
+    readonly args: ChatArgs;
+    readonly client: DriftwayClient;
+    readonly rest: RestClient;
+    readonly screen: { readonly style: Style };
+  };
+  readonly rooms: Rooms;
+  say(text: string): void;
+  error(text: string): void;
+  print(lines: readonly string[]): void;
+  quit(): void;
+  /** Follows an own line until it has come back. */
+  follow(sid: number, outgoing: Outgoing): Promise<void>;
+  /** Goes to a channel. */
+  open(room: Room): Promise<void>;
+  printOlder(room: Room, count: number): Promise<void>;
+  /** Learns a guild and follows its channels. */
+  loadGuild(gid: number, name: string): Promise<void>;
+}
 
 /**
  * Does what a line says.
  * @param chat the chat
  * @param command the line
  */
-export async function runCommand(chat: Chat, command: Command): Promise<void> {
+export async function runCommand(chat: Desk, command: Command): Promise<void> {
   switch (command.name) {
     case 'nothing':
       return;
@@ -47,7 +69,7 @@ export async function runCommand(chat: Chat, command: Command): Promise<void> {
   }
 }
 
-async function inRoom(chat: Chat, command: RoomCommand): Promise<void> {
+async function inRoom(chat: Desk, command: RoomCommand): Promise<void> {
   const room = chat.rooms.current;
   if (room === null) {
     chat.error('You are in no channel yet. /join CODE, /create NAME or /switch NAME.');
@@ -71,16 +93,16 @@ async function inRoom(chat: Chat, command: RoomCommand): Promise<void> {
   }
 }
 
-async function send(chat: Chat, room: Room, command: SendCommand): Promise<void> {
+async function send(chat: Desk, room: Room, command: SendCommand): Promise<void> {
   const { client } = chat.options;
   const { sid } = room;
   if (command.name === 'say') {
-    await chat.follow(client.send(sid, command.text));
+    await chat.follow(sid, client.send(sid, command.text));
     return;
   }
   const seq = command.seq === 'last' ? room.lastOwn : command.seq;
   if (seq === null) chat.error('You have no message here yet.');
-  else await chat.follow(sendAbout(client, sid, seq, command));
+  else await chat.follow(sid, sendAbout(client, sid, seq, command));
 }
 
 function sendAbout(
@@ -101,7 +123,7 @@ function sendAbout(
   }
 }
 
-function showList(chat: Chat, name: 'guilds' | 'channels' | 'unsent'): void {
+function showList(chat: Desk, name: 'guilds' | 'channels' | 'unsent'): void {
   const { style } = chat.options.screen;
   const here = chat.rooms.current;
   if (name === 'unsent') {
@@ -123,13 +145,13 @@ function showList(chat: Chat, name: 'guilds' | 'channels' | 'unsent'): void {
   }
 }
 
-function drop(chat: Chat): void {
+function drop(chat: Desk): void {
   const { client } = chat.options;
   const count = client.outbox().filter((entry) => client.cancel(entry.nonce)).length;
   chat.say(`${count} unsent lines given up.`);
 }
 
-async function enterGuild(chat: Chat, name: 'join' | 'create', text: string): Promise<void> {
+async function enterGuild(chat: Desk, name: 'join' | 'create', text: string): Promise<void> {
   const { rest } = chat.options;
   const guild =
     name === 'join' ? (await rest.acceptInvite(text)).guild : await rest.createGuild(text);
@@ -138,7 +160,7 @@ async function enterGuild(chat: Chat, name: 'join' | 'create', text: string): Pr
   if (room !== undefined) await chat.open(room);
 }
 
-async function invite(chat: Chat, room: Room): Promise<void> {
+async function invite(chat: Desk, room: Room): Promise<void> {
   const { rest, args } = chat.options;
   const { code } = await rest.createInvite(String(room.gid));
   const isLocal = args.server === 'http://127.0.0.1:7000';
@@ -147,7 +169,7 @@ async function invite(chat: Chat, room: Room): Promise<void> {
   chat.print([`  npm run chat -- --as NAME${where} --join ${code}`]);
 }
 
-async function who(chat: Chat, room: Room): Promise<void> {
+async function who(chat: Desk, room: Room): Promise<void> {
   const { rest, screen } = chat.options;
   const { items, next } = await rest.members(String(room.gid), { limit: 1000 });
   const names = items.map(({ user, nick }) => nick ?? user.displayName);

@@ -1,3 +1,4 @@
+/** Runs the terminal client as a process, on pipes, against a small site. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -12,7 +12,7 @@ import {
   systemClock,
   type UnknownRange,
 } from '../index.ts';
-import { runCommand } from './actions.ts';
+import { type Desk, runCommand } from './actions.ts';
 import type { ChatArgs } from './args.ts';
 import { readCommand } from './commands.ts';
 import { findLobby } from './lobby.ts';
@@ -47,7 +47,7 @@ const DRAIN_MS = 10_000;
 const MEMBERS_EVERY_MS = 5_000;
 
 /** The chat of one user. */
-export class Chat {
+export class Chat implements Desk {
   readonly options: ChatOptions;
   readonly rooms = new Rooms();
   /** Events of the channel that is being opened wait until its history is printed. */
@@ -124,13 +124,13 @@ export class Chat {
 
   /**
    * Follows an own line: marks it as unsent where the user would otherwise wonder; without a terminal the
-   * next line waits for it.
+   * next line waits until it has come back.
    */
-  async follow(outgoing: Outgoing): Promise<void> {
+  async follow(sid: number, outgoing: Outgoing): Promise<void> {
     const { client, screen } = this.options;
     this.refreshPrompt();
     if (!screen.isInteractive) {
-      await withTimeout(outgoing.done, DRAIN_MS);
+      await withTimeout(this.#comesBack(sid, outgoing), DRAIN_MS);
       return;
     }
     const show = (): void => {
@@ -139,6 +139,14 @@ export class Chat {
     };
     if (client.state.name === 'online') systemClock.setTimeout(show, UNSENT_AFTER_MS);
     else show();
+  }
+
+  /** The OK and the event race; only the event prints the line. */
+  async #comesBack(sid: number, outgoing: Outgoing): Promise<void> {
+    const { client } = this.options;
+    const { seq } = await outgoing.done;
+    const hasCome = (client.positions().get(sid)?.seq ?? seq) >= seq;
+    if (!hasCome) await client.once('event', (event) => event.sid === sid && event.seq >= seq);
   }
 
   // ------------------------------------------------------------- start

@@ -1,3 +1,4 @@
+/** Tests of what typed lines and the command line mean. */
 import { describe, expect, test } from 'vitest';
 import { inviteCode, readArgs } from './args.ts';
 import { COMMAND_HELP, readCommand } from './commands.ts';

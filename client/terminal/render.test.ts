@@ -1,3 +1,4 @@
+/** Tests of the lines that the terminal client draws. */
 import { describe, expect, test } from 'vitest';
 import { Kind, MsgFlag, type StreamEvent, type WireValue } from '../../gateway/protocol/index.ts';
 import {

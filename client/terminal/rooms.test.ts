@@ -1,3 +1,4 @@
+/** Tests of what the terminal client knows of guilds, channels and people. */
 import { describe, expect, test } from 'vitest';
 import { Kind, type StreamEvent, type WireValue } from '../../gateway/protocol/index.ts';
 import { Rooms } from './rooms.ts';

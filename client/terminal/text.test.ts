@@ -1,3 +1,4 @@
+/** Tests of safe text, widths and wrapping. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { displayWidth, safeText, shorten, wrap } from './text.ts';

@@ -1,3 +1,4 @@
+/** Tests of event frames and of gluing encoded frames. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

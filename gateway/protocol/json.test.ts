@@ -1,3 +1,4 @@
+/** Tests of the strict JSON decoder and the JSON twin. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeJson, decodeMp, encodeJson, encodeJsonText, encodeMp, Limits } from './index.ts';

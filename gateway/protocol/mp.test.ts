@@ -1,3 +1,4 @@
+/** Tests of the msgpack codec: worked bytes, round trips, hostile frames, mutations. */
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, test } from 'vitest';

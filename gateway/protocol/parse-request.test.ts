@@ -1,3 +1,4 @@
+/** Tests of the argument checks of client frames. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

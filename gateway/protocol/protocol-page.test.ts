@@ -1,3 +1,4 @@
+/** Holds the tables of PROTOCOL.md and the codes in the code against each other. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { CLIENT_OPS, Close, closeName, Err, errName, Kind, Op } from './index.ts';

@@ -1,3 +1,4 @@
+/** Tests of server frames: what was built is what is read. */
 import { describe, expect, test } from 'vitest';
 import {
   authExpiringFrame,
