@@ -1,7 +1,7 @@
 /**
  * The public functions on actors, typed by their protocols. Runs on the caller's thread.
  */
-import type { Clock, Ms, Rng } from '../clock.ts';
+import type { Clock, Ms } from '../clock.ts';
 import { ActorError } from '../errors.ts';
 import type {
   AnyRef,
@@ -170,12 +170,11 @@ export function slotsOf(group: string): readonly string[] {
 export interface RuntimeOptions {
   /** Only while no timer and no call is pending. */
   readonly clock?: Clock;
-  readonly rng?: Rng;
   /** Takes the reports of this thread; default writes all but progress to stderr. */
   readonly report?: (report: Report) => void;
 }
 
-/** Sets clock, random source and report sink of this thread's runtime. startNode does it for a node. */
+/** Sets clock and report sink of this thread's runtime. startNode does it for a node. */
 export function configureRuntime(options: RuntimeOptions): void {
   const { clock } = options;
   if (clock !== undefined) {
@@ -183,6 +182,5 @@ export function configureRuntime(options: RuntimeOptions): void {
       rt.clock = clock;
     });
   }
-  if (options.rng !== undefined) rt.rng = options.rng;
   if (options.report !== undefined) rt.report = options.report;
 }

@@ -12,6 +12,7 @@ import {
   DEAD,
   ExitMessage,
   IDLE,
+  internName,
   mailboxOf,
   RUNNING,
   STARTING,
@@ -23,7 +24,10 @@ import { isNormalClass, reasonOf } from './reason.ts';
 import { threadOf } from './ref.ts';
 import { enqueue } from './scheduler.ts';
 import { sendDeathSignals, setReceiver, unlinkCell } from './signals.ts';
-import { removeCell, report, rt, wheel } from './thread.ts';
+import { removeCell, report, rt, setPulse, wheel } from './thread.ts';
+
+/** Op name of what terminate does, for the watchdog. */
+const TERMINATE = internName('terminate');
 
 /** A value that can be awaited. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -115,6 +119,7 @@ export function terminateCell(cell: Cell, reason: Reason, reported = false): voi
   if (!reported) cell.currentOp = 'terminate';
   const outer = rt.current;
   rt.current = cell;
+  setPulse(cell, TERMINATE);
   try {
     const result = behaviour.terminate(cell.state, reason, cell.ctx);
     if (isThenable(result)) {

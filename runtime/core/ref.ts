@@ -19,7 +19,7 @@ export function threadOf(ref: number): number {
 }
 
 /** Node number 0..1023. */
-export function nodeOf(ref: number): number {
+function nodeOf(ref: number): number {
   return Math.floor(ref / (SERIALS * THREADS));
 }
 

@@ -12,6 +12,7 @@ import {
   DEAD,
   type EntityTag,
   IDLE,
+  internName,
   STARTING,
   type StartResult,
 } from './cell.ts';
@@ -19,7 +20,7 @@ import { contextOf, setSpawner } from './context.ts';
 import { crashCell, endCell, isThenable, wake } from './life.ts';
 import type { Mailbox } from './mailbox.ts';
 import { linkCell, unlinkCell } from './signals.ts';
-import { addCell, lookup, nextRef, rt } from './thread.ts';
+import { addCell, lookup, nextRef, rt, setPulse } from './thread.ts';
 import { after } from './timers.ts';
 import { hasWork } from './turn.ts';
 
@@ -43,6 +44,8 @@ export interface Start {
 }
 
 const NONE = 0 as AnyRef;
+/** Op name of an init, for the watchdog. */
+const INIT = internName('init');
 
 /** Starts an actor on this thread. Never throws for what init does. */
 export function startActor(behaviour: AnyBehaviour, arg: unknown, options: StartOptions): Start {
@@ -97,7 +100,9 @@ function makeCell(behaviour: AnyBehaviour, options: StartOptions): Cell {
 
 function runInit(cell: Cell, behaviour: AnyBehaviour, arg: unknown): void {
   const outer = rt.current;
+  const outerOp = rt.pulse.ints[1] ?? 0;
   rt.current = cell;
+  setPulse(cell, INIT);
   cell.currentOp = 'init';
   cell.deadline = Number.POSITIVE_INFINITY;
   try {
@@ -112,6 +117,9 @@ function runInit(cell: Cell, behaviour: AnyBehaviour, arg: unknown): void {
     crashCell(cell, thrown);
   } finally {
     rt.current = outer;
+    // The starter goes on: a hang from here on is its own again.
+    if (outer === null) rt.pulse.ints[1] = 0;
+    else setPulse(outer, outerOp);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { assert } from '../assert.ts';
-import { type Clock, type Ms, type Rng, systemClock, systemRng } from '../clock.ts';
+import { type Clock, type Ms, systemClock } from '../clock.ts';
 import type {
   AnyRef,
   From,
@@ -92,7 +92,6 @@ export const rt = {
   slot: 'main',
   base: 0,
   clock: systemClock as Clock,
-  rng: systemRng as Rng,
   counters: new Counters(),
   remote: null as Remote | null,
   pulse: { ints: new Int32Array(3), doubles: new Float64Array(2) } as PulseSlots,
@@ -127,7 +126,23 @@ export function report(body: ReportBody): void {
     rt.counters.reportsDropped++;
     return;
   }
-  rt.report({ ...body, slot: rt.slot, at } as Report);
+  const full = { ...body, slot: rt.slot, at } as Report;
+  try {
+    rt.report(full);
+  } catch (error) {
+    // A log that fails must not take the scheduler with it.
+    rt.counters.reportsDropped++;
+    process.stderr.write(`report failed: ${String(error)}\n${describeReport(full)}\n`);
+  }
+}
+
+/** Tells the watchdog what runs from now on: an actor and the interned name of its op. */
+export function setPulse(cell: Cell, op: number): void {
+  const { ints, doubles } = rt.pulse;
+  doubles[0] = cell.ref;
+  ints[1] = op;
+  ints[2] = cell.entity === null ? 0 : cell.entity.typeNumber;
+  if (cell.entity !== null) doubles[1] = cell.entity.key;
 }
 
 // ---------------------------------------------------------------- table of cells
@@ -147,11 +162,6 @@ export function cellCount(): number {
 export function lookup(ref: number): Cell | undefined {
   const cell = cells[ref & mask];
   return cell !== undefined && cell.ref === ref ? cell : undefined;
-}
-
-/** True when the ref was handed out by this thread number, dead or alive. */
-export function isLocal(ref: number): boolean {
-  return ref >= rt.base && ref < rt.base + SERIALS;
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Key } from '../types.ts';
 import { type Cell, mailboxOf, TimerEntry } from './cell.ts';
 import { wake } from './life.ts';
 import { rt, wheel } from './thread.ts';
-import { WheelNode } from './wheel.ts';
+import { GRAIN_MS, WheelNode } from './wheel.ts';
 
 class Callback extends WheelNode {
   readonly #fn: () => void;
@@ -61,7 +61,8 @@ function expire(entry: TimerEntry): void {
   if (!entry.live) return;
   if (periodMs > 0) {
     const now = rt.clock.monotonic();
-    wheel.add(entry, now + periodMs, now);
+    // From the tick it was due at, so that lateness does not add up.
+    wheel.add(entry, Math.max(entry.dueTick * GRAIN_MS + periodMs, now), now);
   }
   if (entry.queued) return;
   entry.queued = true;

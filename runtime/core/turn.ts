@@ -13,6 +13,7 @@ import {
   ExitMessage,
   type HandlerFn,
   IDLE,
+  internName,
   RUNNING,
   TimerEntry,
 } from './cell.ts';
@@ -20,7 +21,7 @@ import { crashCell, deferCall, isThenable, terminateCell, wake } from './life.ts
 import { threadOf } from './ref.ts';
 import { setTurn } from './scheduler.ts';
 import { takeNotice } from './signals.ts';
-import { rt } from './thread.ts';
+import { rt, setPulse } from './thread.ts';
 import { takeExpiry } from './timers.ts';
 
 const MESSAGES_PER_TURN = 64;
@@ -30,10 +31,7 @@ export const NOREPLY = Object.freeze({ noReply: true }) as unknown as NoReply;
 
 setTurn((cell) => {
   if (cell.status === IDLE) {
-    const { ints, doubles } = rt.pulse;
-    doubles[0] = cell.ref;
-    ints[2] = cell.entity === null ? 0 : cell.entity.typeNumber;
-    if (cell.entity !== null) doubles[1] = cell.entity.key;
+    setPulse(cell, 0);
     cell.lastActiveMs = rt.now;
     for (let i = 0; i < MESSAGES_PER_TURN && step(cell); i++);
   }
@@ -116,6 +114,7 @@ function plain(cell: Cell, op: string, fn: HandlerFn, arg: unknown): void {
   cell.from = 0;
   cell.deadline = Number.POSITIVE_INFINITY;
   cell.currentOp = op;
+  rt.pulse.ints[1] = internName(op);
   invoke(cell, fn, arg);
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Clock, Ms, TimerHandle } from '../clock.ts';
 
-const GRAIN_MS = 10;
+export const GRAIN_MS = 10;
 const SLOTS = 1024;
 /** `bucket` of a node outside the wheel, and of one that is about to fire in this expiry. */
 const NONE = -1;

@@ -37,7 +37,7 @@ beforeEach(() => {
   log = [];
 });
 afterEach(async () => {
-  if (host !== undefined) await stop(host).catch(() => {});
+  if (host !== undefined) await stop(host).catch(() => undefined);
   configureRuntime({ clock: systemClock });
 });
 

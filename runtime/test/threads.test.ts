@@ -74,13 +74,17 @@ async function sink(count: number): Promise<{ ref: Ref<SinkP>; all: Promise<unkn
     if (got.length === count) done(got);
   };
   const Sink = defineActor<SinkP & { watch(ref: Ref<unknown>): void }, null>({
-    init: () => null,
+    init: (ctx) => {
+      ctx.trapExit(true);
+      return null;
+    },
     handle: {
       item: (_s, n) => note(n),
       down: () => {},
       watch: (_s, ref, ctx) => void ctx.monitor(ref),
     },
     onDown: (_s, { reason }) => note({ down: reason }),
+    onExit: (_s, { reason }) => note({ exit: reason }),
   });
   const ref = await spawn(Sink, undefined);
   return { ref, all };
@@ -135,8 +139,19 @@ describe('lanes', () => {
     const worker = await call(echo0, 'self');
     cast(ref as unknown as Ref<{ watch(r: Ref<unknown>): void }>, 'watch', worker);
     await call(worker, 'where');
-    cast(worker, 'burst', { to: ref, count: 2000, thenDie: true });
+    cast(worker, 'burst', { to: ref, count: 2000, signals: false, thenDie: true });
     expect(await all).toEqual([...Array.from({ length: 2000 }, (_, i) => i), { down: 'normal' }]);
+  });
+
+  test('cast: order per pair, messages and exit signals mixed', async () => {
+    node = await startNode(BASE);
+    const { ref, all } = await sink(1001);
+    const worker = await call(echo1, 'self');
+    cast(ref as unknown as Ref<{ watch(r: Ref<unknown>): void }>, 'watch', worker);
+    await call(worker, 'where');
+    cast(worker, 'burst', { to: ref, count: 500, signals: true, thenDie: true });
+    const mixed = Array.from({ length: 500 }, (_, i) => [i, { exit: { shutdown: i } }]).flat();
+    expect(await all).toEqual([...mixed, { down: 'normal' }]);
   });
 
   test('forward: a call from thread to thread through a third actor', async () => {
@@ -174,7 +189,8 @@ describe('lanes', () => {
     await call(trapper, 'watch', victim);
     await call(trapper, 'watch', at('shard-0', 'nobody'));
     await reason(call(victim, 'crash'));
-    await call(echo1, 'where');
+    // From shard-1 through shard-0 and back: behind the signals of the victim.
+    await call(echo1, 'forward', { to: at<EchoP>('shard-0', 'trapper'), value: 0 });
     const exits = (await call(trapper, 'exits')) as { from: number; reason: unknown }[];
     expect(exits).toHaveLength(1);
     expect(exits[0]?.from).toBe(victim);
@@ -185,7 +201,7 @@ describe('lanes', () => {
     await stop(other);
     expect(await call(trapper, 'exits')).toHaveLength(1);
     await call(trapper, 'linkTo', other);
-    await call(echo1, 'forward', { to: at<EchoP>('shard-1', 'trapper'), value: 0 });
+    await reason(call(echo1, 'forward', { to: at<EchoP>('shard-0', 'nobody'), value: 0 }));
     expect(await call(trapper, 'exits')).toHaveLength(2);
   });
 

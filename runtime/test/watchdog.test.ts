@@ -13,7 +13,7 @@ import {
   type Report,
   startNode,
 } from '../index.ts';
-import type { EchoP, ThingP } from './fixtures/slot.ts';
+import { type EchoP, HANGING_KEYS, type ThingP } from './fixtures/slot.ts';
 import { reasonOf } from './support.ts';
 
 const MODULE = new URL('./fixtures/slot.ts', import.meta.url);
@@ -98,6 +98,17 @@ test('hung twice by the same entity: it is left down, its neighbours live', asyn
   expect(reports).toContainEqual(
     expect.objectContaining({ kind: 'entityUnavailable', type: 'thing', key: 4 }),
   );
+});
+
+test('hung in init: the entity that was being started is named', async () => {
+  await start();
+  const hanging = reasonOf(
+    call(entity<ThingP>('thing', HANGING_KEYS), 'add', 1, { timeoutMs: 60_000 }),
+  );
+  const hung = await until((r) => r.kind === 'hung');
+  expect(hung).toMatchObject({ culprit: { op: 'init', entity: { key: HANGING_KEYS } } });
+  expect(await hanging).toBe('noconnection');
+  await upAgain(2);
 });
 
 test('hung fatal slot: the node fails, the thread is left alone', async () => {
