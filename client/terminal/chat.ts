@@ -307,7 +307,9 @@ export class Chat implements Desk {
     const { rest } = this.options;
     const gid = typeof event.body[0] === 'number' ? event.body[0] : 0;
     if (event.kind === Kind.GUILD_JOINED || event.kind === Kind.ACL_CHANGED) {
-      const isNew = !this.rooms.guilds().some((guild) => guild.gid === gid);
+      // At the start the lobby's own sentence says it.
+      const isNew =
+        this.rooms.current !== null && !this.rooms.guilds().some((guild) => guild.gid === gid);
       await this.loadGuild(gid, (await rest.guild(String(gid))).name);
       if (isNew) this.say(`you are in ${this.rooms.guildName(gid)} now`);
     } else if (event.kind === Kind.GUILD_LEFT) {
