@@ -47,6 +47,10 @@ const Storm = defineActor<StormP, { n: number }>({
   },
 });
 
+/** The event that these tests wait for: the event loop serves a timer. */
+const timerFires = (): Promise<void> =>
+  new Promise((resolve) => systemClock.setTimeout(resolve, 1));
+
 describe('fairness', () => {
   test('a quiet actor is served within 64 messages of each flooded one', async () => {
     const order: number[] = [];
@@ -74,7 +78,7 @@ describe('fairness', () => {
       client.write(`ping ${i}`);
       const [data] = (await once(client, 'data')) as [Buffer];
       expect(data.toString()).toBe(`ping ${i}`);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await timerFires();
     }
     const counts = await Promise.all(storms.map((ref) => call(ref, 'count')));
     expect(Math.min(...counts)).toBeGreaterThan(0);
@@ -91,7 +95,7 @@ describe('fairness', () => {
     const loop = (async () => {
       while (running) await call(a, 'echo', turns);
     })();
-    for (; turns < 5; turns++) await new Promise((resolve) => setTimeout(resolve, 1));
+    for (; turns < 5; turns++) await timerFires();
     running = false;
     await loop;
     expect(turns).toBe(5);
