@@ -52,7 +52,6 @@ export class Feed implements FrameSink {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.ready.catch(() => {});
     this.socket = connect({
       host: '127.0.0.1',
       port: target.port,
@@ -66,6 +65,7 @@ export class Feed implements FrameSink {
       },
     });
     const timer = setTimeout(() => this.#fail(new Error('set-up: no answer')), SETUP_TIMEOUT_MS);
+    // Both ways: a connection that fails later than anybody looks must not end the process.
     const settled = (): void => clearTimeout(timer);
     this.ready.then(settled, settled);
     this.socket.on('error', (error) => this.#fail(error));

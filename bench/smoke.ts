@@ -9,7 +9,7 @@ import { LoadProcess, pause, prepare, type Server, startBare, startDriftway } fr
 
 const ROUNDS = 3;
 const WARM_MS = 600;
-const WINDOW_MS = 2300;
+const WINDOW_MS = 2000;
 /** The senders outlast the window by this. */
 const TAIL_MS = 200;
 const IDLE_WARM = 500;

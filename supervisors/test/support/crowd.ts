@@ -136,12 +136,7 @@ export class Crowd {
     await Promise.all(this.writers.map((writer) => writer.finish()));
     const failures = this.writers.flatMap((writer) => writer.failures);
     if (failures.length > 0) throw new Error(`writers failed: ${failures.slice(0, 5).join('; ')}`);
-    const reader = await RawClient.open({ port: this.#port });
-    await reader.first(OP.hello);
-    await reader.identify(this.members.logins[0]!.accessToken);
-    this.#histories = [];
-    for (const sid of this.members.sids) this.#histories.push(await readHistory(reader, sid));
-    reader.socket.cut();
+    this.#histories = await this.#readAll();
     for (const { sid, head } of this.#histories) {
       await Promise.all(this.observers.map((observer) => observer.reached(sid, head, timeoutMs)));
     }
@@ -150,6 +145,25 @@ export class Crowd {
       histories: this.#histories,
       throughout: this.observers.map((observer) => observer.options.name),
     });
+  }
+
+  /** I5 at this moment: what was acknowledged up to now and is not in HISTORY. Writers may go on meanwhile. */
+  async lostSoFar(): Promise<Violation[]> {
+    const connections = this.writers
+      .flatMap((writer) => writer.traces)
+      .map((trace) => ({ ...trace, entries: [...trace.entries] }));
+    const histories = await this.#readAll();
+    return check({ connections, histories }).filter((one) => one.invariant === 'I5');
+  }
+
+  async #readAll(): Promise<StreamHistory[]> {
+    const reader = await RawClient.open({ port: this.#port });
+    await reader.first(OP.hello);
+    await reader.identify(this.members.logins[0]!.accessToken);
+    const histories: StreamHistory[] = [];
+    for (const sid of this.members.sids) histories.push(await readHistory(reader, sid));
+    reader.socket.cut();
+    return histories;
   }
 
   /** One line for the test's output. */
