@@ -3,7 +3,7 @@
  * unknown outcome (owner restarted, answer late) is repeated with the same nonce, which the stream
  * makes harmless: bounded by attempts and by time. Gateway threads.
  */
-import type { AppendReply, AppendRequest, StreamP } from '../../channels/types.ts';
+import type { AppendReply, AppendRequest, StreamP } from '../../channels/index.ts';
 import { ActorError, type Clock } from '../../runtime/index.ts';
 import { Err } from '../protocol/index.ts';
 import { pause } from './ask.ts';

@@ -3,7 +3,7 @@
  * once after a short wait (a shard thread that died is back in a fraction of a second). Gateway
  * threads. Never shows a reason to the client, never repeats a write that has no nonce.
  */
-import type { Result } from '../../channels/types.ts';
+import type { Result } from '../../channels/index.ts';
 import { ActorError, type Clock, DriftwayError } from '../../runtime/index.ts';
 import { domainFailure, type Failure, unavailable } from './errors.ts';
 

@@ -3,7 +3,7 @@
  * behaviour, documentation and tests. Pure; runs on gateway threads. Never put details of a failure
  * into a message: two failures with one code must look alike.
  */
-import type { DomainCode } from '../../channels/types.ts';
+import type { DomainCode } from '../../channels/index.ts';
 
 /** Every `code` of an error body, with status and message. */
 export const ERRORS = {

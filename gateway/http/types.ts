@@ -2,7 +2,7 @@
  * What HTTP needs from the rest of the server, and what travels between the adapter and the app.
  * Types only.
  */
-import type { Accounts, GuildP, Id, StreamP, UserP } from '../../channels/types.ts';
+import type { Accounts, GuildP, Id, StreamP, UserP } from '../../channels/index.ts';
 import type { CallRest, Clock, Ops, Reply, Rng } from '../../runtime/index.ts';
 import type { JwksDocument, TokenIssuer, TokenVerifier } from '../auth/index.ts';
 import type { RateTable } from '../rates/index.ts';

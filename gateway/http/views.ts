@@ -1,6 +1,6 @@
 /** Domain values as api.md shows them: ids as decimal strings, absent as null. Pure; gateway threads. */
 import type * as z from 'zod';
-import type { Channel, Guild, Invite, Member, MessageView, User } from '../../channels/types.ts';
+import type { Channel, Guild, Invite, Member, MessageView, User } from '../../channels/index.ts';
 import type * as schemas from './schemas.ts';
 
 type View<T extends z.ZodType> = z.input<T>;

@@ -1,6 +1,6 @@
 /** Messages of a channel: a page of them, and a new one. Gateway threads. */
 import type * as z from 'zod';
-import type { MessageAnchor } from '../../../channels/types.ts';
+import type { MessageAnchor } from '../../../channels/index.ts';
 import { Err } from '../../protocol/index.ts';
 import { RATE_LIMITS } from '../../rates/index.ts';
 import { appendMessage } from '../append-message.ts';

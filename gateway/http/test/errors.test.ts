@@ -1,6 +1,6 @@
 /** Error paths that all routes share: tokens, forms, bodies, negotiation, CORS, request ids, failures inside. */
 import { describe, expect, test } from 'vitest';
-import type { DomainCode } from '../../../channels/types.ts';
+import type { DomainCode } from '../../../channels/index.ts';
 import { ActorError, DriftwayError, type FailReason } from '../../../runtime/index.ts';
 import { ERRORS } from '../errors.ts';
 import { expectError, Harness } from './harness.ts';

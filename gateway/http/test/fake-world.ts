@@ -18,7 +18,7 @@ import type {
   StreamP,
   User,
   UserP,
-} from '../../../channels/types.ts';
+} from '../../../channels/index.ts';
 import type { Ops } from '../../../runtime/index.ts';
 import type { Caller, StreamInfo } from '../types.ts';
 
@@ -207,6 +207,15 @@ export class FakeWorld {
         }),
       removeChannel: ({ uid, sid }) =>
         owned(uid, (found) => (found.channels.delete(sid) ? ok(null) : no('not_found'))),
+      ...this.#membership(gid),
+    };
+    return this.#caller(ops);
+  };
+
+  #membership(
+    gid: number,
+  ): Pick<Fake<GuildP>, 'createInvite' | 'invite' | 'join' | 'leave' | 'members'> {
+    return {
       createInvite: ({ uid, maxUses, maxAgeMs }) => {
         if (this.#seen(gid, uid) === undefined) return no('not_found');
         const code = `code${this.id()}`;
@@ -245,8 +254,7 @@ export class FakeWorld {
         return ok(sorted.filter((member) => member.user.id > after).slice(0, limit));
       },
     };
-    return this.#caller(ops);
-  };
+  }
 
   #used(code: string): boolean {
     const invite = this.invites.get(code);
