@@ -3,7 +3,7 @@
  * its sockets (FanOutP). The state is the thread's, not the actor's: when the actor is started again,
  * all streams are asked to attach anew and nothing is lost. Must never wait.
  */
-import type { FanOutP } from '../channels/types.ts';
+import type { FanOutP } from '../channels/index.ts';
 import { type Ctx, defineActor } from '../runtime/index.ts';
 import type { FanOut } from './fan-out.ts';
 

@@ -8,7 +8,7 @@
  * then each publish is taken in order. A socket is brought to the head by pulled chunks and joins in
  * the synchronous step that handles a chunk with `atHead`, when all that was received is published.
  */
-import type { Chunk, Cursor, FanOutP, Gap, Id } from '../channels/types.ts';
+import type { Chunk, Cursor, FanOutP, Gap, Id } from '../channels/index.ts';
 import type { Clock, Ref } from '../runtime/index.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import {

@@ -3,7 +3,7 @@
  * sweep, and the way out. Runs on gateway threads, one per thread. What it serves comes by injection;
  * it reads no environment and opens no file but the TLS files.
  */
-import type { FanOutP } from '../channels/types.ts';
+import type { FanOutP } from '../channels/index.ts';
 import { loadUws, type TemplatedApp } from '../native/index.ts';
 import {
   type Clock,

@@ -2,7 +2,7 @@
  * HISTORY, SYNC and GUILD: reads that change nothing. Each returns the encoded reply or a Failure.
  * Runs on gateway threads.
  */
-import type { LogHead } from '../channels/types.ts';
+import type { LogHead } from '../channels/index.ts';
 import { type Failure, readFailure, retryMs } from './failures.ts';
 import {
   type Encoding,

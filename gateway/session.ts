@@ -4,7 +4,7 @@
  *
  * A session is a matter of the user entity; this thread only keeps what fences and ends it.
  */
-import type { ConnectReply, ConnectRequest } from '../channels/types.ts';
+import type { ConnectReply, ConnectRequest } from '../channels/index.ts';
 import type { TokenVerdict } from './auth/index.ts';
 import { type Connection, Phase } from './connection.ts';
 import { retryMs } from './failures.ts';

@@ -6,7 +6,7 @@
  * Bound: 100 entries a request (parser), 500 streams a connection (status 4), a request that waits for
  * an earlier replay of the same stream waits 10 s at most (ERR 502).
  */
-import type { Cursor, SubscribeReply } from '../channels/types.ts';
+import type { Cursor, SubscribeReply } from '../channels/index.ts';
 import type { Connection } from './connection.ts';
 import { readFailure, retryMs } from './failures.ts';
 import type { FanOut } from './fan-out.ts';

@@ -8,7 +8,7 @@
  * socket joins only when everything received has been published to its slice, so what it was written
  * before the join and what it gets after it follow each other without a gap or a repeat (P6).
  */
-import type { Cursor, FanOutP, StreamP } from '../channels/types.ts';
+import type { Cursor, FanOutP, StreamP } from '../channels/index.ts';
 import type { MonitorId, Ref } from '../runtime/index.ts';
 import type { Encoding } from './protocol/index.ts';
 import { transcodeToJson } from './protocol/index.ts';

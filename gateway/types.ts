@@ -17,7 +17,7 @@ import type {
   Result,
   StreamP,
   SubscribeReply,
-} from '../channels/types.ts';
+} from '../channels/index.ts';
 import type { Clock, MonitorId, Ref, Rng } from '../runtime/index.ts';
 import type { RevokedLogins, TokenVerifier } from './auth/index.ts';
 import type { GatewayMetrics } from './metrics.ts';

@@ -3,7 +3,7 @@
  * threads. Reads are asked again for 4 s while their entity is being started again; an APPEND is sent
  * once (a repeat could overtake a later one).
  */
-import type { FanOutP, GuildP, Id, StreamP, UserP } from '../channels/types.ts';
+import type { FanOutP, GuildP, Id, StreamP, UserP } from '../channels/index.ts';
 import {
   type Clock,
   type Ctx,

@@ -17,7 +17,7 @@ import type {
   PullRequest,
   StreamP,
   SubscribeReply,
-} from '../../channels/types.ts';
+} from '../../channels/index.ts';
 import { ActorError, type MonitorId, type Ref } from '../../runtime/index.ts';
 import { encodeEvent, GapReason } from '../protocol/index.ts';
 import type { Disconnected, Upstream } from '../types.ts';

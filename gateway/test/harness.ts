@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import type { FanOutP } from '../../channels/types.ts';
+import type { FanOutP } from '../../channels/index.ts';
 import { type Clock, type Ctx, cast, systemClock, systemRng } from '../../runtime/index.ts';
 import { RevokedLogins, type TokenVerifier } from '../auth/index.ts';
 import { type GatewayHandle, type GatewayOptions, startGateway } from '../gateway.ts';
