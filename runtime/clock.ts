@@ -9,9 +9,10 @@ import { clearTimeout as clearNodeTimeout, setTimeout as setNodeTimeout } from '
 /** Milliseconds; fractional where a monotonic clock is read. */
 export type Ms = number;
 
-/** A pending timeout. `unref` lets the process end while it is pending, where the clock has that. */
+/** A pending timeout. `unref` lets the process end while it is pending, `ref` takes that back, where the clock has them. */
 export interface TimerHandle {
   unref?(): unknown;
+  ref?(): unknown;
 }
 
 /** Time as the code sees it. `systemClock` in production, FakeClock in tests. */

@@ -54,7 +54,7 @@ export class Wheel {
     node.next = head;
     if (head !== null) head.prev = node;
     this.#buckets[bucket] = node;
-    this.#count++;
+    if (this.#count++ === 0) this.#timer?.ref?.();
     if (!this.#firing && tick < this.#armedTick) this.#arm(tick, nowMs);
   }
 
@@ -69,7 +69,8 @@ export class Wheel {
     node.prev = null;
     node.next = null;
     node.bucket = NONE;
-    this.#count--;
+    // The timer stays armed (calls come and go), but an empty wheel keeps no thread from running out.
+    if (--this.#count === 0) this.#timer?.unref?.();
   }
 
   /** Tests exchange the clock: what was armed on the old one is armed on the new one. */

@@ -6,9 +6,9 @@ import { Packr, RESET_BUFFER_MODE } from 'msgpackr/pack';
 
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true });
 
-/** Encodes into memory of its own, ready to be transferred. Throws for what is not plain data. */
-export function encodeBatch(records: readonly unknown[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(packr.pack(records, RESET_BUFFER_MODE));
+/** Encodes; the bytes are valid until the next call. Throws for what is not plain data. */
+export function encodeBatch(records: readonly unknown[]): Buffer {
+  return packr.pack(records, RESET_BUFFER_MODE);
 }
 
 export function decodeBatch(bytes: Uint8Array): unknown[] {

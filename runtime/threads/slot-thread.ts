@@ -2,7 +2,7 @@
  * One life of one worker thread, seen from main: load, boot, orderly stop, end. No actor; slot.ts
  * puts it under supervision.
  */
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import type { Ms } from '../clock.ts';
 import { rt } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
@@ -59,12 +59,11 @@ export class SlotThread {
       fatal: slot.onDown === 'fatal',
       blocked: mesh.blocked(),
     };
-    const heap = slot.heapMaxMb;
     this.#worker = new Worker(ENTRY, {
       workerData,
       name: slot.name,
       ...mesh.workerOptions,
-      ...(heap === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heap } }),
+      resourceLimits: limitsOf(slot),
     });
     this.#worker.on('message', (message: FromWorker) => this.#take(message));
     this.#worker.on('error', (error) => {
@@ -188,6 +187,13 @@ export class SlotThread {
       else this.#waiting.push(entry);
     });
   }
+}
+
+function limitsOf({ heapMaxMb, youngMaxMb }: SlotOptions): ResourceLimits {
+  return {
+    ...(heapMaxMb === undefined ? {} : { maxOldGenerationSizeMb: heapMaxMb }),
+    ...(youngMaxMb === undefined ? {} : { maxYoungGenerationSizeMb: youngMaxMb }),
+  };
 }
 
 function stackOf(error: Error): { stack: string } | Record<string, never> {

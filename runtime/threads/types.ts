@@ -32,6 +32,11 @@ export interface SlotOptions {
   readonly stopTimeoutMs?: Ms;
   /** Old generation limit of the thread's heap in MiB; default: Node's. */
   readonly heapMaxMb?: number;
+  /**
+   * Young generation limit in MiB (three semi-spaces); default: Node's 48. A small one keeps the memory of a
+   * thread near what it really holds, and collects more often.
+   */
+  readonly youngMaxMb?: number;
 }
 
 /** Gathering on the lanes from one slot or group to another: at most one flush per `gatherMs`; the first after a pause leaves at once. */

@@ -32,7 +32,12 @@ export function startWatchdog(
   if (!(workerData.hungMs > workerData.slowMs && workerData.slowMs > workerData.intervalMs)) {
     throw new RangeError('watchdog: want intervalMs < slowMs < hungMs');
   }
-  const worker = new Worker(ENTRY, { workerData, name: 'watchdog', ...mesh.workerOptions });
+  const worker = new Worker(ENTRY, {
+    workerData,
+    name: 'watchdog',
+    ...mesh.workerOptions,
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
+  });
   worker.unref();
   // The monitor alone can name what hangs main, so it learns main's names; others' come to the mesh.
   onName((number, name) => {
