@@ -64,8 +64,8 @@ export async function boot(arg: GatewayArg): Promise<Booted> {
   let read: () => CounterTree = () => ({});
   const { log } = await openSlot(arg, () => read());
   const parts = await makeParts(arg, log.logger);
-  const gateway = await startSockets(parts);
-  read = () => ({ gateway: gateway.metrics() });
+  const { gateway, stats } = await startSockets(parts);
+  read = () => ({ gateway: gateway.metrics(), ...stats() });
   const control = { gateway, keys: parts.keys, log: log.logger };
   const named = { name: name<GatewayControlP>(GATEWAY_CONTROL) };
   await startSupervisor({ children: [child(GATEWAY_CONTROL, GatewayControl, control, named)] });
@@ -133,11 +133,14 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
   });
 }
 
-function startSockets(parts: Parts): Promise<GatewayHandle> {
+/** The sockets, and the counters of what stands beside them. */
+async function startSockets(
+  parts: Parts,
+): Promise<{ readonly gateway: GatewayHandle; stats(): CounterTree }> {
   const { log, rates, revoked, store, verifier } = parts;
   const { config } = parts.arg;
   const http = makeHttp(parts);
-  return startGateway({
+  const gateway = await startGateway({
     host: config.host,
     port: config.port,
     ...(config.tlsCert !== null && config.tlsKey !== null
@@ -148,9 +151,7 @@ function startSockets(parts: Parts): Promise<GatewayHandle> {
     revoked,
     rates,
     limitsFactor: limitsFactor(config.limits),
-    attachHttp: (app) => {
-      attachHttp(app, http.fetch, { clock, log });
-    },
+    attachHttp: (app) => attachHttp(app, http.fetch, { clock, log }),
     clock,
     rng,
     log,
@@ -159,4 +160,10 @@ function startSockets(parts: Parts): Promise<GatewayHandle> {
     replayMax: config.replayMax,
     gatewayThreads: config.gatewayThreads,
   });
+  const stats = (): CounterTree => ({
+    http: http.stats(),
+    tokens: { ...verifier.stats(), revokedOverflows: revoked.overflows },
+    rates: rates.stats(),
+  });
+  return { gateway, stats };
 }

@@ -97,7 +97,9 @@ class Heart {
     });
     server.once('exit', (code, signal) => {
       // SIGTERM or SIGINT before the server listens for them is still a wish to stop it.
-      const asked = signal === 'SIGTERM' || signal === 'SIGINT';
+      let asked = signal === 'SIGTERM' || signal === 'SIGINT';
+      // Killed from outside in the moment of our own wish: it is gone, which is what was wished for.
+      if (this.#stopping && !this.#killed && signal === 'SIGKILL') asked = true;
       const end = () => onEnd(asked ? 0 : code, signal === null ? `exit code ${code}` : signal);
       // What the server said last (that it was ready) may still be on its way.
       if (server.connected) server.once('disconnect', end);
