@@ -156,6 +156,7 @@ describe('call', () => {
   });
 
   test('a request whose caller gave up while it was queued is not handled', async () => {
+    await settle();
     const log: unknown[] = [];
     const ref = await spawn(Probe, { log });
     let open: () => void = () => {};
