@@ -57,7 +57,8 @@ export class Backpressure {
   /** Once per second and connection. */
   visit(connection: Connection): void {
     const bytes = connection.backlogBytes();
-    if (bytes === 0 && connection.parked === 0 && !connection.isLagging) return;
+    const isIdle = connection.parked === 0 && !connection.isLagging && !connection.hasQueuedReplies;
+    if (bytes === 0 && isIdle) return;
     this.#totalBytes += bytes;
     if (!connection.isReady) return;
     if (bytes > BACKLOG_SOFT_BYTES) this.#heavy.push({ connection, bytes });

@@ -170,6 +170,10 @@ export class Connection implements Subscriber {
     return false;
   }
 
+  get hasQueuedReplies(): boolean {
+    return this.#replies !== null;
+  }
+
   get isReplyQueueFull(): boolean {
     return this.#replyBytes > REPLY_QUEUE_BYTES_MAX;
   }

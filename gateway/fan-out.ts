@@ -37,7 +37,7 @@ export interface FanOutOptions {
   readonly log: GatewayLog;
   readonly upstream: Upstream;
   readonly publish: Publish;
-  /** Pulls on their way per thread. */
+  /** See ReplayOptions.concurrency. */
   readonly replayConcurrency: number;
   /** End of the present turn (queueMicrotask) and the next turn (setImmediate). */
   readonly defer: (fn: () => void) => void;

@@ -28,6 +28,7 @@ import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { COHORT_MS, PingCohorts } from './ping-cohorts.ts';
 import { Close, encodeFrame } from './protocol/index.ts';
 import type { RateTable } from './rates/index.ts';
+import { PULLS_MAX } from './replay.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './session.ts';
 import {
@@ -42,9 +43,8 @@ import { Ticker } from './ticker.ts';
 import type { GatewayLog, SocketContext, Upstream } from './types.ts';
 import { createUpstream } from './upstream.ts';
 
-/** Pulls of replays on their way per thread (protocol.md 2.14, K). */
-const REPLAY_CONCURRENCY = 64;
 const FAN_OUT_TICK_MS = 500;
+const CLOSE_FRAMES_MS = 100;
 const RESTART_INTENSITY = 5;
 const RESTART_PERIOD_S = 10;
 
@@ -145,7 +145,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
       log,
       upstream: context.upstream,
       publish,
-      replayConcurrency: REPLAY_CONCURRENCY,
+      replayConcurrency: PULLS_MAX,
       defer: queueMicrotask,
       nextTurn,
     });
@@ -236,8 +236,11 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   async #close(): Promise<void> {
     this.#isDraining = true;
     this.#listener.stopListening();
-    await closeConnections(this.#connections.snapshot(), nextTurn);
+    const left = this.#connections.snapshot();
+    await closeConnections(left, nextTurn);
     this.#ticker.close();
+    // The close frames get out before their sockets go.
+    if (left.length > 0) await this.#pause(CLOSE_FRAMES_MS);
     this.fanOut.close();
     this.#listener.close();
     if (this.#supervisor !== undefined) await stop(this.#supervisor, 'shutdown');
@@ -306,6 +309,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   }
 
   pinged(connection: Connection): void {
+    connection.seenS = this.nowS();
     this.#requests.pinged(connection);
   }
 
@@ -327,6 +331,12 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   }
 
   // -------------------------------------------------------------- inside
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.setTimeout(resolve, ms);
+    });
+  }
 
   #ready(connection: Connection): void {
     this.#admission.identified();
@@ -390,7 +400,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   }
 }
 
-/** Deadlines of protocol.md 2.6 and H14; a pong counts as much as a message. */
+/** Deadlines of protocol.md 2.6 and H14; a ping or pong counts as much as a message. */
 function isOverdue(connection: Connection, nowS: number): boolean {
   if (connection.phase === Phase.READY) return nowS - connection.seenS > SILENCE_MAX_S;
   const maxS = connection.phase === Phase.OPEN ? IDENTIFY_DEADLINE_S : IDENTIFYING_MAX_S;

@@ -220,6 +220,7 @@ export class Listener {
   /** Synchronous (P20): nothing is awaited between reading the request and answering it. */
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const { connectionHost, events } = this.#options;
+    let connection: Connection | undefined;
     try {
       const verdict = events.judge({
         protocols: req.getHeader('sec-websocket-protocol'),
@@ -232,12 +233,14 @@ export class Listener {
       }
       this.#lastNo += 1;
       const { addressKey, encoding, protocol } = verdict;
-      const connection = new Connection(this.#lastNo, encoding, addressKey, connectionHost);
+      connection = new Connection(this.#lastNo, encoding, addressKey, connectionHost);
       const key = req.getHeader('sec-websocket-key');
       // No extension is ever agreed on (P28, H27).
       res.upgrade<SocketData>({ connection }, key, protocol, '', context);
     } catch (error) {
       events.failed('upgrade', error, undefined);
+      // It was counted by `judge`.
+      if (connection !== undefined) events.closed(connection);
       res.close();
     }
   }

@@ -47,17 +47,17 @@ function subscriber(count: number): Subscriber & { backlog: number; isLagging: b
 }
 
 test('Replay: two pulls of one connection on their way, the next when one was answered', () => {
-  const { asked, replay } = world(64);
+  const { asked, replay } = world(512);
   const one = subscriber(4);
   for (const subscription of one.subscriptions) replay.want(subscription);
   expect([asked.length, one.parked]).toEqual([2, 2]);
   expect(replay.take(1)).toBe(one.subscriptions[0]);
   replay.resume(one);
-  expect([asked.length, one.pulls, one.parked]).toEqual([3, 2, 1]);
+  expect([asked.length, one.pulls, one.parked]).toEqual([3, 16, 1]);
 });
 
 test('Replay: bound of the thread, the others wait in order', () => {
-  const { asked, replay } = world(3);
+  const { asked, replay } = world(24);
   const many = Array.from({ length: 6 }, () => subscriber(1));
   for (const one of many) replay.want(one.subscriptions[0] as Subscription);
   expect([asked.length, replay.waiting]).toEqual([3, 3]);
@@ -66,8 +66,21 @@ test('Replay: bound of the thread, the others wait in order', () => {
   expect(asked.at(-1)?.subscription).toBe(many[4]?.subscriptions[0]);
 });
 
+test('Replay: at the head, a pull counts an eighth, once', () => {
+  const { asked, replay } = world(512);
+  const one = subscriber(20);
+  for (const subscription of one.subscriptions) {
+    subscription.isAtHead = true;
+    replay.want(subscription);
+  }
+  expect([asked.length, one.pulls, one.parked]).toEqual([16, 16, 4]);
+  const first = replay.take(1) as Subscription;
+  replay.want(first);
+  expect(first.isParked || first.pullWeight === 8).toBe(true);
+});
+
 test('Replay: a backlog over a quarter of the soft limit, waits for the drain', () => {
-  const { asked, replay } = world(64);
+  const { asked, replay } = world(512);
   const one = subscriber(1);
   one.backlog = 64 * 1024;
   replay.want(one.subscriptions[0] as Subscription);
@@ -78,7 +91,7 @@ test('Replay: a backlog over a quarter of the soft limit, waits for the drain', 
 });
 
 test('Replay: in lag mode nothing is pulled', () => {
-  const { asked, replay } = world(64);
+  const { asked, replay } = world(512);
   const one = subscriber(1);
   one.isLagging = true;
   replay.want(one.subscriptions[0] as Subscription);
@@ -87,7 +100,7 @@ test('Replay: in lag mode nothing is pulled', () => {
 });
 
 test('Replay.sweep: no answer for 5 s, asked again under a new token; the old one is stale', () => {
-  const { asked, clock, metrics, replay } = world(64);
+  const { asked, clock, metrics, replay } = world(512);
   const one = subscriber(1);
   replay.want(one.subscriptions[0] as Subscription);
   clock.advance(4999);

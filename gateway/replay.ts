@@ -1,8 +1,9 @@
 /**
- * Paces replay: which subscription may ask for its next chunk. At most `concurrency` pulls of the
- * thread and 2 of a connection are on their way, and none for a socket whose backlog is above a quarter
- * of the soft limit, so a replay never makes a reader look slow (protocol.md 2.17 item 8) and queues at
- * most 2 chunks (128 KiB of the 4 MiB that 2.7 allows) behind that. Owned by fan-out.ts.
+ * Paces replay: which subscription may ask for its next chunk. At most 64 pulls of the thread and 2 of a
+ * connection are on their way, and none for a socket whose backlog is above a quarter of the soft limit,
+ * so a replay never makes a reader look slow (protocol.md 2.17 item 8) and queues at most 2 chunks (128
+ * KiB of the 4 MiB that 2.7 allows) behind that. A pull by somebody who was at the head brings next to
+ * nothing and counts an eighth: a client that comes back with 500 quiet streams is live in 32 rounds. Owned by fan-out.ts.
  *
  * Bounds: one place in the queue per subscription (500 per connection). Policy: wait. A pull without
  * an answer for PULL_TIMEOUT_MS is asked again under a new token (counter pullTimeouts).
@@ -12,14 +13,20 @@ import type { GatewayMetrics } from './metrics.ts';
 import { BACKLOG_SOFT_BYTES } from './socket-limits.ts';
 import type { Subscriber, Subscription } from './topic.ts';
 
-const PULLS_PER_CONNECTION_MAX = 2;
+/** A pull that may bring a full chunk of 64 KiB, and one that brings what came in a round trip. */
+const FULL = 8;
+const LIGHT = 1;
+/** In units of LIGHT. */
+const PULLS_PER_CONNECTION_MAX = 2 * FULL;
+/** Pulls on their way per thread (protocol.md 2.14, K), in units of LIGHT. */
+export const PULLS_MAX = 64 * FULL;
 const PULL_BACKLOG_BYTES_MAX = BACKLOG_SOFT_BYTES / 4;
 const PULL_TIMEOUT_MS = 5000;
 const COMPACT_AT = 1024;
 
 export interface ReplayOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
-  /** Pulls on their way per thread. */
+  /** Pulls on their way per thread, in units of LIGHT; PULLS_MAX in production. */
   readonly concurrency: number;
   readonly metrics: GatewayMetrics;
   /** Sends the pull; the chunk names `token`. */
@@ -33,6 +40,7 @@ export class Replay {
   readonly #asked = new Map<number, Subscription>();
   #queue: Subscription[] = [];
   #queueAt = 0;
+  #load = 0;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -54,7 +62,7 @@ export class Replay {
     if (!mayPull(subscriber)) {
       subscription.isParked = true;
       subscriber.parked += 1;
-    } else if (this.#asked.size >= this.#options.concurrency) {
+    } else if (this.#load >= this.#options.concurrency) {
       subscription.isQueued = true;
       this.#queue.push(subscription);
     } else {
@@ -113,7 +121,10 @@ export class Replay {
     const token = this.#options.nextToken();
     subscription.token = token;
     subscription.askedAtMs = this.#options.clock.monotonic();
-    subscription.subscriber.pulls += 1;
+    subscription.pullWeight = subscription.isAtHead ? LIGHT : FULL;
+    subscription.isAtHead = false;
+    subscription.subscriber.pulls += subscription.pullWeight;
+    this.#load += subscription.pullWeight;
     this.#asked.set(token, subscription);
     this.#options.ask(subscription, token);
   }
@@ -121,13 +132,14 @@ export class Replay {
   #release(subscription: Subscription): void {
     this.#asked.delete(subscription.token);
     subscription.token = 0;
-    subscription.subscriber.pulls -= 1;
+    subscription.subscriber.pulls -= subscription.pullWeight;
+    this.#load -= subscription.pullWeight;
     this.#next();
     this.#measure();
   }
 
   #next(): void {
-    while (this.#asked.size < this.#options.concurrency && this.#queueAt < this.#queue.length) {
+    while (this.#load < this.#options.concurrency && this.#queueAt < this.#queue.length) {
       const subscription = this.#queue[this.#queueAt] as Subscription;
       this.#queueAt += 1;
       if (!subscription.isQueued) continue;

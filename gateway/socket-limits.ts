@@ -22,7 +22,7 @@ export const CLOSE_WAIT_S = 5;
 export const IDENTIFY_DEADLINE_S = Limits.identifyDeadlineMs / 1000;
 /** IDENTIFY in progress: its calls have their own shorter time-outs. */
 export const IDENTIFYING_MAX_S = 30;
-/** No complete message or pong for this long while bytes arrive (H14). */
+/** No complete message, ping or pong for this long while bytes arrive (H14). */
 export const SILENCE_MAX_S = 120;
 export const AUTH_EXPIRING_MS = 60_000;
 /** From the expiry of the token to close 4003. */

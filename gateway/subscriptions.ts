@@ -166,6 +166,7 @@ export class Subscriptions {
         const { at, first, head, status, gap } = reply;
         results.push({ sid, status: isKept ? SubStatus.LIVE : status, ...at, first, head });
         if (isKept) continue;
+        subscription.isAtHead = at.seq === head;
         starts.push({ subscription, at });
         if (gap !== undefined)
           gaps.push(encodeFrame(gapFrame({ sid, ...gap }), connection.encoding));

@@ -31,7 +31,7 @@ export interface Subscriber {
   /** False from the moment that the connection is closing. */
   readonly isReady: boolean;
   readonly isLagging: boolean;
-  /** Chunks asked for and not arrived. Owned by replay.ts. */
+  /** Chunks asked for and not arrived, weighted. Owned by replay.ts. */
   pulls: number;
   /** Subscriptions that want a chunk and wait for the backlog to shrink. Owned by replay.ts. */
   parked: number;
@@ -58,6 +58,9 @@ export class Subscription implements Cursor {
   /** Of the pull on its way, else 0. */
   token = 0;
   askedAtMs = 0;
+  pullWeight = 0;
+  /** Believed to be at the head: its next pull brings next to nothing. */
+  isAtHead = false;
   isQueued = false;
   isParked = false;
   /** Lag mode: what the ring cannot serve becomes GAP reason 7. */

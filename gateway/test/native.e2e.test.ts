@@ -1,6 +1,6 @@
 /** What the native server does and does not do (gateway.md P1 to P31), and the way in and out of it. */
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -211,6 +211,8 @@ test('TLS: reload gives new connections the new certificate, present ones stay; 
   const fresh = await dial(2);
   harness.shard.commit(5, ['to both']);
   for (const client of [old, fresh]) await client.when(() => client.events(5).length === 1);
+  writeFileSync(certFile, 'no certificate');
+  expect(() => harness.handle.reloadTls()).toThrow(GatewayError);
   rmSync(keyFile);
   expect(() => harness.handle.reloadTls()).toThrow(GatewayError);
   expect(await certificateOf(port)).toBe('driftway-test-b');

@@ -57,7 +57,7 @@ export class World implements ConnectionHost {
       log,
       upstream: this.shard,
       publish: net.publish,
-      replayConcurrency: 4,
+      replayConcurrency: 20,
       defer: nextTurn,
       nextTurn,
     });
