@@ -163,12 +163,15 @@ export class FanOut {
       return;
     }
     this.#guarded(topic, () => {
+      const wasLost = topic.state === 'lost';
       const isNewOwner = this.#own(topic, m.owner);
       topic.state = 'live';
       if (topic.joined === 0) topic.reset(m);
       else if (m.epoch !== topic.epoch) this.#renew(topic, GapReason.EPOCH, m);
       else if (m.seq < topic.seq) this.#renew(topic, GapReason.AHEAD, m);
       else this.#noteHead(topic, m);
+      // A new SUB has met a new owner before its predecessor's end was heard of: tell it of the others.
+      if (isNewOwner && !wasLost) this.#attach(topic);
       if (isNewOwner) for (const s of [...topic.subscriptions]) this.replay.again(s);
     });
   }
@@ -251,7 +254,7 @@ export class FanOut {
       topic.owner = 0;
       topic.monitor = 0;
       if (topic.state !== 'attaching') this.#lose(topic);
-      else this.#options.upstream.attach(topic.sid);
+      else this.#attach(topic);
     }
   }
 
@@ -311,7 +314,7 @@ export class FanOut {
   /** The owner's head is not where this thread believes it to be: something was missed. */
   #reconcile(topic: Topic, at: Cursor): void {
     if (isLevel(topic, at)) return;
-    if (topic.state === 'attaching') this.#options.upstream.attach(topic.sid);
+    if (topic.state === 'attaching') this.#attach(topic);
     else if (topic.joined === 0) topic.reset(at);
     else if (at.epoch !== topic.epoch) this.#lose(topic);
     else this.#noteHead(topic, at);
@@ -437,7 +440,13 @@ export class FanOut {
 
   #askOwner(topic: Topic): void {
     topic.attachAtMs = this.#options.clock.monotonic() + ATTACH_RETRY_MS;
-    this.#options.upstream.attach(topic.sid);
+    this.#attach(topic);
+  }
+
+  #attach(topic: Topic): void {
+    const uids = new Set<Id>();
+    for (const { subscriber } of topic.subscriptions) uids.add(subscriber.uid);
+    this.#options.upstream.attach(topic.sid, [...uids]);
   }
 
   #leave(subscription: Subscription): void {

@@ -27,7 +27,8 @@ import type { RateTable } from './rates/index.ts';
 export interface Upstream {
   subscribe(sid: Id, uid: Id, cursor: Cursor | undefined): Promise<SubscribeReply>;
   pull(sid: Id, request: Omit<PullRequest, 'gateway'>): void;
-  attach(sid: Id): void;
+  /** `uids`: who is subscribed here, so that a right lost without an owner still ends (I14). */
+  attach(sid: Id, uids: readonly Id[]): void;
   detach(sid: Id): void;
   append(sid: Id, request: AppendRequest): Promise<AppendReply>;
   history(sid: Id, request: HistoryRequest): Promise<HistoryReply>;

@@ -41,7 +41,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         return call(stream(sid), 'subscribe', cursor === undefined ? base : { ...base, cursor });
       }),
     pull: (sid, request) => cast(stream(sid), 'pull', { ...request, gateway: gateway() }),
-    attach: (sid) => cast(stream(sid), 'attach', { gateway: gateway(), sid }),
+    attach: (sid, uids) => cast(stream(sid), 'attach', { gateway: gateway(), sid, uids }),
     detach: (sid) => cast(stream(sid), 'detach', { gateway: gateway() }),
     append: (sid, request) => call(stream(sid), 'append', request),
     history: (sid, request) => ask(() => call(stream(sid), 'history', request)),

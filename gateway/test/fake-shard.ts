@@ -186,8 +186,12 @@ export class FakeShard implements Upstream {
     });
   }
 
-  attach(sid: number): void {
-    this.#send(() => this.#attach(this.stream(sid), true));
+  attach(sid: number, uids: readonly number[] = []): void {
+    this.#send(() => {
+      const stream = this.stream(sid);
+      this.#attach(stream, true);
+      for (const uid of uids) if (!mayView(stream, uid)) this.revoke(sid, uid);
+    });
   }
 
   detach(sid: number): void {

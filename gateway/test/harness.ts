@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import type { FanOutP } from '../../channels/index.ts';
 import { type Clock, type Ctx, cast, systemClock, systemRng } from '../../runtime/index.ts';
 import { RevokedLogins, type TokenVerifier } from '../auth/index.ts';
+import type { FanOut } from '../fan-out.ts';
 import { type GatewayHandle, type GatewayOptions, startGateway } from '../gateway.ts';
 import {
   decodeFrame,
@@ -170,6 +171,13 @@ export class Harness {
     ];
     response.resume();
     return { status: response.statusCode, retryAfter: response.headers['retry-after'] };
+  }
+
+  /** The runtime's notice that a stream's owner has ended. */
+  down(owner: number): void {
+    // The binding is the actor's state; the fake shard's owners are no actors that could be monitored.
+    const { fanOut } = this.handle as unknown as { fanOut: FanOut };
+    fanOut.down(owner as never);
   }
 
   async stop(): Promise<void> {

@@ -218,6 +218,20 @@ describe('SUB', () => {
     expect(client.events(sid)).toEqual([1]);
   });
 
+  test('right lost while the stream has no owner: SUBEND when it has one again (I14)', async () => {
+    const sid = freshSid();
+    const client = await harness.identified(31);
+    await client.ask(Op.SUB, [[sid]]);
+    harness.shard.commit(sid, texts(1));
+    await client.when(() => client.events(sid).length === 1);
+    const stream = harness.shard.stream(sid);
+    const { owner } = stream;
+    harness.shard.crash(sid);
+    stream.viewers = new Set();
+    harness.down(owner);
+    expect(await client.find((frame) => frame[0] === Op.SUBEND)).toEqual([25, sid, 301]);
+  });
+
   test('owner that is replaced: the hole is repaired, in order', async () => {
     const sid = freshSid();
     const client = await harness.identified(1);
