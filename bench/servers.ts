@@ -54,10 +54,10 @@ export async function startDriftway(): Promise<Server> {
     DRIFTWAY_LIMITS: 'trusted',
     DRIFTWAY_GATEWAY_THREADS: '1',
     DRIFTWAY_SHARD_THREADS: '1',
-    DRIFTWAY_HEART: 'off',
     DRIFTWAY_LOG_LEVEL: 'warn',
+    DRIFTWAY_STOP_TIMEOUT_MS: '2000',
   };
-  const child = spawn(process.execPath, [join(REPO, 'supervisors/main.ts'), 'start'], {
+  const child = spawn(process.execPath, [join(REPO, 'native/launch.mjs'), 'start'], {
     cwd: REPO,
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -72,7 +72,7 @@ export async function startDriftway(): Promise<Server> {
     port,
     pid: Number(readFileSync(join(dataDir, 'server.pid'), 'utf8')),
     stop: async () => {
-      child.kill('SIGKILL');
+      child.kill('SIGTERM');
       await exited(child);
       rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
     },

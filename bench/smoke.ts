@@ -221,15 +221,15 @@ async function smoke(): Promise<Row[]> {
   const rows: Row[] = [];
   const stops: (() => Promise<void>)[] = [];
   try {
+    const bareServer = await startBare();
+    stops.push(() => bareServer.stop());
+    const server = await startDriftway();
+    stops.push(() => server.stop());
     const load: Load = { readers: new LoadProcess(), writers: new LoadProcess() };
     stops.push(
       () => load.readers.stop(),
       () => load.writers.stop(),
     );
-    const bareServer = await startBare();
-    stops.push(() => bareServer.stop());
-    const server = await startDriftway();
-    stops.push(() => server.stop());
     const startRss = await settledRss(server.pid, 1000);
     rows.push(
       row(

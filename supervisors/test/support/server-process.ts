@@ -13,6 +13,13 @@ import { nowMs } from './raw-client.ts';
 
 export const REPO = new URL('../../../', import.meta.url).pathname.replaceAll('%20', ' ');
 
+/** What the launcher gives to Node: without the cache each thread strips the types again. */
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--import',
+  new URL('native/type-cache.mjs', `file://${REPO.replaceAll(' ', '%20')}`).href,
+];
+
 export interface ServerOptions {
   /** Further DRIFTWAY_* variables; they win over the defaults below. */
   readonly env?: Readonly<Record<string, string>>;
@@ -115,7 +122,8 @@ export class ServerProcess {
   static async start(options: ServerOptions = {}): Promise<ServerProcess> {
     const port = options.port ?? (await freePort());
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'driftway-test-'));
-    const child = spawn(process.execPath, options.args ?? ['supervisors/main.ts', 'start'], {
+    const args = options.args ?? ['supervisors/main.ts', 'start'];
+    const child = spawn(process.execPath, [...NODE_FLAGS, ...args], {
       cwd: REPO,
       env: serverEnv(port, dataDir, options.env ?? {}),
       stdio: options.ipc === true ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
