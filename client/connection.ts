@@ -113,8 +113,10 @@ export class Connection {
     this.#socket.onclose = (event) => {
       this.#finish({ code: event.code, reason: event.reason, isLocal: false });
     };
-    // A close event with 1006 follows every error event.
-    this.#socket.onerror = () => undefined;
+    // A close event follows an error, except in Node 22 for an attempt that was refused (seen in 22.23).
+    this.#socket.onerror = () => {
+      if (this.#hello === null) this.#finish({ code: 1006, reason: '', isLocal: false });
+    };
     this.#watch(this.#silenceMs);
   }
 
@@ -170,6 +172,7 @@ export class Connection {
     this.#isOver = true;
     this.#socket.onmessage = null;
     this.#socket.onclose = null;
+    this.#socket.onerror = null;
     this.#options.clock.clearTimeout(this.#timer);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
