@@ -95,6 +95,7 @@ function prettyInto(file: DestinationStream, fd: number): DestinationStream {
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname,slot',
     messageFormat: '({slot}) {msg}',
+    singleLine: true,
   });
   return {
     write(line) {

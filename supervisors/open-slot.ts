@@ -1,8 +1,9 @@
 /**
  * What every thread of the tree does first: open its log, and start the actor that answers for its counters. Any thread.
  */
-import { startSupervisor } from '../runtime/index.ts';
+import { startSupervisor, systemClock } from '../runtime/index.ts';
 import { type Log, openLog } from './log.ts';
+import { settleMemory } from './settle-memory.ts';
 import type { SlotArg } from './slot-args.ts';
 import { type CounterTree, threadCounters } from './thread-counters.ts';
 
@@ -20,5 +21,6 @@ export async function openSlot(
   await startSupervisor({
     children: [threadCounters(() => ({ ...read(), logLinesDropped: log.droppedCount() }))],
   });
+  settleMemory(systemClock);
   return { log };
 }

@@ -12,7 +12,7 @@ export const SLOTS_MAX = 64;
  * the wake-ups of a shard and thereby the fsyncs of the store to 250 a second; publishes are gathered by the gateway itself
  * (gateway/gather.ts), so the way back waits less. Measured with bench:smoke, see README.md, decisions.
  */
-export const GATHER_MS = { gatewayToShard: 4, shardToStore: 0, shardToGateway: 2 } as const;
+export const GATHER_MS = { gatewayToShard: 8, shardToStore: 0, shardToGateway: 0 } as const;
 
 /** A thread without a heartbeat for so long is replaced. Must exceed the longest garbage collection and the slowest fsync. */
 export const HUNG_MS = 5_000;
@@ -35,3 +35,9 @@ export const KEYS_LOOK_MS = 24 * 3_600_000;
 export function limitsFactor(limits: 'public' | 'trusted'): number {
   return limits === 'trusted' ? TRUSTED_FACTOR : 1;
 }
+
+/**
+ * Young generation of each kind of thread, in MiB. Node's default lets every thread keep up to 48 for garbage; measured with
+ * bench:smoke, see README.md, decisions.
+ */
+export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 48, gateway: 48 } as const;

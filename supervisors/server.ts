@@ -13,6 +13,7 @@ import { type Log, openLog } from './log.ts';
 import { KEYS_LOOK_MS } from './policies.ts';
 import { claimPort } from './port-claim.ts';
 import { logReport } from './report-log.ts';
+import { settleMemory } from './settle-memory.ts';
 import { type Server, startServer } from './tree.ts';
 
 /** Runs the server until somebody wishes to stop; ends the process. `underHeart`: the parent is the heart. */
@@ -74,6 +75,7 @@ class ServerLife {
     });
     if (this.#isStopping) return this.#leave(this.#server);
     this.#lookAtKeysLater();
+    settleMemory(systemClock);
     this.#link?.ready();
     const { host, publicUrl } = this.#config;
     const others =

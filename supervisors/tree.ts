@@ -26,7 +26,7 @@ import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
 import { nodeFlags } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
-import { GATHER_MS, HUNG_MS, READERS } from './policies.ts';
+import { GATHER_MS, HUNG_MS, READERS, YOUNG_MAX_MB } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
 import { threadCounters } from './thread-counters.ts';
 
@@ -59,6 +59,8 @@ export interface Server {
   /** Drains and ends all threads, gateways first. Idempotent. */
   stop(): Promise<void>;
 }
+
+type Group = keyof SlotModules;
 
 const MODULES: SlotModules = {
   store: new URL('./boot-store.ts', import.meta.url),
@@ -135,14 +137,15 @@ function slotsFor(
     version,
     startedAt,
   });
-  const many = <A>(group: string, count: number, url: URL, arg: (slot: string) => A) =>
+  const many = <A>(group: Group, count: number, url: URL, arg: (slot: string) => A) =>
     Array.from({ length: count }, (_, i): SlotOptions => {
-      const slot = `${group}-${i}`;
+      const slot = count === 1 && group === 'store' ? group : `${group}-${i}`;
       const onDown = group === 'gateway' ? 'fatal' : 'restart';
-      return { name: slot, group, module: url, arg: arg(slot), onDown };
+      const youngMaxMb = YOUNG_MAX_MB[group];
+      return { name: slot, group, module: url, arg: arg(slot), onDown, youngMaxMb };
     });
   return [
-    { name: 'store', group: 'store', module: module.store, arg: base('store'), onDown: 'restart' },
+    ...many('store', 1, module.store, base),
     ...many('reader', readerCount, module.reader, base),
     ...many('shard', config.shardThreads, module.shard, storeUser),
     ...many('gateway', config.gatewayThreads, module.gateway, gateway),
