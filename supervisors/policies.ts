@@ -40,4 +40,4 @@ export function limitsFactor(limits: 'public' | 'trusted'): number {
  * Young generation of each kind of thread, in MiB. Node's default lets every thread keep up to 48 for garbage; measured with
  * bench:smoke, see README.md, decisions.
  */
-export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 48, gateway: 48 } as const;
+export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, gateway: 24 } as const;
