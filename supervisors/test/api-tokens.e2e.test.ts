@@ -2,7 +2,7 @@
  * What api.md says about refresh tokens, logout, registration modes, HTTP limits and logs, tried from
  * outside: rotation, its repeat after a lost answer and after a crash, the end of a family.
  */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { errorOf, unique } from './support/api-answers.ts';
 import { useServer } from './support/fixture.ts';
 import {
@@ -13,7 +13,7 @@ import {
   PASSWORD,
 } from './support/http-client.ts';
 import { RawClient } from './support/raw-client.ts';
-import { pause, ServerProcess, until } from './support/server-process.ts';
+import { ServerProcess, until } from './support/server-process.ts';
 import { OP } from './support/wire.ts';
 
 const TRUSTED = { DRIFTWAY_HEART: 'off', DRIFTWAY_LIMITS: 'trusted' };
@@ -79,56 +79,6 @@ describe('refresh', () => {
     const missing = await fixture.http.api('/auth/refresh', { body: {} });
     expect(errorOf(missing)).toEqual([422, 'invalid', 'refreshToken']);
   });
-});
-
-describe('refresh over time and crashes', () => {
-  const own: ServerProcess[] = [];
-  afterEach(async () => {
-    for (const server of own.splice(0)) await server.dispose();
-  });
-
-  test('the lost answer: the repeat over kill -9 gets the same successor; after 10 s it ends the family', async () => {
-    const first = await ServerProcess.start({ env: TRUSTED });
-    own.push(first);
-    const before = new HttpClient(first.port);
-    const [kept, late] = await Promise.all([before.register('kept'), before.register('late')]);
-    const answer = asLogin((await refreshAt(before, kept.refreshToken)).body);
-    const lost = asLogin((await refreshAt(before, late.refreshToken)).body);
-    before.close();
-    await first.killServer();
-    const second = await ServerProcess.start({
-      env: TRUSTED,
-      port: first.port,
-      dataDir: first.dataDir,
-    });
-    own.unshift(second);
-    const http = new HttpClient(second.port);
-    const repeat = asLogin((await refreshAt(http, kept.refreshToken)).body);
-    expect(repeat.refreshToken).toBe(answer.refreshToken);
-    // Access tokens outlive the process too: keys and issuer are in the folder.
-    expect((await http.api('/users/@me', { token: kept.accessToken })).status).toBe(200);
-    await pause(10_500);
-    expect(errorOf(await refreshAt(http, late.refreshToken))).toEqual([401, 'refresh_reused']);
-    expect(errorOf(await refreshAt(http, lost.refreshToken))).toEqual([401, 'refresh_reused']);
-    expect((await refreshAt(http, answer.refreshToken)).status).toBe(200);
-    http.close();
-  }, 60_000);
-
-  test('an access token past its life: 401 token_expired', async () => {
-    const server = await ServerProcess.start({
-      env: { ...TRUSTED, DRIFTWAY_ACCESS_TOKEN_TTL_S: '10' },
-    });
-    own.push(server);
-    const http = new HttpClient(server.port);
-    const { accessToken } = await http.register('short');
-    expect((await http.api('/users/@me', { token: accessToken })).status).toBe(200);
-    const expired = await until('expiry', 15_000, async () => {
-      const answer = await http.api('/users/@me', { token: accessToken });
-      return answer.status === 401 ? answer : undefined;
-    });
-    expect(errorOf(expired)).toEqual([401, 'token_expired']);
-    http.close();
-  }, 40_000);
 });
 
 describe('logout', () => {

@@ -2,10 +2,9 @@
  * Conformance cases 1 to 4, 21 to 23 of protocol.md 5 and what 2.2, 2.4, 2.6 and 2.17 say about upgrades,
  * identification, tokens and sessions. An outsider's test: raw sockets, both encodings.
  */
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { useServer } from './support/fixture.ts';
-import type { HttpClient } from './support/http-client.ts';
+import { forgedTokens } from './support/forged-tokens.ts';
 import { ENCODINGS, RawClient } from './support/raw-client.ts';
 import { RawSocket, UpgradeRefused } from './support/raw-socket.ts';
 import { pause } from './support/server-process.ts';
@@ -264,80 +263,6 @@ describe('unknowns', () => {
     for (let op = 96; op < 128; op += 1) expect((await client.request(op, []))[2]).toBe(103);
   });
 });
-
-describe('life of a token', () => {
-  const short = useServer({ users: 2, env: { DRIFTWAY_ACCESS_TOKEN_TTL_S: '10' } });
-
-  test('case 22: no REAUTH leads to 4003; with REAUTH the connection lives on; another user is 4504', async () => {
-    // The tokens of the fixture were made while it was set up: fresh ones for known times.
-    const login = await short.http.login('user_0');
-    const other = await short.http.login('user_1');
-    const [lazy, diligent, thief, sloppy] = await Promise.all(
-      [0, 1, 2, 3].map(() => short.connect()),
-    );
-    await lazy!.identify(login.accessToken);
-    await diligent!.identify(login.accessToken);
-    await thief!.identify(login.accessToken);
-    await sloppy!.identify(login.accessToken);
-    await Promise.all([lazy!.first(OP.authExpiring), diligent!.first(OP.authExpiring)]);
-
-    thief!.send([OP.reauth, 50, other.accessToken, null]);
-    expect((await thief!.closed).code).toBe(4504);
-
-    const [forged] = forgedTokens(login.accessToken);
-    expect((await sloppy!.request(OP.reauth, [forged!, null]))[2]).toBe(201);
-    const sameUser = await short.http.login('user_0');
-    expect((await sloppy!.request(OP.reauth, [sameUser.accessToken, null]))[2]).toBe(201);
-    expect(sloppy!.isOpen).toBe(true);
-
-    const renewed = await refresh(short.http, login.refreshToken);
-    const [expMs] = await diligent!.ask(OP.reauth, [renewed.accessToken, null]);
-    expect(expMs).toBeGreaterThan(login.expiresAt - 1000);
-
-    const { code, reason } = await lazy!.closed;
-    expect({ code, reason }).toEqual({ code: 4003, reason: 'auth_expired' });
-    expect((await sloppy!.closed).code).toBe(4003);
-    // The renewed token is within its life or its grace.
-    expect(diligent!.isOpen).toBe(true);
-
-    const late = await short.connect();
-    late.send([OP.identify, 4, login.accessToken, null, 'x', 0, null]);
-    expect((await late.closed).code).toBe(4003);
-    expect(late.received().at(-1)?.slice(0, 4)).toEqual([OP.err, 4, 202, 'token_expired']);
-  }, 60_000);
-});
-
-async function refresh(http: HttpClient, refreshToken: string): Promise<{ accessToken: string }> {
-  return http.want(200, '/auth/refresh', { body: { refreshToken } });
-}
-
-/** Every way in which a token can be wrong without being merely old. */
-function forgedTokens(real: string): string[] {
-  const [head = '', claims = '', signature = ''] = real.split('.');
-  const json = (text: string): Record<string, unknown> =>
-    JSON.parse(Buffer.from(text, 'base64url').toString());
-  const pack = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const resigned = (header: object, body: object): string => {
-    const input = `${pack(header)}.${pack(body)}`;
-    return `${input}.${sign(null, Buffer.from(input), privateKey).toString('base64url')}`;
-  };
-  const flipped = signature.startsWith('A') ? `B${signature.slice(1)}` : `A${signature.slice(1)}`;
-  return [
-    `${head}.${claims}.${flipped}`,
-    `${head}.${claims}.`,
-    `${pack({ ...json(head), alg: 'none' })}.${claims}.`,
-    `${pack({ ...json(head), alg: 'HS256' })}.${claims}.${signature}`,
-    `${head}.${pack({ ...json(claims), sub: '1' })}.${signature}`,
-    resigned(json(head), json(claims)),
-    resigned({ ...json(head), kid: 'unknown' }, json(claims)),
-    resigned(json(head), { ...json(claims), aud: 'other' }),
-    '',
-    'not a token',
-    'a.b.c',
-    'x'.repeat(3000),
-  ];
-}
 
 test('RawClient: offered both subprotocols, talks the one that was echoed', async () => {
   const client = await RawClient.open({

@@ -29,7 +29,14 @@ afterEach(async () => {
 });
 
 async function gather(port: number, chance: Seeded): Promise<Crowd> {
-  const crowd = await Crowd.create({ port, writers: 20, observers: 20, channels: 5, chance });
+  const crowd = await Crowd.create({
+    port,
+    writers: 20,
+    observers: 20,
+    channels: 5,
+    chance,
+    gapMs: 150,
+  });
   crowds.push(crowd);
   return crowd;
 }
@@ -43,7 +50,7 @@ describe('crash of the server process', () => {
     const crowd = await gather(port, chance);
     crowd.write();
     for (let kill = 0; kill < KILLS; kill += 1) {
-      await pause(chance.between(20, 900));
+      await pause(chance.between(20, 700));
       await server.killServer();
       server = await ServerProcess.start({ env: { ...ENV, DRIFTWAY_HEART: 'off' }, port, dataDir });
       servers.unshift(server);

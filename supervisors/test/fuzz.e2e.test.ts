@@ -9,7 +9,7 @@ import { Seeded } from './support/seeded.ts';
 import { OP, type WireFrame } from './support/wire.ts';
 import { Witness } from './support/witness.ts';
 
-const BUDGET_MS = process.env.LONG === '1' ? 60_000 : 6_000;
+const BUDGET_MS = process.env.LONG === '1' ? 60_000 : 4_000;
 const LAST_RID = 4_000_000_000;
 const fixture = useServer({ users: 3 });
 

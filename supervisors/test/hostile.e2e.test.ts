@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useServer } from './support/fixture.ts';
-import { ENCODINGS, type Encoding, encode, nowMs } from './support/raw-client.ts';
-import { buildFrame, type RawSocket } from './support/raw-socket.ts';
+import { ENCODINGS, type Encoding, encode } from './support/raw-client.ts';
+import type { RawSocket } from './support/raw-socket.ts';
 import { encodeMsgpack, OP, type WireFrame } from './support/wire.ts';
 import { Witness } from './support/witness.ts';
 
@@ -361,23 +361,6 @@ describe('H11 WebSocket framing', () => {
     });
     expect(client.socket.responseHeaders.has('sec-websocket-extensions')).toBe(false);
   });
-});
-
-describe('silence', () => {
-  test('H12, H15: unmasked bytes or nothing at all before IDENTIFY end by the deadline, 4007', async () => {
-    const began = nowMs();
-    const silent = await Promise.all(ENCODINGS.map((encoding) => fixture.connect(encoding)));
-    const unmasked = await fixture.connect('mp');
-    unmasked.socket.sendRaw(buildFrame({ opcode: 2, payload: hex('92 07 01'), masked: false }));
-    for (const client of silent) {
-      const { code, reason } = await client.closed;
-      expect({ code, reason }).toEqual({ code: 4007, reason: 'deadline' });
-      expect(client.received().at(-1)?.slice(0, 4)).toEqual([OP.err, 0, 4007, 'deadline']);
-    }
-    expect(nowMs() - began).toBeGreaterThan(8_900);
-    expect([4007, 1006]).toContain((await unmasked.closed).code);
-    await witness.chats();
-  }, 30_000);
 });
 
 describe('the witness', () => {
