@@ -13,7 +13,7 @@ h1{margin:0 0 .25rem}h2{border-bottom:1px solid var(--line);margin-top:2.5rem;te
 code,pre{font:14px/1.45 ui-monospace,monospace}pre{background:var(--soft);padding:.75rem;overflow:auto;border-radius:6px}
 details{border:1px solid var(--line);border-radius:6px;margin:.5rem 0}
 summary{cursor:pointer;padding:.5rem .75rem}details>div{padding:0 .75rem .75rem}
-.m{display:inline-block;min-width:4rem;font-weight:700;color:var(--accent)}
+.m{display:inline-block;min-width:4.5rem;font-weight:700;color:var(--accent)}
 .s{float:right;opacity:.75}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;border-bottom:1px solid var(--line);padding:.25rem .5rem}a{color:var(--accent)}`;
 
@@ -64,7 +64,7 @@ export function docsPage(document: OpenApiDocument): string {
     'Driftway HTTP API',
     `<h1>${escapeHtml(text(info.title))} HTTP API</h1><p>Version ${escapeHtml(text(info.version))}. <a href="/api/v1/openapi.json">OpenAPI document</a></p>
 <p>${escapeHtml(text(info.description))}</p>
-<p>Send the access token as <code>Authorization: Bearer TOKEN</code>.</p>${sections.join('')}<h2>types</h2>${types.join('')}`,
+<p>Routes marked <small>token</small> want the access token: <code>Authorization: Bearer TOKEN</code>.</p>${sections.join('')}<h2>types</h2>${types.join('')}`,
   );
 }
 
@@ -72,7 +72,7 @@ function operationHtml(document: Json, method: string, path: string, operation: 
   const parameters = list(operation.parameters).map((item) => record(item));
   const bodySchema = contentSchema(record(operation.requestBody));
   const responses = Object.entries(record(operation.responses));
-  const locked = operation.security === undefined ? '' : ' &#128274;';
+  const locked = operation.security === undefined ? '' : ' <small>token</small>';
   const parts = [
     text(operation.description) === '' ? '' : `<p>${escapeHtml(text(operation.description))}</p>`,
     parameters.length === 0 ? '' : `<h4>Parameters</h4>${parametersHtml(parameters)}`,
