@@ -3,7 +3,7 @@
  * Only a cache: the log knows every nonce of the window (protocol.md 2.8) and refuses a repeat in
  * `commit`. Plain data of one stream actor.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { BoundedMap } from './bounded-map.ts';
 import type { Id, Ms, Seq, WireValue } from './types.ts';
 
@@ -21,10 +21,7 @@ export interface CommittedNonce {
 
 /** 16 bytes over (kind, body); equal exactly for the same content. */
 export function digestOf(kind: number, body: readonly WireValue[]): Uint8Array {
-  return createHash('sha256')
-    .update(JSON.stringify([kind, body]))
-    .digest()
-    .subarray(0, 16);
+  return Buffer.from(hash('sha256', JSON.stringify([kind, body]), 'hex').slice(0, 32), 'hex');
 }
 
 export function sameDigest(a: Uint8Array, b: Uint8Array): boolean {

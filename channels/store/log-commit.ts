@@ -80,12 +80,13 @@ export class LogCommit {
     if (row === undefined || row[5] !== commit.fence || head !== commit.after) {
       return { ok: false, why: 'fenced', head };
     }
-    const at = this.#duplicates(commit);
+    const hashes = commit.events.map(hashOf);
+    const at = this.#duplicates(commit, hashes);
     if (at.length > 0) {
       return { ok: false, why: 'duplicate', at };
     }
-    for (const event of commit.events) {
-      this.#append(commit.sid, event);
+    for (const [index, event] of commit.events.entries()) {
+      this.#append(commit.sid, event, hashes[index]!);
     }
     for (const { seq, kind, frame, editedAt } of commit.rewrites) {
       if (Number(this.#rewrite.run(kind, frame, editedAt, commit.sid, seq).changes) !== 1) {
@@ -138,9 +139,8 @@ export class LogCommit {
     }
   }
 
-  #append(sid: Id, event: LogEvent): void {
+  #append(sid: Id, event: LogEvent, hash: number | null): void {
     const { seq, ts, kind, actor, target, emoji, nonce, digest, frame } = event;
-    const hash = nonce === '' ? null : nonceHash(actor, nonce);
     this.#insert.run(sid, seq, ts, kind, actor, target, emoji, nonce, hash, digest, frame);
     if (kind === 3) {
       this.#reactions.clear(sid, target);
@@ -151,15 +151,16 @@ export class LogCommit {
     }
   }
 
-  #duplicates({ sid, events }: Commit): DuplicateNonce[] {
+  #duplicates({ sid, events }: Commit, hashes: readonly (number | null)[]): DuplicateNonce[] {
     const at: DuplicateNonce[] = [];
     const inCommit = new Map<string, LogEvent>();
     for (const [index, event] of events.entries()) {
-      if (event.nonce === '') {
+      const hash = hashes[index]!;
+      if (hash === null) {
         continue;
       }
       const key = `${event.actor} ${event.nonce}`;
-      const first = this.#withNonce(sid, event) ?? inCommit.get(key);
+      const first = this.#withNonce(sid, event, hash) ?? inCommit.get(key);
       if (first === undefined) {
         inCommit.set(key, event);
       } else {
@@ -169,12 +170,16 @@ export class LogCommit {
     return at;
   }
 
-  #withNonce(sid: Id, { actor, nonce }: LogEvent): LogEvent | undefined {
+  #withNonce(sid: Id, { actor, nonce }: LogEvent, hash: number): LogEvent | undefined {
     const row = this.#nonces
-      .all(sid, nonceHash(actor, nonce))
+      .all(sid, hash)
       .find((candidate) => candidate[3] === actor && candidate[6] === nonce);
     return row && eventOf(row);
   }
+}
+
+function hashOf({ actor, nonce }: LogEvent): number | null {
+  return nonce === '' ? null : nonceHash(actor, nonce);
 }
 
 /** Reactions as a set of (sid, target, uid, emoji), and their counts, which pages read. */
