@@ -8,11 +8,11 @@ import { TRUSTED_FACTOR } from '../gateway/rates/index.ts';
 export const SLOTS_MAX = 64;
 
 /**
- * Lanes gather while they are busy: an idle lane sends at once, a busy one at most each so many ms. 4 ms from gateways bounds
- * the wake-ups of a shard and thereby the fsyncs of the store to 250 a second; publishes are gathered by the gateway itself
- * (gateway/gather.ts), so the way back waits less. Measured with bench:smoke, see README.md, decisions.
+ * Lanes gather while they are busy: an idle lane sends at once, a busy one at most each so many ms. 10 ms from gateways bounds
+ * the wake-ups of a shard and thereby the fsyncs of the store to 100 a second for each gateway; publishes are gathered by the
+ * gateway itself (gateway/gather.ts), so the way back does not wait. Measured: bench/NOTES.md.
  */
-export const GATHER_MS = { gatewayToShard: 8, shardToStore: 0, shardToGateway: 0 } as const;
+export const GATHER_MS = { gatewayToShard: 10, shardToStore: 0, shardToGateway: 0 } as const;
 
 /** A thread without a heartbeat for so long is replaced. Must exceed the longest garbage collection and the slowest fsync. */
 export const HUNG_MS = 5_000;
