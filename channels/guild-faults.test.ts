@@ -4,6 +4,7 @@ import { call } from '../runtime/index.ts';
 import { childPrefix } from './docs.ts';
 import { PERMS_EVERYONE } from './permissions.ts';
 import { Domain, guild, stream, value } from './test/domain.ts';
+import { settled } from './test/kit.ts';
 
 const domain = new Domain();
 beforeAll(() => domain.start());
@@ -44,6 +45,20 @@ test('write without an answer that was not done: the same request succeeds later
   const perms = call(guild(gid), 'perms', { uid: member, sid: view.viewSids[0] ?? 0 });
   expect(await perms).toBe(PERMS_EVERYONE);
   expect(value(await call(guild(gid), 'invite', { code })).memberCount).toBe(2);
+});
+
+test('view: a stream that was never opened cannot be now, unavailable instead of a head of 0', async () => {
+  const { gid, owner } = await domain.guildOfTwo();
+  const news = { uid: owner, name: 'news', topic: null };
+  const { id: sid } = value(await call(guild(gid), 'createChannel', news));
+  expect(await domain.log.heads([sid])).toEqual([]);
+  domain.docsDown = true;
+  const view = call(guild(gid), 'view', { uid: owner });
+  await settled();
+  await domain.clock.advance(5000);
+  expect(await view).toMatchObject({ ok: false, code: 'unavailable' });
+  domain.docsDown = false;
+  expect(value(await call(guild(gid), 'view', { uid: owner })).channels.at(-1)?.epoch).not.toBe(0);
 });
 
 test('another owner wrote the guild: read again and the change is made on top', async () => {

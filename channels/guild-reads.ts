@@ -4,6 +4,7 @@
  */
 import { call, entity } from '../runtime/index.ts';
 import { childKey, childPrefix, lastPart, type MemberDoc, type UserDoc, userKey } from './docs.ts';
+import { channelsError } from './errors.ts';
 import { SMALL_GUILD_MAX } from './guild-changes.ts';
 import type { GuildData } from './guild-data.ts';
 import { unpad } from './ids.ts';
@@ -53,6 +54,9 @@ async function headsOf(
   const missing = sids.filter((sid) => !heads.has(sid));
   const asked = missing.map((sid) => call(entity<StreamP>('stream', sid), 'head', { uid }));
   for (const head of await Promise.all(asked)) {
+    if (head === 'unavailable') {
+      throw channelsError('DRIFT_CHANNELS_UNAVAILABLE', 'read heads: a stream cannot answer now');
+    }
     if (head !== undefined) heads.set(head.sid, head);
   }
   return heads;

@@ -351,6 +351,7 @@ test('append: guild away, 502 with retry; back, it goes on', async () => {
   rig.guildDown = true;
   expect(await rig.append(A, 'n', 1, ['x'])).toMatchObject({ ok: false, code: 502, retryMs: 1000 });
   expect(await rig.subscribe(A)).toMatchObject({ ok: false, retryMs: 1000 });
+  expect(await rig.askHead(A)).toBe('unavailable');
   rig.guildDown = false;
   expect(await rig.append(A, 'n', 1, ['x'])).toMatchObject({ ok: true, duplicate: false });
 });

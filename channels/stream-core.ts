@@ -18,11 +18,11 @@ import type {
   AppendRequest,
   Doc,
   FanOutP,
+  HeadReply,
   HistoryReply,
   HistoryRequest,
   Id,
   LogEvent,
-  LogHead,
   MessageAnchor,
   MessagesReply,
   Ms,
@@ -192,9 +192,9 @@ export class StreamCore {
     );
   }
 
-  head(uid: Id, answer: Answer<LogHead | undefined>): void {
+  head(uid: Id, answer: Answer<HeadReply>): void {
     this.#whenOpen(
-      () => answer(undefined),
+      () => answer('unavailable'),
       (parts) => {
         if (parts === undefined) answer(undefined);
         else parts.reads.head(uid, answer);

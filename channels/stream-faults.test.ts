@@ -136,10 +136,12 @@ test('stream that cannot open: requests wait, then 502; open again, they work', 
   await rig.start();
   const append = rig.send(A, 'n', 1, ['x']);
   const subscribed = rig.subscribe(A);
+  const head = rig.askHead(A);
   rig.pull({ uid: A, after: { epoch: 0, seq: 0, ts: 0 } });
   await rig.clock.advance(5000);
   expect(await append).toMatchObject({ ok: false, code: 502, retryMs: 1000 });
   expect(await subscribed).toEqual({ ok: false, retryMs: 1000 });
+  expect(await head).toBe('unavailable');
   rig.log.down = false;
   await rig.clock.advance(3000);
   expect(await rig.append(A, 'n', 1, ['x'])).toMatchObject({ ok: true, seq: 1 });

@@ -25,11 +25,11 @@ import type {
   Cursor,
   FanOutP,
   Gap,
+  HeadReply,
   HistoryReply,
   HistoryRequest,
   Id,
   LogEvent,
-  LogHead,
   MessageAnchor,
   MessageRow,
   MessagesReply,
@@ -318,13 +318,11 @@ export class Reads {
     });
   }
 
-  head(uid: Id, answer: Answer<LogHead | undefined>): void {
+  head(uid: Id, answer: Answer<HeadReply>): void {
     this.#perms.get(uid, (perms) => {
-      if (perms === undefined || !may(perms, PERM_VIEW)) {
-        answer(undefined);
-        return;
-      }
-      answer({ sid: this.#state.sid, ...this.#state.extent() });
+      if (perms === undefined) answer('unavailable');
+      else if (!may(perms, PERM_VIEW)) answer(undefined);
+      else answer({ sid: this.#state.sid, ...this.#state.extent() });
     });
   }
 

@@ -118,6 +118,12 @@ export type AppendReply =
   /** ERR code of protocol.md 2.12; `retryMs` when the same request may be sent again. */
   | { readonly ok: false; readonly code: number; readonly retryMs?: number };
 
+/**
+ * undefined = absent or forbidden, without a difference; 'unavailable' = the store or the guild cannot
+ * answer now, so nothing is known of the stream (ERR 502).
+ */
+export type HeadReply = LogHead | 'unavailable' | undefined;
+
 export interface HistoryRequest {
   readonly uid: Id;
   /** 0 or beyond the head = head. */
@@ -188,8 +194,7 @@ export interface StreamP {
     readonly limit: number;
   }): MessagesReply;
   message(m: { readonly uid: Id; readonly seq: Seq }): MessagesReply;
-  /** undefined when absent or forbidden. */
-  head(m: { readonly uid: Id }): LogHead | undefined;
+  head(m: { readonly uid: Id }): HeadReply;
   /** From the guild: rights of one user (or of all, uid 0) changed; drop the cache, re-judge subscribers. */
   permsChanged(m: { readonly uid: Id }): void;
   /** From the guild: the channel is deleted. Ends subscriptions with SUBEND 301 and drops the log. */

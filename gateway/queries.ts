@@ -53,7 +53,10 @@ export async function history(
   }
 }
 
-/** SYNC: the streams whose head is not where the client believes it to be. */
+/**
+ * SYNC: the streams whose head is not where the client believes it to be. When one of them cannot
+ * answer now the whole request is 502: zeros would say that the stream is gone.
+ */
 export async function sync(
   context: SocketContext,
   asker: Asker,
@@ -65,7 +68,9 @@ export async function sync(
     const heads = await Promise.all(entries.map((entry) => context.upstream.head(entry.sid, uid)));
     const differing: SyncResult[] = [];
     for (const [i, { sid, epoch, seq }] of entries.entries()) {
-      const at = positionOf(heads[i]);
+      const head = heads[i];
+      if (head === 'unavailable') return failed(Err.UNAVAILABLE, retryMs(context.rng.u32()));
+      const at = positionOf(head);
       if (at.epoch !== epoch || at.seq !== seq) differing.push({ sid, ...at });
     }
     return encodeFrame(okSyncFrame(rid, differing), encoding);

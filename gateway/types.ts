@@ -9,10 +9,10 @@ import type {
   ConnectRequest,
   Cursor,
   GuildView,
+  HeadReply,
   HistoryReply,
   HistoryRequest,
   Id,
-  LogHead,
   PullRequest,
   Result,
   StreamP,
@@ -32,7 +32,7 @@ export interface Upstream {
   detach(sid: Id): void;
   append(sid: Id, request: AppendRequest): Promise<AppendReply>;
   history(sid: Id, request: HistoryRequest): Promise<HistoryReply>;
-  head(sid: Id, uid: Id): Promise<LogHead | undefined>;
+  head(sid: Id, uid: Id): Promise<HeadReply>;
   guildView(gid: Id, uid: Id): Promise<Result<GuildView>>;
   connect(uid: Id, request: Omit<ConnectRequest, 'gateway'>): Promise<ConnectReply>;
   disconnected(uid: Id, notice: Disconnected): void;

@@ -26,6 +26,7 @@ import type {
   EventFields,
   FanOutP,
   GuildP,
+  HeadReply,
   HistoryReply,
   Id,
   LogEvent,
@@ -354,8 +355,15 @@ export class StreamRig {
     return new Promise((resolve) => this.core.messages({ uid, anchor, limit }, resolve));
   }
 
-  head(uid: Id): Promise<LogHead | undefined> {
+  askHead(uid: Id): Promise<HeadReply> {
     return new Promise((resolve) => this.core.head(uid, resolve));
+  }
+
+  /** The head of a stream that is there. */
+  async head(uid: Id): Promise<LogHead | undefined> {
+    const head = await this.askHead(uid);
+    if (head === 'unavailable') throw new Error('head: unavailable');
+    return head;
   }
 
   /** Frames published to a gateway so far, in order. */

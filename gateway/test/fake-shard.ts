@@ -11,9 +11,9 @@ import type {
   Cursor,
   FanOutP,
   Gap,
+  HeadReply,
   HistoryReply,
   HistoryRequest,
-  LogHead,
   PullRequest,
   StreamP,
   SubscribeReply,
@@ -68,6 +68,8 @@ export class FakeShard implements Upstream {
   failing = new Set<string>();
   /** Calls of these kinds are never answered. */
   silent = new Set<string>();
+  /** Streams whose store or guild cannot answer. */
+  readonly away = new Set<number>();
   connectReply: ((uid: number) => ConnectReply) | undefined;
   detaches = 0;
   #lastOwner = 1000;
@@ -222,8 +224,9 @@ export class FakeShard implements Upstream {
     });
   }
 
-  head(sid: number, uid: number): Promise<LogHead | undefined> {
-    return this.#call('head', () => {
+  head(sid: number, uid: number): Promise<HeadReply> {
+    return this.#call<HeadReply>('head', () => {
+      if (this.away.has(sid)) return 'unavailable';
       const stream = this.stream(sid);
       if (!mayView(stream, uid)) return undefined;
       const { epoch, seq, ts } = headOf(stream);

@@ -294,6 +294,20 @@ describe('reads', () => {
     ]);
   });
 
+  test('SYNC: a stream of the request cannot answer now, ERR 502 with retry and nothing of the others', async () => {
+    const [gone, away] = [freshSid(), freshSid()];
+    harness.shard.stream(gone).viewers = new Set();
+    harness.shard.away.add(away);
+    const client = await harness.identified(1);
+    const entries = [gone, away].map((sid) => [sid, 7, 1]);
+    const reply = await client.ask(Op.SYNC, entries);
+    expect(reply.slice(2, 4)).toEqual([502, 'unavailable']);
+    expect(reply[4]).toBeGreaterThan(0);
+    harness.shard.away.clear();
+    const again = await client.ask(Op.SYNC, entries);
+    expect(again[2]).toContainEqual([away, 7, 0, 0]);
+  });
+
   test('GUILD: all fields; absent: 301', async () => {
     const client = await harness.identified(1);
     const reply = await client.ask(Op.GUILD, 18);
