@@ -373,6 +373,11 @@ export interface UserP {
     readonly connNo: number;
     readonly ended: boolean;
   }): void;
+  /**
+   * The gateway does not know what became of `connect` for this connection (no answer in time): if it
+   * was carried out, the connection has ended. Sent after the connect, in one order with it.
+   */
+  abandoned(m: { readonly gateway: Ref<FanOutP>; readonly conn: number }): void;
   /** Ends the login: its sockets close with 4507. */
   revoke(m: { readonly login: string }): void;
   guilds(m: Record<string, never>): Result<readonly Guild[]>;

@@ -35,6 +35,19 @@ test('Sessions: late death of an old connection, nothing happens to the newer on
   expect(sessions.size).toBe(0);
 });
 
+test('Sessions: abandoned connection, only that one ends and its session can be resumed', () => {
+  const sessions = new Sessions();
+  open(sessions, 'a', 1);
+  open(sessions, 'b', 2);
+  sessions.abandon(6 as unknown as Ref<FanOutP>, 1, 10);
+  sessions.abandon(GATEWAY, 3, 10);
+  expect(sessions.connected).toBe(2);
+  sessions.abandon(GATEWAY, 1, 10);
+  expect(sessions.connected).toBe(1);
+  expect(sessions.resumable({ session: 'a', key: 'key-a' }, 20)?.connection).toBeUndefined();
+  expect(sessions.resumable({ session: 'b', key: 'key-b' }, 20)?.connection?.conn).toBe(2);
+});
+
 test('Sessions: many ended ones, a bounded number is kept, the newest', () => {
   const sessions = new Sessions();
   for (let i = 0; i < 100; i += 1)

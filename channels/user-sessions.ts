@@ -79,6 +79,14 @@ export class Sessions {
     else this.#end(session, now);
   }
 
+  /** A connection that its gateway never heard to be open ends, whatever its session. */
+  abandon(gateway: Ref<FanOutP>, conn: number, now: Ms): void {
+    for (const session of this.#sessions.values()) {
+      const { connection } = session;
+      if (connection?.gateway === gateway && connection.conn === conn) this.#end(session, now);
+    }
+  }
+
   /** A gateway thread died with all of its connections. */
   gatewayDown(gateway: Ref<FanOutP>, now: Ms): void {
     for (const session of this.#sessions.values()) {

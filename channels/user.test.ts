@@ -40,6 +40,19 @@ test('connect: resume fences the old connection; limit; no such user or login', 
   });
 });
 
+test('connect: answers that a gateway did not wait for, told so, take no place of the ten', async () => {
+  const grant = await domain.person();
+  const u = user(grant.user.id);
+  const base = { gateway: domain.fanOut, login: grant.login };
+  for (let conn = 101; conn <= 115; conn += 1) {
+    cast(u, 'connect', { ...base, conn });
+    cast(u, 'abandoned', { gateway: domain.fanOut, conn });
+  }
+  for (let conn = 121; conn <= 130; conn += 1)
+    expect((await call(u, 'connect', { ...base, conn })).ok).toBe(true);
+  expect(await call(u, 'connect', { ...base, conn: 131 })).toEqual({ ok: false, close: 4508 });
+});
+
 test('user stream: only its owner may follow it', async () => {
   const [a, b] = [(await domain.person()).user.id, (await domain.person()).user.id];
   expect(await call(stream(a), 'subscribe', { gateway: domain.fanOut, uid: a })).toMatchObject({

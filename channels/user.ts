@@ -123,6 +123,10 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
       s.sessions.close(session, connNo, ended, s.environment.clock.monotonic());
       armSweep(s, ctx);
     },
+    abandoned: (s, { gateway, conn }, ctx) => {
+      s.sessions.abandon(gateway, conn, s.environment.clock.monotonic());
+      armSweep(s, ctx);
+    },
     revoke: (s, { login }, ctx) => revoke(s, login, ctx),
     guilds: async (s) => {
       const guilds = await readGuilds(s);

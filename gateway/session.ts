@@ -7,7 +7,7 @@
 import type { ConnectReply, ConnectRequest } from '../channels/index.ts';
 import type { TokenVerdict } from './auth/index.ts';
 import { type Connection, Phase } from './connection.ts';
-import { retryMs } from './failures.ts';
+import { retryMs, wasRefused } from './failures.ts';
 import {
   authExpiringFrame,
   Close,
@@ -166,7 +166,10 @@ export class Sessions {
     connection.close(close, close === Close.REVOKED);
   }
 
-  /** undefined when the user entity cannot be reached. */
+  /**
+   * undefined when the user entity cannot be reached. If it may have connected all the same, it is
+   * told that this connection is none, or it would count against the user for good.
+   */
   async #connect(
     connection: Connection,
     verdict: TokenVerdict & { ok: true },
@@ -179,6 +182,7 @@ export class Sessions {
       return await this.#context.upstream.connect(verdict.uid, connect);
     } catch (error) {
       this.#context.log.warn({ err: error, uid: verdict.uid }, 'connect a user: no answer');
+      if (!wasRefused(error)) this.#context.upstream.abandoned(verdict.uid, connection.no);
       return undefined;
     }
   }

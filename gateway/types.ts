@@ -36,6 +36,8 @@ export interface Upstream {
   guildView(gid: Id, uid: Id): Promise<Result<GuildView>>;
   connect(uid: Id, request: Omit<ConnectRequest, 'gateway'>): Promise<ConnectReply>;
   disconnected(uid: Id, notice: Disconnected): void;
+  /** What became of `connect` for this connection is unknown: it has ended. */
+  abandoned(uid: Id, conn: number): void;
   /** The fan-out actor hears of the end of a stream's owner. */
   monitor(owner: Ref<StreamP>): MonitorId;
   demonitor(monitor: MonitorId): void;

@@ -50,6 +50,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     connect: (uid, request) =>
       ask(() => call(user(uid), 'connect', { ...request, gateway: gateway() })),
     disconnected: (uid, notice) => cast(user(uid), 'disconnected', notice),
+    abandoned: (uid, conn) => cast(user(uid), 'abandoned', { gateway: gateway(), conn }),
     monitor: (owner) => options.fanOut()?.monitor(owner) ?? NO_MONITOR,
     demonitor: (monitor) => {
       const ctx = options.fanOut();

@@ -63,9 +63,11 @@ export class FakeShard implements Upstream {
   readonly toGateway: { readonly work: () => void; readonly isCast: boolean }[] = [];
   readonly monitored = new Set<number>();
   readonly disconnects: (Disconnected & { readonly uid: number })[] = [];
+  readonly abandons: { readonly uid: number; readonly conn: number }[] = [];
   readonly connects: { readonly uid: number; readonly conn: number; readonly login: string }[] = [];
-  /** Calls that are rejected with this reason instead of being answered. */
+  /** Calls of these kinds are rejected with `failure` instead of being answered. */
   failing = new Set<string>();
+  failure: 'unavailable' | 'timeout' = 'unavailable';
   /** Calls of these kinds are never answered. */
   silent = new Set<string>();
   /** Streams whose store or guild cannot answer. */
@@ -263,6 +265,10 @@ export class FakeShard implements Upstream {
     this.disconnects.push({ uid, ...notice });
   }
 
+  abandoned(uid: number, conn: number): void {
+    this.abandons.push({ uid, conn });
+  }
+
   monitor(owner: Ref<StreamP>): MonitorId {
     this.monitored.add(owner);
     return owner as number as MonitorId;
@@ -324,7 +330,8 @@ export class FakeShard implements Upstream {
       this.#send(() => {
         if (this.silent.has(kind)) return;
         if (this.failing.has(kind)) {
-          this.#reply(() => reject(new ActorError('unavailable', kind)));
+          const reason = this.failure;
+          this.#reply(() => reject(new ActorError(reason, kind)));
           return;
         }
         const value = answer();

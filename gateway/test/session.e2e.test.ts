@@ -125,6 +125,20 @@ describe('IDENTIFY', () => {
     expect((await client.identify(token(5)))[0]).toBe(Op.OK);
   });
 
+  test('user that gives no answer: it is told that the connection is none; refused, it is not', async () => {
+    const client = await harness.connect();
+    harness.shard.failing.add('connect');
+    const refused = await client.identify(token(6));
+    harness.shard.failure = 'timeout';
+    const unanswered = await client.identify(token(6));
+    harness.shard.failing.clear();
+    harness.shard.failure = 'unavailable';
+    expect([refused[2], unanswered[2]]).toEqual([502, 502]);
+    expect((await client.identify(token(6)))[0]).toBe(Op.OK);
+    const conn = harness.shard.connects.at(-1)?.conn;
+    expect(harness.shard.abandons).toEqual([{ uid: 6, conn }]);
+  });
+
   test('nothing sent for 10 s: ERR 0, close 4007', async () => {
     const client = await harness.connect();
     harness.clock.warp(10_000);
