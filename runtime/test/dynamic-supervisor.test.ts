@@ -1,75 +1,27 @@
 /** Dynamic supervisors: the cases of runtime.md 4 that apply to what is built (numbers in the titles). */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type AnyRef,
-  type ChildOptions,
   call,
-  child,
-  configureRuntime,
   countChildren,
-  counters,
   defineActor,
   defineDynamicSupervisor,
   exit,
   IGNORE,
   isAlive,
-  name,
   type Ref,
-  type Report,
   spawn,
   startDynamicChild,
   startDynamicSupervisor,
   stop,
-  systemClock,
   terminateDynamicChild,
-  whereis,
   whichChildren,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, Probe, type ProbeArg, type ProbeP, reasonOf } from './support.ts';
+import { settle } from '../testkit/index.ts';
+import { SupervisorRig, scripted } from './supervisor-support.ts';
+import { Probe, type ProbeP, reasonOf } from './support.ts';
 
-let _reports: Report[];
-let actorsBefore: number;
-let clock: FakeClock;
-beforeEach(() => {
-  _reports = collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
-  actorsBefore = counters().actors;
-});
-afterEach(() => configureRuntime({ clock: systemClock }));
-
-const at = (id: string): Ref<ProbeP> | undefined => whereis<ProbeP>(name(id));
-const _probe = (id: string, arg: ProbeArg = {}, options: ChildOptions<ProbeP> = {}) =>
-  child(id, Probe, arg, { name: name<ProbeP>(id), ...options });
-const _refs = (...ids: string[]): (AnyRef | undefined)[] => ids.map(at);
-const _kill = async (id: string): Promise<void> => {
-  exit(at(id) as AnyRef, 'kill');
-  await settle();
-};
-const end = async (sup: AnyRef): Promise<void> => {
-  await stop(sup, 'shutdown').catch(() => undefined);
-  expect(counters().actors).toBe(actorsBefore);
-};
-
-/** A child whose init follows a script: ok, error or ignore; the last one repeats. */
-function scripted(
-  id: string,
-  script: ('ok' | 'error' | 'ignore')[],
-  options: ChildOptions<{ ping(): void }> = {},
-) {
-  let at = 0;
-  const Scripted = defineActor<{ ping(): void }, null>({
-    name: 'scripted',
-    init() {
-      const step = script[Math.min(at++, script.length - 1)];
-      if (step === 'error') throw new Error('scripted');
-      return step === 'ignore' ? IGNORE : null;
-    },
-    handle: { ping() {} },
-  });
-  return child(id, Scripted, undefined, options);
-}
+const rig = new SupervisorRig();
 
 describe('dynamic supervisor', () => {
   test('18, 35: by ref, idempotent, foreign refs are not found; restart keeps the arguments', async () => {
@@ -92,7 +44,7 @@ describe('dynamic supervisor', () => {
       why: 'notFound',
     });
     await stop(foreign);
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('75: maxChildren counts those waiting for a restart', async () => {
@@ -100,7 +52,7 @@ describe('dynamic supervisor', () => {
     await startDynamicChild(sup, Probe, {});
     expect((await startDynamicChild(sup, Probe, {})).ok).toBe(true);
     expect(await startDynamicChild(sup, Probe, {})).toEqual({ ok: false, why: 'maxChildren' });
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('5, 37, 76: ignore leaves nothing behind, at start and at restart', async () => {
@@ -122,7 +74,7 @@ describe('dynamic supervisor', () => {
     await reasonOf(call(made.ref, 'die'));
     await settle();
     expect(await countChildren(sup)).toEqual({ specs: 0, active: 0, supervisors: 0, workers: 0 });
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('14, 36, 78: children end in parallel, each with its own time', async () => {
@@ -132,9 +84,9 @@ describe('dynamic supervisor', () => {
       await startDynamicChild(sup, Probe, { trap: true, terminate: forever }, { shutdown });
     }
     const done = stop(sup, 'shutdown');
-    await clock.advance(320);
+    await rig.clock.advance(320);
     await done;
-    expect(counters().actors).toBe(actorsBefore);
+    rig.expectNoneLeft();
   });
 
   test('40, 44: counts of 2000 children; ten thousand end', async () => {
@@ -151,7 +103,7 @@ describe('dynamic supervisor', () => {
     expect((await countChildren(sup)).workers).toBe(0);
     for (let i = 0; i < 10_000; i++)
       await startDynamicChild(sup, Probe, {}, { restart: 'temporary' });
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('77: retries without end give up with shutdown', async () => {

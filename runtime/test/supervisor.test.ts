@@ -1,15 +1,11 @@
 /** Supervisors: the cases of runtime.md 4 that apply to what is built (numbers in the titles). */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type AnyRef,
-  type ChildOptions,
   call,
   checkSpecs,
   child,
-  configureRuntime,
   countChildren,
-  counters,
-  defineActor,
   defineSupervisor,
   deleteChild,
   exit,
@@ -18,7 +14,6 @@ import {
   isAlive,
   name,
   type Ref,
-  type Report,
   restartChild,
   type SupervisorFlags,
   type SupervisorP,
@@ -26,68 +21,27 @@ import {
   startChild,
   startSupervisor,
   stop,
-  systemClock,
   terminateChild,
   whereis,
   whichChildren,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, Probe, type ProbeArg, type ProbeP, reasonOf } from './support.ts';
+import { settle } from '../testkit/index.ts';
+import { at, kill, probe, refs, SupervisorRig, scripted } from './supervisor-support.ts';
+import { Probe, type ProbeArg, type ProbeP, reasonOf } from './support.ts';
 
-let reports: Report[];
-let actorsBefore: number;
-let clock: FakeClock;
-beforeEach(() => {
-  reports = collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
-  actorsBefore = counters().actors;
-});
-afterEach(() => configureRuntime({ clock: systemClock }));
-
-const at = (id: string): Ref<ProbeP> | undefined => whereis<ProbeP>(name(id));
-const probe = (id: string, arg: ProbeArg = {}, options: ChildOptions<ProbeP> = {}) =>
-  child(id, Probe, arg, { name: name<ProbeP>(id), ...options });
-const refs = (...ids: string[]): (AnyRef | undefined)[] => ids.map(at);
-const kill = async (id: string): Promise<void> => {
-  exit(at(id) as AnyRef, 'kill');
-  await settle();
-};
-const end = async (sup: AnyRef): Promise<void> => {
-  await stop(sup, 'shutdown').catch(() => undefined);
-  expect(counters().actors).toBe(actorsBefore);
-};
-
-/** A child whose init follows a script: ok, error or ignore; the last one repeats. */
-function scripted(
-  id: string,
-  script: ('ok' | 'error' | 'ignore')[],
-  options: ChildOptions<{ ping(): void }> = {},
-) {
-  let at = 0;
-  const Scripted = defineActor<{ ping(): void }, null>({
-    name: 'scripted',
-    init() {
-      const step = script[Math.min(at++, script.length - 1)];
-      if (step === 'error') throw new Error('scripted');
-      return step === 'ignore' ? IGNORE : null;
-    },
-    handle: { ping() {} },
-  });
-  return child(id, Scripted, undefined, options);
-}
+const rig = new SupervisorRig();
 
 describe('start and stop', () => {
   test('1: an empty supervisor starts and ends on shutdown', async () => {
     const sup = await startSupervisor({ children: [] });
     expect(await countChildren(sup)).toEqual({ specs: 0, active: 0, supervisors: 0, workers: 0 });
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('2: flags IGNORE, start gives ignore and nothing lives', async () => {
     const behaviour = defineSupervisor(() => IGNORE);
     expect(await reasonOf(spawn(behaviour, undefined))).toBe('ignore');
-    expect(counters().actors).toBe(actorsBefore);
+    rig.expectNoneLeft();
   });
 
   test('3, 4: a permanent child that ignores keeps its spec, a temporary one does not', async () => {
@@ -102,7 +56,7 @@ describe('start and stop', () => {
     const added = await startChild(sup, scripted('t2', ['ignore'], { restart: 'temporary' }));
     expect(added).toEqual({ ok: true, ref: undefined });
     expect((await countChildren(sup)).specs).toBe(2);
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('8, 9: a failing start keeps no spec; a failing manual restart keeps it', async () => {
@@ -116,7 +70,7 @@ describe('start and stop', () => {
     expect(await restartChild(sup, 's')).toMatchObject({ ok: false, why: 'error' });
     expect((await whichChildren(sup))[0]).toMatchObject({ id: 's', ref: undefined });
     expect(await restartChild(sup, 's')).toMatchObject({ ok: true });
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('11, 19, 20: each bad field and flag is named, nothing is started', async () => {
@@ -134,7 +88,7 @@ describe('start and stop', () => {
       const outcome = await reasonOf(startSupervisor({ children: [probe('never')], ...flags }));
       expect(outcome).toMatchObject({ error: { message: expect.stringMatching(text) } });
     }
-    expect(counters().actors).toBe(actorsBefore);
+    rig.expectNoneLeft();
   });
 
   test('12, 15: infinite shutdown for worker and supervisor; brutalKill skips terminate', async () => {
@@ -152,13 +106,13 @@ describe('start and stop', () => {
         probe('c', arg('c')),
       ],
     });
-    await end(sup);
+    await rig.end(sup);
     expect(ends).toEqual([
       ['c', 'shutdown'],
       ['deep', 'shutdown'],
       ['a', 'shutdown'],
     ]);
-    expect(reports.filter(({ kind }) => kind === 'childFailed')).toEqual([]);
+    expect(rig.reports.filter(({ kind }) => kind === 'childFailed')).toEqual([]);
   });
 
   test('shutdown timeout: a stubborn child is killed after its time, and reported', async () => {
@@ -167,12 +121,12 @@ describe('start and stop', () => {
       children: [probe('stubborn', { trap: true, terminate: forever }, { shutdown: 200 })],
     });
     const done = stop(sup, 'shutdown');
-    await clock.advance(150);
+    await rig.clock.advance(150);
     expect(at('stubborn')).toBeDefined();
-    await clock.advance(100);
+    await rig.clock.advance(100);
     await done;
     expect(at('stubborn')).toBeUndefined();
-    expect(reports).toContainEqual(
+    expect(rig.reports).toContainEqual(
       expect.objectContaining({ phase: 'shutdown', reason: 'killed' }),
     );
   });
@@ -195,7 +149,7 @@ describe('start and stop', () => {
       },
     });
     expect(ends).toEqual(['b', 'a']);
-    expect(counters().actors).toBe(actorsBefore);
+    rig.expectNoneLeft();
   });
 
   test('54: a child whose name is taken outside gives the error and keeps nothing', async () => {
@@ -208,7 +162,7 @@ describe('start and stop', () => {
     });
     expect(await whichChildren(sup)).toEqual([]);
     await stop(owner);
-    await end(sup);
+    await rig.end(sup);
   });
 });
 
@@ -236,7 +190,7 @@ describe('restart types', () => {
     if (outcome === 'restarted') expect(after).not.toBe(before);
     expect(after !== undefined).toBe(outcome === 'restarted');
     expect((await getChildSpec(sup, 'x')) === undefined).toBe(outcome === 'gone');
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('a transient supervisor that gives up is not started again', async () => {
@@ -247,7 +201,7 @@ describe('restart types', () => {
     await kill('i');
     expect(at('i')).toBeUndefined();
     expect(isAlive(sup)).toBe(true);
-    await end(sup);
+    await rig.end(sup);
   });
 });
 
@@ -265,7 +219,7 @@ describe('strategies', () => {
     await kill('a');
     expect(refs('a', 'b', 'c')).toEqual([undefined, undefined, undefined]);
     expect(isAlive(sup)).toBe(false);
-    expect(reports.filter(({ kind }) => kind === 'restartLimit')).toHaveLength(1);
+    expect(rig.reports.filter(({ kind }) => kind === 'restartLimit')).toHaveLength(1);
   });
 
   test('29: oneForAll renews all, one event counts once', async () => {
@@ -295,7 +249,7 @@ describe('strategies', () => {
     expect(at('b')).not.toBe(b);
     expect(at('c')).not.toBe(c);
     expect(log).toEqual(['a', 'b', 'c', 'b', 'c']);
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('28, 30, 33: a start that keeps failing uses the limit up and takes all down', async () => {
@@ -311,7 +265,7 @@ describe('strategies', () => {
       await settle();
       await settle();
       expect(isAlive(sup)).toBe(false);
-      expect(counters().actors).toBe(actorsBefore);
+      rig.expectNoneLeft();
     }
   });
 
@@ -344,7 +298,7 @@ describe('strategies', () => {
     expect(await whichChildren(sup)).toContainEqual(
       expect.objectContaining({ id: 's', ref: undefined }),
     );
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('oneForAll: a temporary sibling is not started again and its spec is gone', async () => {
@@ -355,17 +309,17 @@ describe('strategies', () => {
     await kill('a');
     expect(at('a')).toBeDefined();
     expect((await whichChildren(sup)).map(({ id }) => id)).toEqual(['a']);
-    await end(sup);
+    await rig.end(sup);
   });
 
   test('the window passes: restarts spread in time never give up', async () => {
     const sup = await three('oneForOne', { intensity: 1, period: 5 });
     for (let i = 0; i < 5; i++) {
       await kill('a');
-      await clock.advance(7000);
+      await rig.clock.advance(7000);
     }
     expect(isAlive(sup)).toBe(true);
-    await end(sup);
+    await rig.end(sup);
   });
 });
 
@@ -393,7 +347,7 @@ describe('administration', () => {
     expect(await startChild(sup, probe('t', {}, { restart: 'temporary' }))).toMatchObject({
       ok: true,
     });
-    await end(sup);
+    await rig.end(sup);
     expect(await reasonOf(whichChildren(sup))).toBe('noproc');
   });
 
@@ -411,6 +365,6 @@ describe('administration', () => {
     exit(sup, 'kill');
     await settle();
     expect([at('w'), whereis(name('inner'))]).toEqual([undefined, undefined]);
-    expect(counters().actors).toBe(actorsBefore);
+    rig.expectNoneLeft();
   });
 });
