@@ -1,10 +1,11 @@
 /** Channels of a guild. Gateway threads; rights are judged by the guild entity. */
-import { askOnce, askRead, unwrap } from '../ask.ts';
+import type { GuildP } from '../../../channels/index.ts';
+import { type Asked, askOnce, askRead, unwrap } from '../ask.ts';
 import { fail } from '../errors.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
-import type { HttpDeps } from '../types.ts';
+import type { Caller, HttpDeps } from '../types.ts';
 import { channelView } from '../views.ts';
 
 const tag = 'channels';
@@ -66,10 +67,9 @@ function patchChannel(deps: HttpDeps, streams: StreamLookup): Route {
     errors: ['not_found', 'forbidden', 'conflict'],
     handle: async ({ uid, params, body }) => {
       const sid = params.id;
-      const gid = await streams.channelGuild(sid);
-      if (!gid.ok) return gid.failure;
-      if (gid.value === undefined) return fail('not_found');
-      const guild = deps.guild(gid.value);
+      const found = await guildOf(deps, streams, sid);
+      if (!found.ok) return found.failure;
+      const guild = found.value;
       const { name, topic, position } = body;
       const change = {
         ...(name === undefined ? {} : { name }),
@@ -95,12 +95,23 @@ function deleteChannel(deps: HttpDeps, streams: StreamLookup): Route {
     errors: ['not_found', 'forbidden', 'conflict'],
     handle: async ({ uid, params }) => {
       const sid = params.id;
-      const gid = await streams.channelGuild(sid);
-      if (!gid.ok) return gid.failure;
-      if (gid.value === undefined) return fail('not_found');
-      const guild = deps.guild(gid.value);
+      const found = await guildOf(deps, streams, sid);
+      if (!found.ok) return found.failure;
+      const guild = found.value;
       const done = unwrap(await askOnce(() => guild('removeChannel', { uid, sid })));
       return done.ok ? reply(204) : done.failure;
     },
   });
+}
+
+/** The guild of a channel. */
+async function guildOf(
+  deps: HttpDeps,
+  streams: StreamLookup,
+  sid: number,
+): Promise<Asked<Caller<GuildP>>> {
+  const gid = await streams.channelGuild(sid);
+  if (!gid.ok) return gid;
+  if (gid.value === undefined) return { ok: false, failure: fail('not_found') };
+  return { ok: true, value: deps.guild(gid.value) };
 }

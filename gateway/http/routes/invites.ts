@@ -1,9 +1,10 @@
 /** Invites: create, look at, use. Gateway threads. */
-import { askOnce, askRead, unwrap } from '../ask.ts';
+import type { GuildP } from '../../../channels/index.ts';
+import { type Asked, askOnce, askRead, unwrap } from '../ask.ts';
 import { fail } from '../errors.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
-import type { HttpDeps } from '../types.ts';
+import type { Caller, HttpDeps } from '../types.ts';
 import { guildView, inviteView } from '../views.ts';
 
 const tag = 'invites';
@@ -52,10 +53,9 @@ function previewInvite(deps: HttpDeps): Route {
     errors: ['not_found', 'invite_expired'],
     handle: async ({ params }) => {
       const { code } = params;
-      if (!CODE.test(code)) return fail('not_found');
-      const gid = unwrap(await askRead(deps.clock, () => deps.accounts.inviteGuild(code)));
-      if (!gid.ok) return gid.failure;
-      const guild = deps.guild(gid.value);
+      const led = await guildOf(deps, code);
+      if (!led.ok) return led.failure;
+      const guild = led.value;
       const found = unwrap(await askRead(deps.clock, () => guild('invite', { code })));
       if (!found.ok) return found.failure;
       const { id, name } = found.value.guild;
@@ -79,12 +79,18 @@ function useInvite(deps: HttpDeps): Route {
     errors: ['not_found', 'invite_expired', 'forbidden', 'conflict'],
     handle: async ({ uid, params }) => {
       const { code } = params;
-      if (!CODE.test(code)) return fail('not_found');
-      const gid = unwrap(await askRead(deps.clock, () => deps.accounts.inviteGuild(code)));
-      if (!gid.ok) return gid.failure;
-      const guild = deps.guild(gid.value);
+      const led = await guildOf(deps, code);
+      if (!led.ok) return led.failure;
+      const guild = led.value;
       const done = unwrap(await askOnce(() => guild('join', { uid, code })));
       return done.ok ? reply(200, { guild: guildView(done.value) }) : done.failure;
     },
   });
+}
+
+/** The guild that an invite leads to. */
+async function guildOf(deps: HttpDeps, code: string): Promise<Asked<Caller<GuildP>>> {
+  if (!CODE.test(code)) return { ok: false, failure: fail('not_found') };
+  const gid = unwrap(await askRead(deps.clock, () => deps.accounts.inviteGuild(code)));
+  return gid.ok ? { ok: true, value: deps.guild(gid.value) } : gid;
 }
