@@ -4,8 +4,7 @@
  */
 import { bootReaderThread } from '../channels/store/index.ts';
 import type { Booted } from '../runtime/index.ts';
-import type { StoreExtras } from './boot-store.ts';
-import { openSlot } from './open-slot.ts';
+import { bootConnection, type StoreExtras } from './boot-store.ts';
 import type { SlotArg } from './slot-args.ts';
 
 /** Starts the thread's tree. The writer must have made the database before. */
@@ -14,10 +13,5 @@ export async function boot(
   _thread?: unknown,
   extras: StoreExtras = {},
 ): Promise<Booted> {
-  const { log } = await openSlot(arg);
-  await bootReaderThread(
-    { path: arg.databasePath },
-    { ...extras, onEvent: (event) => log.logger.warn(event, 'store') },
-  );
-  return { stop: log.flush };
+  return await bootConnection(bootReaderThread, arg, extras);
 }

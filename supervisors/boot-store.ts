@@ -18,8 +18,17 @@ export async function boot(
   _thread?: unknown,
   extras: StoreExtras = {},
 ): Promise<Booted> {
+  return await bootConnection(bootStoreThread, arg, extras);
+}
+
+/** What the writer's thread and the readers' have in common: a connection that reports to the log. */
+export async function bootConnection(
+  start: typeof bootStoreThread,
+  arg: SlotArg,
+  extras: StoreExtras,
+): Promise<Booted> {
   const { log } = await openSlot(arg);
-  await bootStoreThread(
+  await start(
     { path: arg.databasePath },
     { ...extras, onEvent: (event) => log.logger.warn(event, 'store') },
   );
