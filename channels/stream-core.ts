@@ -150,46 +150,22 @@ export class StreamCore {
   }
 
   append(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
-    this.#whenOpen(
-      () => answer(this.#unavailable()),
-      (parts) => {
-        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
-        else parts.appender.append(m, system, answer);
-      },
-    );
+    this.#orRefuse(answer, (parts) => parts.appender.append(m, system, answer));
   }
 
   history(m: HistoryRequest, answer: Answer<HistoryReply>): void {
-    this.#whenOpen(
-      () => answer(this.#unavailable()),
-      (parts) => {
-        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
-        else parts.reads.history(m, answer);
-      },
-    );
+    this.#orRefuse(answer, (parts) => parts.reads.history(m, answer));
   }
 
   messages(
     m: { readonly uid: Id; readonly anchor: MessageAnchor; readonly limit: number },
     answer: Answer<MessagesReply>,
   ): void {
-    this.#whenOpen(
-      () => answer(this.#unavailable()),
-      (parts) => {
-        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
-        else parts.reads.messages(m, answer);
-      },
-    );
+    this.#orRefuse(answer, (parts) => parts.reads.messages(m, answer));
   }
 
   message(m: { readonly uid: Id; readonly seq: Seq }, answer: Answer<MessagesReply>): void {
-    this.#whenOpen(
-      () => answer(this.#unavailable()),
-      (parts) => {
-        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
-        else parts.reads.message(m, answer);
-      },
-    );
+    this.#orRefuse(answer, (parts) => parts.reads.message(m, answer));
   }
 
   head(uid: Id, answer: Answer<HeadReply>): void {
@@ -313,6 +289,20 @@ export class StreamCore {
     const deadlineAt = clock.monotonic() + limits.appendWaitMaxMs;
     this.#waiting.push({ run, late, deadlineAt });
     this.#armLate();
+  }
+
+  /** Runs `run` on the open stream; says 502 when it cannot be opened in time, 301 when it is absent. */
+  #orRefuse(
+    answer: Answer<{ ok: false; code: number; retryMs?: number }>,
+    run: (parts: Parts) => void,
+  ): void {
+    this.#whenOpen(
+      () => answer(this.#unavailable()),
+      (parts) => {
+        if (parts === undefined) answer({ ok: false, code: ERR_FORBIDDEN });
+        else run(parts);
+      },
+    );
   }
 
   #armLate(): void {

@@ -2,7 +2,16 @@
  * Types that cross files of channels/store: the driver seam under the SQLite core, the changes that a
  * writer groups into transactions, their outcomes, and the options. Types only, nothing here runs.
  */
-import type { Commit, CommitResult, Id, MessageAnchor, Ms, OpenedLog, Seq } from '../types.ts';
+import type {
+  Commit,
+  CommitResult,
+  DocResult,
+  Id,
+  MessageAnchor,
+  Ms,
+  OpenedLog,
+  Seq,
+} from '../types.ts';
 
 // ---------------------------------------------------------------- driver seam
 
@@ -60,14 +69,8 @@ export type Change =
   | { readonly op: 'drop'; readonly sid: Id }
   | { readonly op: 'docs'; readonly batch: readonly DocChange[] };
 
-export type DocChangeResult =
-  | { readonly ok: true; readonly revs: readonly number[] }
-  | {
-      readonly ok: false;
-      readonly why: 'rev' | 'unique';
-      readonly index: number;
-      readonly value?: string;
-    };
+/** What the writer says of a batch; that it cannot be reached is said by those who ask it. */
+export type DocChangeResult = Exclude<DocResult, { readonly why: 'unavailable' }>;
 
 /** What a change that was carried out (or refused by its own conditions) gives back. */
 export type ChangeValue = OpenedLog | CommitResult | DocChangeResult | null;
