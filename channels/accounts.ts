@@ -3,7 +3,7 @@
  * not an actor: everything it must agree on with other threads goes through compare-and-set in the
  * DocStore. It never logs or keeps a password or a token.
  */
-import { type Clock, call, cast, DriftwayError, entity, type Rng } from '../runtime/index.ts';
+import { type Clock, call, cast, entity, type Rng } from '../runtime/index.ts';
 import { Logins } from './accounts-logins.ts';
 import {
   childPrefix,
@@ -17,6 +17,7 @@ import { GUILDS_PER_USER_MAX, guildCreates, isInviteCode } from './guild-changes
 import { publicUser } from './guild-reads.ts';
 import { IdAllocator } from './ids.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
+import { FAILED, settle } from './settle.ts';
 import type {
   Accounts,
   Doc,
@@ -286,7 +287,7 @@ class AccountService implements Accounts {
   /** Consumes the invite by joining; without a place in the guild the new user is taken back. */
   async #joinNew(user: UserDoc, gid: Id, code: string): Promise<Result<null>> {
     const joined = await settle(call(entity<GuildP>('guild', gid), 'join', { uid: user.id, code }));
-    if (joined?.ok === true) return { ok: true, value: null };
+    if (joined !== FAILED && joined.ok) return { ok: true, value: null };
     if (this.#options.registration === 'invite') {
       const deletes: DocWrite[] = [
         { kind: 'user', key: userKey(user.id), expect: 'any', value: null },
@@ -294,7 +295,7 @@ class AccountService implements Accounts {
       ];
       await this.#options.docs.write(deletes);
     }
-    return joined ?? UNAVAILABLE;
+    return joined === FAILED ? UNAVAILABLE : joined;
   }
 
   async #grant(user: UserDoc): Promise<Result<Grant>> {
@@ -309,17 +310,8 @@ class AccountService implements Accounts {
 
 /** A store or shard that is away is an answer, not an exception. */
 async function available<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
-  return (await settle(run())) ?? UNAVAILABLE;
-}
-
-async function settle<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    // The store or a shard is away: the caller answers `unavailable`. Anything else is a bug.
-    if (error instanceof DriftwayError) return undefined;
-    throw error;
-  }
+  const result = await settle(run());
+  return result === FAILED ? UNAVAILABLE : result;
 }
 
 /** Closes the sockets of a login. Tried again when the shard is being replaced. */

@@ -8,7 +8,6 @@ import {
   type Behaviour,
   type Clock,
   type Ctx,
-  DriftwayError,
   defineActor,
   type MonitorId,
   NOREPLY,
@@ -37,6 +36,7 @@ import { Outbox } from './guild-outbox.ts';
 import { guildView, memberPage } from './guild-reads.ts';
 import type { IdAllocator } from './ids.ts';
 import { may, PERM_VIEW } from './permissions.ts';
+import { FAILED, settle } from './settle.ts';
 import type {
   ChannelLog,
   Doc,
@@ -164,19 +164,6 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
 export const GuildEntity = defineActor<GuildActorP, GuildActor, GuildArg>(behaviour);
 
 // ---------------------------------------------------------------- reading
-
-const FAILED = Symbol('failed');
-
-/** The store's failures as a value. */
-async function settle<T>(work: Promise<T>): Promise<T | typeof FAILED> {
-  try {
-    return await work;
-  } catch (error) {
-    // The store or a stream is away: every op answers `unavailable` for it. Anything else is a bug.
-    if (error instanceof DriftwayError) return FAILED;
-    throw error;
-  }
-}
 
 /** Reads the guild when it is not in memory; false when the store cannot be read. */
 async function load(s: GuildActor, ctx: Ctx<GuildActorP>): Promise<boolean> {

@@ -30,6 +30,7 @@ import {
 } from './docs.ts';
 import { GUILDS_PER_USER_MAX, SMALL_GUILD_MAX } from './guild-changes.ts';
 import { unpad } from './ids.ts';
+import { FAILED, settle } from './settle.ts';
 import { ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE } from './stream-rules.ts';
 import type {
   ConnectReply,
@@ -163,18 +164,18 @@ export const UserEntity = defineActor<UserActorP, UserActor, UserArg>(behaviour)
 async function judgeLogin(s: UserActor, login: string): Promise<0 | 4000 | 4504 | 4507> {
   if (s.revoked.peek(login) !== undefined) return CLOSE_REVOKED;
   const { docs } = s.environment;
-  try {
-    const [[user], [doc]] = await Promise.all([
+  const found = await settle(
+    Promise.all([
       s.known ? [undefined] : docs.get<UserDoc>('user', [userKey(s.uid)]),
       docs.get<LoginDoc>('login', [login]),
-    ]);
-    if (!s.known && user === undefined) return CLOSE_AUTH;
-    s.known = true;
-    const live = doc !== undefined && doc.value.uid === s.uid && doc.value.reusedAt === null;
-    return live ? 0 : CLOSE_REVOKED;
-  } catch {
-    return CLOSE_ERROR; // The store is away; the client comes back.
-  }
+    ]),
+  );
+  if (found === FAILED) return CLOSE_ERROR; // The client comes back.
+  const [[user], [doc]] = found;
+  if (!s.known && user === undefined) return CLOSE_AUTH;
+  s.known = true;
+  const live = doc !== undefined && doc.value.uid === s.uid && doc.value.reusedAt === null;
+  return live ? 0 : CLOSE_REVOKED;
 }
 
 function connect(
@@ -212,16 +213,16 @@ function token(rng: Rng): string {
 /** Guilds of the user that exist, by id; undefined when the store is away. */
 async function readGuilds(s: UserActor): Promise<readonly GuildDoc[] | undefined> {
   const { docs } = s.environment;
-  try {
-    const prefix = childPrefix(s.uid);
-    const index = await docs.list<unknown>('userGuild', prefix, undefined, GUILDS_PER_USER_MAX);
-    if (index.length === 0) return [];
-    const keys = index.map((doc) => guildKey(unpad(lastPart(doc.key))));
-    const found = await docs.get<GuildDoc>('guild', keys);
-    return found.flatMap((doc) => (doc === undefined ? [] : [doc.value]));
-  } catch {
-    return undefined; // Said to the caller as `unavailable`.
-  }
+  const prefix = childPrefix(s.uid);
+  const index = await settle(
+    docs.list<unknown>('userGuild', prefix, undefined, GUILDS_PER_USER_MAX),
+  );
+  if (index === FAILED) return undefined;
+  if (index.length === 0) return [];
+  const keys = index.map((doc) => guildKey(unpad(lastPart(doc.key))));
+  const found = await settle(docs.get<GuildDoc>('guild', keys));
+  if (found === FAILED) return undefined;
+  return found.flatMap((doc) => (doc === undefined ? [] : [doc.value]));
 }
 
 function armSweep(s: UserActor, ctx: Ctx<UserActorP>): void {
