@@ -14,12 +14,35 @@ import { createHttpApp, type HttpApp } from '../app.ts';
 import type { HealthReport, HttpDeps } from '../types.ts';
 import { FakeWorld } from './fake-world.ts';
 
+/** One thing of an answer, or the fields of several: tests say which they expect, and look. */
+export interface AnswerItem {
+  readonly id: string;
+  readonly code: string;
+  readonly name: string;
+  readonly seq: number;
+  readonly content: string;
+  readonly user: { readonly id: string; readonly displayName: string };
+  readonly [field: string]: unknown;
+}
+
+/** The parsed JSON of an answer, as the tests look at it. Not checked: what is not there is undefined. */
+export interface AnswerBody extends AnswerItem {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresAt: string;
+  readonly field: string;
+  readonly message: string;
+  readonly requestId: string;
+  readonly retryAfterMs: number;
+  readonly items: readonly AnswerItem[];
+  readonly next: string | null;
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: bodies are looked into freely by tests
-  readonly body: any;
+  readonly body: AnswerBody;
 }
 
 export interface Ask {
