@@ -8,6 +8,7 @@ import { Follower } from './follower.ts';
 import { HttpClient, type Login } from './http-client.ts';
 import { ENCODINGS, RawClient } from './raw-client.ts';
 import type { Seeded } from './seeded.ts';
+import { pause } from './server-process.ts';
 import { asArray, OP, type WireFrame } from './wire.ts';
 import { Writer } from './writer.ts';
 
@@ -133,7 +134,12 @@ export class Crowd {
 
   /** Ends the writing, waits until every observer has everything, and gives the checker's verdict. */
   async verdict(timeoutMs = 30_000): Promise<Violation[]> {
-    await Promise.all(this.writers.map((writer) => writer.finish()));
+    const done = Promise.all(this.writers.map((writer) => writer.finish())).then(() => true);
+    const late = pause(timeoutMs).then(() => false);
+    if (!(await Promise.race([done, late]))) {
+      const stuck = this.writers.flatMap((writer) => [...writer.pending]);
+      throw new Error(`not acknowledged within ${timeoutMs} ms: ${JSON.stringify(stuck)}`);
+    }
     const failures = this.writers.flatMap((writer) => writer.failures);
     if (failures.length > 0) throw new Error(`writers failed: ${failures.slice(0, 5).join('; ')}`);
     this.#histories = await this.#readAll();

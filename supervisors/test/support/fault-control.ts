@@ -60,7 +60,9 @@ export class FaultServer {
     this.#id += 1;
     const id = this.#id;
     return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${command.op}: no answer`)), 15_000);
       this.#waiting.set(id, (reply) => {
+        clearTimeout(timer);
         if (reply.ok) resolve(reply.value as T);
         else reject(new Error(`${command.op}: ${String(reply.value)}`));
       });

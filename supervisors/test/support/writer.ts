@@ -36,6 +36,8 @@ export class Writer {
   /** What no retry can mend: the test must fail on them. */
   readonly failures: string[] = [];
   acknowledged = 0;
+  /** What is not acknowledged yet: nonce to what the last attempt got. */
+  readonly pending = new Map<string, string>();
   #conn = 0;
   #client: RawClient | undefined;
   #connecting: Promise<void> | undefined;
@@ -74,10 +76,14 @@ export class Writer {
   }
 
   async #intend(body: WireFrame): Promise<void> {
+    const nonce = `${body[0]}/${body[1]}`;
+    this.pending.set(nonce, 'sent');
     while (this.failures.length === 0) {
       const reply = await this.#attempt(body);
+      this.pending.set(nonce, reply === undefined ? 'no reply' : JSON.stringify(reply));
       if (reply === undefined) continue;
       if (reply[0] === OP.ok) {
+        this.pending.delete(nonce);
         this.acknowledged += 1;
         return;
       }
