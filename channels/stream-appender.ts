@@ -446,7 +446,9 @@ export class Appender {
   #armExpiry(): void {
     if (this.#expiryArmed) return;
     this.#expiryArmed = true;
-    this.#ports.timer('expiry', EXPIRY_MS, () => this.#expire());
+    // All streams of a thread look at the same moments: one wake-up for all, not one for each.
+    const sinceMs = this.#ports.clock.monotonic() % EXPIRY_MS;
+    this.#ports.timer('expiry', EXPIRY_MS + EXPIRY_MS - sinceMs, () => this.#expire());
   }
 
   /** What waited too long for the log is answered before its caller gives up. */

@@ -7,7 +7,10 @@ const TYPE_CACHE = new URL('../native/type-cache.mjs', import.meta.url).href;
 /** node:sqlite is what it warns of, once per thread; its version is checked at start (channels/store). */
 const QUIET = '--disable-warning=ExperimentalWarning';
 
-/** The flags of this process, and ours where they are missing. */
+/** For the threads. V8's own flags hold for the whole process; a Worker refuses to be given them. */
+export const THREAD_FLAGS: readonly string[] = [QUIET, '--import', TYPE_CACHE];
+
+/** For the server's process: the flags of this one, and ours where they are missing. */
 export function nodeFlags(): string[] {
   const flags = [...process.execArgv];
   if (!flags.includes(QUIET)) flags.push(QUIET);

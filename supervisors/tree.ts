@@ -24,7 +24,7 @@ import type { Config } from './config.ts';
 import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
 import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
-import { nodeFlags } from './node-flags.ts';
+import { THREAD_FLAGS } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
 import { GATHER_MS, HUNG_MS, READERS, YOUNG_MAX_MB } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
@@ -90,7 +90,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       else if (report.kind === 'threadUp') down.cameUp(report.thread);
       options.report(report);
     },
-    execArgv: nodeFlags(),
+    execArgv: THREAD_FLAGS,
     fatal: ({ slot, why }) => options.fatal(`${slot}: ${why}`),
   });
   state.setReady();
