@@ -60,13 +60,17 @@ export class FaultServer {
     this.#id += 1;
     const id = this.#id;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${command.op}: no answer`)), 15_000);
+      const { child } = this.process;
+      const timer = setTimeout(() => {
+        const end = child.signalCode ?? child.exitCode ?? 'lives';
+        reject(new Error(`${command.op}: no answer; the process: ${end}`));
+      }, 15_000);
       this.#waiting.set(id, (reply) => {
         clearTimeout(timer);
         if (reply.ok) resolve(reply.value as T);
         else reject(new Error(`${command.op}: ${String(reply.value)}`));
       });
-      this.process.child.send({ id, command });
+      child.send({ id, command });
     });
   }
 
