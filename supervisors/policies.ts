@@ -41,3 +41,10 @@ export function limitsFactor(limits: 'public' | 'trusted'): number {
  * bench:smoke, see README.md, decisions.
  */
 export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, gateway: 24 } as const;
+
+/**
+ * Replacements of threads before the process gives up and the heart takes over. More than the runtime's default of 3 in 5 s:
+ * starts that fail count too, and a store whose disk is away for a moment, or threads that wait for it, should not end every
+ * connection. A guess.
+ */
+export const THREAD_RESTARTS = { intensity: 10, period: 20 } as const;

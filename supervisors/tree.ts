@@ -26,7 +26,7 @@ import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
 import { THREAD_FLAGS } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
-import { GATHER_MS, HUNG_MS, READERS, YOUNG_MAX_MB } from './policies.ts';
+import { GATHER_MS, HUNG_MS, READERS, THREAD_RESTARTS, YOUNG_MAX_MB } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
 import { threadCounters } from './thread-counters.ts';
 
@@ -84,6 +84,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       { from: 'gateway', to: 'shard', gatherMs: GATHER_MS.gatewayToShard },
       { from: 'shard', to: 'gateway', gatherMs: GATHER_MS.shardToGateway },
     ],
+    restart: THREAD_RESTARTS,
     watchdog: { hungMs: HUNG_MS },
     report: (report) => {
       if (report.kind === 'threadDown') down.wentDown(report.thread);

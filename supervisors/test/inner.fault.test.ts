@@ -117,7 +117,7 @@ describe('dead threads', () => {
       await server.do({ op: 'terminate', slot });
       await replaced(server, slot, before);
       await progress(crowd, 20);
-      // Inside the restart limit: more than three in five whole seconds would end the process.
+      // As an operator would see it: one trouble at a time.
       await pause(2000);
     }
     await expectUnhurt(crowd);
