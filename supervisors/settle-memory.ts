@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm';
 import type { Clock } from '../runtime/index.ts';
 
 /** Late enough for the first clients after a restart to be through, early enough for whoever looks at the memory. */
-const AFTER_MS = 1_500;
+const AFTER_MS = 800;
 
 /** Collects once, a moment from now. */
 export function settleMemory(clock: Pick<Clock, 'setTimeout'>): void {
