@@ -4,15 +4,12 @@
  */
 import { TRUSTED_FACTOR } from '../gateway/rates/index.ts';
 
-/** Threads that a process may have: slot numbers are 6 bits of an entity id. */
-export const SLOTS_MAX = 64;
-
 /**
  * Lanes gather while they are busy: an idle lane sends at once, a busy one at most each so many ms. 10 ms from gateways bounds
  * the wake-ups of a shard and thereby the fsyncs of the store to 100 a second for each gateway; publishes are gathered by the
  * gateway itself (gateway/gather.ts), so the way back does not wait. Measured: bench/NOTES.md.
  */
-export const GATHER_MS = { gatewayToShard: 10, shardToStore: 0, shardToGateway: 0 } as const;
+export const GATHER_MS = { gatewayToShard: 10 } as const;
 
 /** A thread without a heartbeat for so long is replaced. Must exceed the longest garbage collection and the slowest fsync. */
 export const HUNG_MS = 5_000;
@@ -37,8 +34,8 @@ export function limitsFactor(limits: 'public' | 'trusted'): number {
 }
 
 /**
- * Young generation of each kind of thread, in MiB. Node's default lets every thread keep up to 48 for garbage; measured with
- * bench:smoke, see README.md, decisions.
+ * Young generation of each kind of thread, in MiB. Node's default lets every thread keep up to 48 for garbage. A guess:
+ * no effect on memory after start was seen, and none on the CPU per delivery.
  */
 export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, gateway: 24 } as const;
 

@@ -80,10 +80,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const node = await startNode({
     slots: slotsFor(options, state),
     entities: { stream: 'shard', guild: 'shard', user: 'shard' },
-    lanes: [
-      { from: 'gateway', to: 'shard', gatherMs: GATHER_MS.gatewayToShard },
-      { from: 'shard', to: 'gateway', gatherMs: GATHER_MS.shardToGateway },
-    ],
+    lanes: [{ from: 'gateway', to: 'shard', gatherMs: GATHER_MS.gatewayToShard }],
     restart: THREAD_RESTARTS,
     watchdog: { hungMs: HUNG_MS },
     report: (report) => {

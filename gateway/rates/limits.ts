@@ -65,9 +65,6 @@ export const COUNT_LIMITS = {
   unauthenticated: { space: 65, name: 'unauthenticated', max: 2000 },
 } as const satisfies Record<string, CountLimit>;
 
-/** Connections of one user (kept by the user entity, not here). */
-export const CONNECTIONS_PER_USER_MAX = 10;
-
 /** `LIMITS=trusted` multiplies rates, bursts and connection counts by this (protocol.md 2.17, item 23). */
 export const TRUSTED_FACTOR = 10_000;
 
