@@ -3,13 +3,16 @@
  * gateway thread without locks. Owns the layout of that buffer. Never blocks, never grows, and never
  * lets a client choose which slots its keys share (keyed hash).
  *
- * Layout in 64-bit words: header (seed, counters), then `bucketSlots` pairs (hash, TAT), then
+ * Layout in 64-bit words: header (seed, counters), then `bucketSlots` pairs (tag, TAT), then
  * `counterSlots` words (40-bit hash, 24-bit count).
  *
- * Buckets are GCRA: a slot holds the theoretical arrival time in ns. A slot whose TAT has passed is a
- * full bucket, so it means the same as no slot: it is taken over by any key without being cleared.
- * Races between threads (two threads insert one key, or take over one slot) end in a token charged
- * to the wrong bucket or not at all, never in a wrong refusal that lasts.
+ * Buckets are GCRA: a slot holds the theoretical arrival time, a float64 of whole us. It is read and
+ * reckoned as a number and changed by compare-and-swap of its 64 bits, which also finds out a read that
+ * was torn. A slot whose TAT has passed is a full bucket, so it means the same as no slot: it is taken
+ * over by any key without being cleared. The tag of a slot is one half of the key's hash (32 bits, 0 =
+ * never used), the other half gives the place. Races between threads (two threads insert one key, or
+ * take over one slot) end in a token charged to the wrong bucket or not at all, never in a wrong
+ * refusal that lasts.
  *
  * Policies at the bound: no reusable bucket among the probed ones = the bucket that would be free
  * soonest is given up (counter `evicted`): its owner gets a full bucket, nobody is refused for being
@@ -59,11 +62,19 @@ const REFUSED_CLAIMS = 4;
 const UNCOUNTED = 5;
 /** Slots looked at per key. With a keyed hash and a table at most half full, 32 in a row are never busy. */
 const PROBES = 32;
-const NS_PER_MS = 1_000_000n;
-const NS_PER_US = 1000n;
+const US_PER_S = 1e6;
+const US_PER_MS = 1000;
 const COUNT_BITS = 24n;
 const COUNT_MASK = (1n << COUNT_BITS) - 1n;
 const CAS_ATTEMPTS_MAX = 64;
+
+/** Two float64 and their bits. */
+const bits = makeBits();
+
+function makeBits(): { readonly number: Float64Array; readonly word: BigInt64Array } {
+  const buffer = new ArrayBuffer(16);
+  return { number: new Float64Array(buffer), word: new BigInt64Array(buffer) };
+}
 
 function powerOfTwo(value: number, what: string): number {
   if (
@@ -93,6 +104,9 @@ export function createRateTableBuffer(rng: Rng, sizes: RateTableSizes = {}): Sha
 /** One thread's view of the shared table. Any gateway thread; every method is synchronous and O(1). */
 export class RateTable {
   readonly #words: BigInt64Array;
+  /** The same memory: tags are the even halves of the words, TATs are whole words. */
+  readonly #tags: Int32Array;
+  readonly #arrivals: Float64Array;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #factor: number;
   readonly #bucketMask: number;
@@ -106,6 +120,8 @@ export class RateTable {
     const factor = options.factor ?? 1;
     if (!(factor >= 1)) throw new RangeError(`open a rate table: factor is ${factor}, wanted >= 1`);
     this.#words = new BigInt64Array(buffer);
+    this.#tags = new Int32Array(buffer);
+    this.#arrivals = new Float64Array(buffer);
     this.#clock = options.clock;
     this.#factor = factor;
     const sizes = this.#words[SIZES] as bigint;
@@ -128,23 +144,25 @@ export class RateTable {
         `take from ${limit.name}: cost is ${cost}, wanted above 0 and at most ${burst}`,
       );
     }
-    const intervalNs = 1e9 / (limit.ratePerS * this.#factor);
-    const costNs = BigInt(Math.round(cost * intervalNs));
-    const windowNs = BigInt(Math.round(burst * intervalNs));
-    const now = BigInt(Math.round(this.#clock.monotonic() * 1000)) * NS_PER_US;
-    const hash = this.#bucketHash(limit.space, key);
+    const intervalUs = US_PER_S / (limit.ratePerS * this.#factor);
+    const costUs = Math.round(cost * intervalUs);
+    const windowUs = Math.round(burst * intervalUs);
+    const nowUs = Math.round(this.#clock.monotonic() * US_PER_MS);
+    this.#hash.into(this.#halves, limit.space, key);
+    const tag = this.#halves.low | 0 || 1;
+    const place = this.#halves.high;
     for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
-      const slot = this.#bucketSlot(hash, now);
-      const seen = Atomics.load(this.#words, slot + 1);
-      const next = arrival(seen, now, windowNs) + costNs;
-      const over = next - now - windowNs;
-      if (over > 0n) {
+      const slot = this.#bucketSlot(tag, place, nowUs);
+      const seenUs = this.#arrivals[slot + 1] as number;
+      const nextUs = arrival(seenUs, nowUs, windowUs) + costUs;
+      const overUs = nextUs - nowUs - windowUs;
+      if (overUs > 0) {
         Atomics.add(this.#words, DENIED, 1n);
-        return Number((over + NS_PER_MS - 1n) / NS_PER_MS);
+        return Math.ceil(overUs / US_PER_MS);
       }
-      if (Atomics.compareExchange(this.#words, slot + 1, seen, next) !== seen) continue;
+      if (!this.#swapArrival(slot, seenUs, nextUs)) continue;
       // The slot was taken over by another key in between: charge again where our key is now.
-      if (Atomics.load(this.#words, slot) === hash) return 0;
+      if (Atomics.load(this.#tags, slot * 2) === tag) return 0;
     }
     // 64 lost races in a row: other threads were served meanwhile. Admit rather than spin.
     return 0;
@@ -153,16 +171,17 @@ export class RateTable {
   /** What the bucket (limit, key) holds now; takes nothing. */
   allowance(limit: RateLimit, key: HashKey): Allowance {
     const burst = limit.burst * this.#factor;
-    const intervalNs = 1e9 / (limit.ratePerS * this.#factor);
-    const windowNs = BigInt(Math.round(burst * intervalNs));
-    const now = BigInt(Math.round(this.#clock.monotonic() * 1000)) * NS_PER_US;
-    const slot = this.#findBucket(this.#bucketHash(limit.space, key));
-    const usedNs =
-      slot < 0 ? 0 : Number(arrival(Atomics.load(this.#words, slot + 1), now, windowNs) - now);
+    const intervalUs = US_PER_S / (limit.ratePerS * this.#factor);
+    const windowUs = Math.round(burst * intervalUs);
+    const nowUs = Math.round(this.#clock.monotonic() * US_PER_MS);
+    this.#hash.into(this.#halves, limit.space, key);
+    const slot = this.#findBucket(this.#halves.low | 0 || 1, this.#halves.high);
+    const usedUs =
+      slot < 0 ? 0 : arrival(this.#arrivals[slot + 1] as number, nowUs, windowUs) - nowUs;
     return {
       limit: Math.floor(burst),
-      remaining: Math.max(0, Math.floor(burst - usedNs / intervalNs + 1e-6)),
-      resetS: Math.ceil(usedNs / 1e9),
+      remaining: Math.max(0, Math.floor(burst - usedUs / intervalUs + 1e-6)),
+      resetS: Math.ceil(usedUs / US_PER_S),
     };
   }
 
@@ -218,53 +237,56 @@ export class RateTable {
     };
   }
 
-  #bucketHash(space: number, key: HashKey): bigint {
-    this.#hash.into(this.#halves, space, key);
-    // 0 means "never used", so no key may hash to it.
-    return BigInt.asIntN(64, (BigInt(this.#halves.high) << 32n) | BigInt(this.#halves.low)) || 1n;
-  }
-
   /** 39 bits, so that the shifted word stays positive; the position comes from the other half. */
   #counterHash(space: number, key: HashKey): bigint {
     this.#hash.into(this.#halves, space, key);
     return (BigInt(this.#halves.high & 0x7f) << 32n) | BigInt(this.#halves.low) || 1n;
   }
 
-  #findBucket(hash: bigint): number {
-    const start = Number(BigInt.asUintN(32, hash >> 24n));
+  #findBucket(tag: number, place: number): number {
+    const tags = this.#tags;
     for (let i = 0; i < PROBES; i++) {
-      const slot = HEADER_WORDS + ((start + i) & this.#bucketMask) * 2;
-      if (Atomics.load(this.#words, slot) === hash) return slot;
+      const slot = HEADER_WORDS + ((place + i) & this.#bucketMask) * 2;
+      if (tags[slot * 2] === tag) return slot;
     }
     return -1;
   }
 
   /** The slot of a key: found, or taken over from an expired one, or from the one that expires first. */
-  #bucketSlot(hash: bigint, now: bigint): number {
-    const words = this.#words;
-    const start = Number(BigInt.asUintN(32, hash >> 24n));
+  #bucketSlot(tag: number, place: number, nowUs: number): number {
     for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
-      const found = this.#findBucket(hash);
+      const found = this.#findBucket(tag, place);
       if (found >= 0) return found;
-      let best = HEADER_WORDS + (start & this.#bucketMask) * 2;
-      let bestTat = Atomics.load(words, best + 1);
-      for (let i = 1; i < PROBES && bestTat > now; i++) {
-        const slot = HEADER_WORDS + ((start + i) & this.#bucketMask) * 2;
-        const tat = Atomics.load(words, slot + 1);
-        if (tat < bestTat) {
-          best = slot;
-          bestTat = tat;
-        }
+      const best = this.#soonest(place, nowUs);
+      const bestUs = this.#arrivals[best + 1] as number;
+      const owner = Atomics.load(this.#tags, best * 2);
+      if (owner === tag) return best;
+      if (bestUs > nowUs) {
+        if (!this.#swapArrival(best, bestUs, 0)) continue;
+        Atomics.add(this.#words, EVICTED, 1n);
       }
-      const owner = Atomics.load(words, best);
-      if (owner === hash) return best;
-      if (bestTat > now) {
-        if (Atomics.compareExchange(words, best + 1, bestTat, 0n) !== bestTat) continue;
-        Atomics.add(words, EVICTED, 1n);
-      }
-      if (Atomics.compareExchange(words, best, owner, hash) === owner) return best;
+      if (Atomics.compareExchange(this.#tags, best * 2, owner, tag) === owner) return best;
     }
-    return HEADER_WORDS + (start & this.#bucketMask) * 2;
+    return HEADER_WORDS + (place & this.#bucketMask) * 2;
+  }
+
+  /** Of the slots for `place` the first that has expired, else the one that expires first. */
+  #soonest(place: number, nowUs: number): number {
+    const arrivals = this.#arrivals;
+    let best = HEADER_WORDS + (place & this.#bucketMask) * 2;
+    for (let i = 1; i < PROBES && (arrivals[best + 1] as number) > nowUs; i++) {
+      const slot = HEADER_WORDS + ((place + i) & this.#bucketMask) * 2;
+      if ((arrivals[slot + 1] as number) < (arrivals[best + 1] as number)) best = slot;
+    }
+    return best;
+  }
+
+  /** False when another thread was there first. */
+  #swapArrival(slot: number, seenUs: number, nextUs: number): boolean {
+    bits.number[0] = seenUs;
+    bits.number[1] = nextUs;
+    const seen = bits.word[0] as bigint;
+    return Atomics.compareExchange(this.#words, slot + 1, seen, bits.word[1] as bigint) === seen;
   }
 
   #scanCounters(hash: bigint): { own: number; free: number; sum: number } {
@@ -287,7 +309,7 @@ export class RateTable {
 }
 
 /** The arrival time to count from: not in the past, and (threads' clocks differ by us) not beyond the window. */
-function arrival(tat: bigint, now: bigint, windowNs: bigint): bigint {
-  if (tat <= now) return now;
-  return tat > now + windowNs ? now + windowNs : tat;
+function arrival(tatUs: number, nowUs: number, windowUs: number): number {
+  if (tatUs <= nowUs) return nowUs;
+  return Math.min(tatUs, nowUs + windowUs);
 }
