@@ -3,10 +3,12 @@
  * clock is looked at, and after 1 ms the rest of the queue waits for setImmediate, so that sockets and
  * timers are served. An idle queue is kicked by a microtask. Ends each drain by flushing the lanes.
  */
+import { assert } from '../assert.ts';
 import type { Cell } from './cell.ts';
 import { rt } from './thread.ts';
 
 const SLICE_MS = 1;
+const MESSAGES_PER_TURN = 64;
 const TURNS_PER_LOOK = 8;
 /** Bounds a drain under a clock that stands still (tests). */
 const TURNS_MAX = 4096;
@@ -24,10 +26,13 @@ let pending = false;
 let draining = false;
 let kicks = 0;
 let burstStart = 0;
-let turn: (cell: Cell) => void = () => {};
+type Turn = (cell: Cell, messagesMax: number) => void;
+let turn: Turn = () => {};
+/** The test kit decides who runs: nothing is kicked, and no drain that is still under way does anything. */
+let held = false;
 
-/** Installs what a turn does (turn.ts). */
-export function setTurn(fn: (cell: Cell) => void): void {
+/** Installs what a turn does (turn.ts): at most `messagesMax` messages of the cell. */
+export function setTurn(fn: Turn): void {
   turn = fn;
 }
 
@@ -70,6 +75,7 @@ function drainImmediate(): void {
 }
 
 function drain(start: number): void {
+  if (held) return;
   pending = false;
   draining = true;
   rt.now = start;
@@ -81,7 +87,7 @@ function drain(start: number): void {
     queue[head] = undefined;
     head = (head + 1) & mask;
     count--;
-    turn(cell);
+    turn(cell, MESSAGES_PER_TURN);
     if (turns % TURNS_PER_LOOK !== 0 || count === 0) continue;
     rt.now = rt.clock.monotonic();
     if (rt.now - start >= SLICE_MS || turns >= TURNS_MAX) break;
@@ -95,6 +101,52 @@ function drain(start: number): void {
     pending = true;
     setImmediate(drainImmediate);
   }
+}
+
+// ---------------------------------------------------------------- one step at a time (testkit)
+
+/** From now on no actor takes a turn by itself; `enqueue` believes that a drain is on its way. */
+export function holdScheduler(): void {
+  held = true;
+  pending = true;
+}
+
+/** Takes that back. */
+export function releaseScheduler(): void {
+  held = false;
+  pending = false;
+  if (count > 0) kick();
+}
+
+export function isSchedulerHeld(): boolean {
+  return held;
+}
+
+/** Cells that wait for a turn. */
+export function runnableCount(): number {
+  return count;
+}
+
+/** The cell at a place in the run queue, 0 = the one that would be next. */
+export function runnableAt(index: number): Cell | undefined {
+  return index < count ? queue[(head + index) & mask] : undefined;
+}
+
+/** Gives the cell at a place in the run queue its turn, out of order. Only while held. O(index). */
+export function runHeld(index: number, messagesMax: number): Cell {
+  const cell = runnableAt(index);
+  assert(held && cell !== undefined, 'a turn is given while the scheduler is held');
+  for (let i = index; i > 0; i--) queue[(head + i) & mask] = queue[(head + i - 1) & mask];
+  queue[head] = undefined;
+  head = (head + 1) & mask;
+  count--;
+  rt.now = rt.clock.monotonic();
+  rt.counters.drains++;
+  turn(cell, messagesMax);
+  rt.pulse.ints[1] = 0;
+  rt.pulse.doubles[0] = 0;
+  if (rt.remote !== null) rt.remote.flush();
+  return cell;
 }
 
 function growQueue(): void {

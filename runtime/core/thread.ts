@@ -136,6 +136,12 @@ export function report(body: ReportBody): void {
   }
 }
 
+/** Begins a new second: a simulation starts with the whole allowance, whatever ran before it. */
+export function resetReportWindow(): void {
+  windowStart = 0;
+  windowCount = 0;
+}
+
 /** Tells the watchdog what runs from now on: an actor and the interned name of its op. */
 export function setPulse(cell: Cell, op: number): void {
   const { ints, doubles } = rt.pulse;

@@ -24,16 +24,14 @@ import { takeNotice } from './signals.ts';
 import { rt, setPulse } from './thread.ts';
 import { takeExpiry } from './timers.ts';
 
-const MESSAGES_PER_TURN = 64;
-
 /** Return it from a handler that answers later with reply(from, value). */
 export const NOREPLY = Object.freeze({ noReply: true }) as unknown as NoReply;
 
-setTurn((cell) => {
+setTurn((cell, messagesMax) => {
   if (cell.status === IDLE) {
     setPulse(cell, 0);
     cell.lastActiveMs = rt.now;
-    for (let i = 0; i < MESSAGES_PER_TURN && step(cell); i++);
+    for (let i = 0; i < messagesMax && step(cell); i++);
   }
   cell.scheduled = false;
   if (hasWork(cell)) wake(cell);
