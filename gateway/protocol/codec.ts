@@ -4,8 +4,9 @@
  */
 import { decodeJson, encodeJson } from './json.ts';
 import { decodeMp } from './mp-decode.ts';
-import { encodeMp } from './mp-encode.ts';
-import type { Decoded, DecodeOptions, Encoding, WireValue } from './types.ts';
+import { encodeMp, encodeMpOkAppend } from './mp-encode.ts';
+import { okAppendFrame } from './server-frames.ts';
+import type { AppendResult, Decoded, DecodeOptions, Encoding, WireValue } from './types.ts';
 
 /**
  * Encodes a frame for a connection.
@@ -15,6 +16,18 @@ import type { Decoded, DecodeOptions, Encoding, WireValue } from './types.ts';
  */
 export function encodeFrame(frame: readonly WireValue[], encoding: Encoding): Uint8Array {
   return encoding === 'mp' ? encodeMp(frame) : encodeJson(frame);
+}
+
+/**
+ * Encodes the OK of an APPEND: the same bytes as encodeFrame(okAppendFrame(...)) makes, without
+ * allocating where the encoding is `mp`. Once per message, so it has a way of its own.
+ * @param rid request id
+ * @param result epoch, seq, ts and whether it is a repeat
+ * @param encoding `mp`: send as binary message; `json`: send as text message
+ * @returns bytes to be sent at once by a send that copies: the next frame encoded overwrites them
+ */
+export function encodeOkAppend(rid: number, result: AppendResult, encoding: Encoding): Uint8Array {
+  return encoding === 'mp' ? encodeMpOkAppend(rid, result) : encodeJson(okAppendFrame(rid, result));
 }
 
 /**

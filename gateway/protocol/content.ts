@@ -12,14 +12,27 @@ export type TextVerdict = 0 | typeof Err.BAD_CONTENT | typeof Err.TOO_LARGE;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 const COMBINING_RUN = new RegExp(`\\p{M}{${Limits.combiningRunMax + 1}}`, 'u');
 const NONCE = /^[A-Za-z0-9_-]{1,36}$/;
-const ASCII_ONLY = /^[\0-\x7f]*$/;
+
+/** What one pass over a text tells of its characters: ASCII without or with some that are refused, or more than ASCII. */
+const Ascii = { CLEAN: 0, DIRTY: 1, NONE: 2 } as const;
+type Ascii = (typeof Ascii)[keyof typeof Ascii];
+
+/** Most texts are clean ASCII: one pass then answers for length in bytes, code points and characters. */
+function judgeAscii(text: string): Ascii {
+  let isClean = true;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) return Ascii.NONE;
+    if (code === 0x7f || (code < 0x20 && code !== 0x09 && code !== 0x0a)) isClean = false;
+  }
+  return isClean ? Ascii.CLEAN : Ascii.DIRTY;
+}
 
 /**
  * Bytes of a string in UTF-8 (a lone surrogate counts 3).
  * @param text any string
  */
 export function utf8Length(text: string): number {
-  if (ASCII_ONLY.test(text)) return text.length;
   let length = 0;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
@@ -56,8 +69,12 @@ function codePoints(text: string): number {
  * @returns whether all characters are allowed
  */
 export function hasCleanCharacters(text: string): boolean {
-  if (CONTROL.test(text)) return false;
-  return ASCII_ONLY.test(text) || (text.isWellFormed() && !COMBINING_RUN.test(text));
+  const ascii = judgeAscii(text);
+  return ascii === Ascii.NONE ? isCleanUnicode(text) : ascii === Ascii.CLEAN;
+}
+
+function isCleanUnicode(text: string): boolean {
+  return !CONTROL.test(text) && text.isWellFormed() && !COMBINING_RUN.test(text);
 }
 
 /**
@@ -69,9 +86,14 @@ export function checkContent(content: string): TextVerdict {
   if (content.length === 0) return Err.BAD_CONTENT;
   // A string of n UTF-16 units has at least n / 2 code points: hostile lengths cost nothing.
   if (content.length > Limits.contentCodePointsMax * 2) return Err.TOO_LARGE;
+  const ascii = judgeAscii(content);
+  if (ascii !== Ascii.NONE) {
+    if (content.length > Limits.contentCodePointsMax) return Err.TOO_LARGE;
+    return ascii === Ascii.CLEAN ? 0 : Err.BAD_CONTENT;
+  }
   if (codePoints(content) > Limits.contentCodePointsMax) return Err.TOO_LARGE;
   if (utf8Length(content) > Limits.contentBytesMax) return Err.TOO_LARGE;
-  return hasCleanCharacters(content) ? 0 : Err.BAD_CONTENT;
+  return isCleanUnicode(content) ? 0 : Err.BAD_CONTENT;
 }
 
 /**

@@ -13,7 +13,7 @@ export {
 } from './client-frames.ts';
 export type { CloseCode, CloseName } from './close-codes.ts';
 export { Close, closeAction, closeName } from './close-codes.ts';
-export { decodeFrame, encodeFrame } from './codec.ts';
+export { decodeFrame, encodeFrame, encodeOkAppend } from './codec.ts';
 export type { TextVerdict } from './content.ts';
 export { checkContent, checkText, hasCleanCharacters, isNonce, utf8Length } from './content.ts';
 export type { ErrCode, ErrName } from './err-codes.ts';

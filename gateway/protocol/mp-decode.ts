@@ -7,8 +7,8 @@
 import { Limits } from './limits.ts';
 import type { BadFrameReason, Decoded, DecodeOptions, Frame, WireValue } from './types.ts';
 
-/** Strings up to this many bytes are decoded in JavaScript; TextDecoder costs more to call (README, Decisions). */
-const SHORT_STRING_BYTES = 32;
+/** ASCII strings up to this many bytes are decoded in JavaScript; TextDecoder costs more to call (README, Decisions). */
+const SHORT_STRING_BYTES = 36;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const scratch = new DataView(new ArrayBuffer(8));
@@ -161,10 +161,24 @@ function readString(length: number): string | null {
   }
 }
 
+/** null when a byte is not ASCII. Eight at a time: a string that grows by one makes an object for each. */
 function readAscii(from: number, to: number): string | null {
   const source = bytes;
   let text = '';
-  for (let i = from; i < to; i += 1) {
+  let i = from;
+  for (; i + 8 <= to; i += 8) {
+    const a = source[i] as number;
+    const b = source[i + 1] as number;
+    const c = source[i + 2] as number;
+    const d = source[i + 3] as number;
+    const e = source[i + 4] as number;
+    const f = source[i + 5] as number;
+    const g = source[i + 6] as number;
+    const h = source[i + 7] as number;
+    if ((a | b | c | d | e | f | g | h) >= 0x80) return null;
+    text += String.fromCharCode(a, b, c, d, e, f, g, h);
+  }
+  for (; i < to; i += 1) {
     const byte = source[i] as number;
     if (byte >= 0x80) return null;
     text += String.fromCharCode(byte);
@@ -182,9 +196,10 @@ function readArray(count: number): readonly WireValue[] | null {
   if (count > end - at) return fail('truncated');
   if (count > valuesLeft) return fail('values');
   depthLeft -= 1;
-  const items: WireValue[] = [];
+  // As long as it will be: one that grows starts with room for 17. `count` is bounded by what is left.
+  const items = new Array<WireValue>(count);
   for (let i = 0; i < count; i += 1) {
-    items.push(read());
+    items[i] = read();
     if (fault !== null) return null;
   }
   depthLeft += 1;

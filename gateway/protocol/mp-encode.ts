@@ -6,7 +6,7 @@
  */
 import { Limits } from './limits.ts';
 import { Op } from './ops.ts';
-import type { WireValue } from './types.ts';
+import type { AppendResult, WireValue } from './types.ts';
 
 /** Strings up to this many characters are written in JavaScript while they are ASCII (README, Decisions). */
 const SHORT_STRING_CHARS = 40;
@@ -16,6 +16,8 @@ const utf8 = new TextEncoder();
 let buffer = new Uint8Array(BUFFER_BYTES);
 let view = new DataView(buffer.buffer);
 let at = 0;
+/** Views of the front of `buffer` by length: made once each. */
+let views: Uint8Array[] = [];
 
 /**
  * Encodes one frame.
@@ -72,6 +74,30 @@ export function encodeEv(
   return buffer.slice(0, at);
 }
 
+/**
+ * Encodes the OK of an APPEND, `[4, rid, epoch, seq, ts, duplicate]`, for a send that copies at once.
+ * @param rid request id
+ * @param r epoch, seq, ts and whether it is a repeat
+ * @returns bytes that belong to this file: valid until anything else is encoded on this thread
+ */
+export function encodeMpOkAppend(rid: number, r: AppendResult): Uint8Array {
+  at = 0;
+  putArrayHeader(6);
+  putNumber(Op.OK);
+  putNumber(rid);
+  putNumber(r.epoch);
+  putNumber(r.seq);
+  putNumber(r.ts);
+  putByte(r.duplicate ? 0xc3 : 0xc2);
+  const length = at;
+  let out = views[length];
+  if (out === undefined) {
+    out = buffer.subarray(0, length);
+    views[length] = out;
+  }
+  return out;
+}
+
 function epochIndex(op: WireValue | undefined): number {
   if (op === Op.EV || op === Op.HEAD) return 2;
   return op === Op.GAP ? 3 : -1;
@@ -81,6 +107,7 @@ function resize(size: number): void {
   const next = new Uint8Array(size);
   next.set(buffer.subarray(0, Math.min(at, size)));
   buffer = next;
+  views = [];
   view = new DataView(next.buffer);
 }
 

@@ -8,8 +8,10 @@ import {
   type Encoding,
   encodeFrame,
   encodeMp,
+  encodeOkAppend,
   Limits,
   Op,
+  okAppendFrame,
   type WireValue,
 } from './index.ts';
 
@@ -112,6 +114,19 @@ describe('round trips', () => {
       fc.property(frame, (list) => {
         const first = hex(encodeMp(list));
         expect(hex(encodeMp(structuredClone(list)))).toBe(first);
+      }),
+    );
+  });
+  test('encodeOkAppend: any result in either encoding, the bytes of encodeFrame', () => {
+    const u53 = fc.maxSafeNat();
+    const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+    const result = fc.record({ epoch: u32, seq: u53, ts: u53, duplicate: fc.boolean() });
+    fc.assert(
+      fc.property(u32, result, fc.constantFrom('mp', 'json'), (rid, at, encoding) => {
+        const expected = hex(encodeFrame(okAppendFrame(rid, at), encoding));
+        expect(hex(encodeOkAppend(rid, at, encoding))).toBe(expected);
+        // The buffer behind it is another one after a large frame.
+        if (rid % 7 === 0) encodeMp([1, 'x'.repeat(20_000)]);
       }),
     );
   });

@@ -16,29 +16,37 @@ export type ParsedBody =
   | { readonly ok: true; readonly body: readonly WireValue[] }
   | { readonly ok: false; readonly code: ErrCode };
 
+const NO_FILES: readonly WireValue[] = [];
 const CLIENT_FLAGS = MsgFlag.SILENT | MsgFlag.EVERYONE;
 
 /**
  * Checks and normalises the body of an append.
  * @param kind event kind; 1-7 may be appended by clients
- * @param body elements as the client sent them; missing ones count as nil
+ * @param frame holds the elements as the client sent them; missing ones count as nil
+ * @param at index of the first of them, default 0
  * @returns canonical body, or code 101 (types, values, kind), 110 (characters, empty) or 111 (too long)
  */
-export function parseAppendBody(kind: number, body: readonly WireValue[]): ParsedBody {
+export function parseAppendBody(
+  kind: number,
+  frame: readonly WireValue[],
+  at: number = 0,
+): ParsedBody {
+  const first = frame[at];
+  const second = frame[at + 1];
   switch (kind) {
     case Kind.MSG_CREATE:
-      return parseCreate(body);
+      return parseCreate(first, second ?? null, frame[at + 2] ?? null, frame[at + 3] ?? null);
     case Kind.MSG_EDIT:
-      return parseEdit(body);
+      return parseEdit(first, second);
     case Kind.MSG_DELETE:
-      return isTarget(body[0]) ? accept([body[0]]) : refuse(Err.BAD_ARGS);
+      return isTarget(first) ? accept([first]) : refuse(Err.BAD_ARGS);
     case Kind.REACT_ADD:
     case Kind.REACT_DEL:
-      return parseReaction(body);
+      return parseReaction(first, second);
     case Kind.PIN:
-      return parsePin(body);
+      return parsePin(first, second);
     case Kind.CHAN_META:
-      return parseMeta(body);
+      return parseMeta(first, second ?? null);
     default:
       return refuse(Err.BAD_ARGS);
   }
@@ -56,22 +64,30 @@ function isTarget(value: WireValue | undefined): value is number {
   return isU53(value) && value > 0;
 }
 
-function parseCreate(body: readonly WireValue[]): ParsedBody {
-  const [content, reply = null, flags = null, attachments = null] = body;
+/** An element of a body; undefined when the client sent fewer. */
+type Element = WireValue | undefined;
+
+function parseCreate(
+  content: Element,
+  reply: WireValue,
+  flags: WireValue,
+  attachments: WireValue,
+): ParsedBody {
   if (typeof content !== 'string') return refuse(Err.BAD_ARGS);
   if (reply !== null && !isTarget(reply)) return refuse(Err.BAD_ARGS);
   if (flags !== null && (!isU32(flags) || (flags & ~CLIENT_FLAGS) !== 0)) {
     return refuse(Err.BAD_ARGS);
   }
-  const files = parseAttachments(attachments);
+  const files = attachments === null ? NO_FILES : parseAttachments(attachments);
   if (typeof files === 'number') return refuse(files);
   const verdict = checkContent(content);
   if (verdict !== 0) return refuse(verdict);
-  return accept([content, reply, flags ?? 0, files]);
+  if (files.length > 0) return { ok: true, body: [content, reply, flags ?? 0, files] };
+  if (flags !== null && flags !== 0) return { ok: true, body: [content, reply, flags] };
+  return { ok: true, body: reply === null ? [content] : [content, reply] };
 }
 
 function parseAttachments(value: WireValue): readonly WireValue[] | ErrCode {
-  if (value === null) return [];
   if (!Array.isArray(value) || value.length > Limits.attachmentsMax) return Err.BAD_ARGS;
   const files: WireValue[] = [];
   for (const item of value as readonly WireValue[]) {
@@ -88,28 +104,24 @@ function parseAttachments(value: WireValue): readonly WireValue[] | ErrCode {
   return files;
 }
 
-function parseEdit(body: readonly WireValue[]): ParsedBody {
-  const [target, content] = body;
+function parseEdit(target: Element, content: Element): ParsedBody {
   if (!isTarget(target) || typeof content !== 'string') return refuse(Err.BAD_ARGS);
   const verdict = checkContent(content);
   return verdict === 0 ? accept([target, content]) : refuse(verdict);
 }
 
-function parseReaction(body: readonly WireValue[]): ParsedBody {
-  const [target, emoji] = body;
+function parseReaction(target: Element, emoji: Element): ParsedBody {
   if (!isTarget(target) || typeof emoji !== 'string') return refuse(Err.BAD_ARGS);
   const verdict = checkText(emoji, Limits.emojiBytesMax);
   return verdict === 0 ? accept([target, emoji]) : refuse(verdict);
 }
 
-function parsePin(body: readonly WireValue[]): ParsedBody {
-  const [target, on] = body;
+function parsePin(target: Element, on: Element): ParsedBody {
   if (!isTarget(target) || typeof on !== 'boolean') return refuse(Err.BAD_ARGS);
   return accept([target, on]);
 }
 
-function parseMeta(body: readonly WireValue[]): ParsedBody {
-  const [name, topic = null] = body;
+function parseMeta(name: Element, topic: WireValue): ParsedBody {
   if (typeof name !== 'string') return refuse(Err.BAD_ARGS);
   if (topic !== null && typeof topic !== 'string') return refuse(Err.BAD_ARGS);
   const verdict =

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   appendFrame,
+  checkContent,
   decodeJson,
   type Frame,
   guildFrame,
@@ -16,6 +17,7 @@ import {
   syncFrame,
   timeFrame,
   unsubFrame,
+  utf8Length,
   type WireValue,
 } from './index.ts';
 
@@ -199,5 +201,30 @@ describe('parseAppendBody', () => {
   test('isNonce: the form of protocol.md 2.8', () => {
     expect(['a', 'A_z-9', 'n'.repeat(36)].every(isNonce)).toBe(true);
     expect(['', 'a b', 'é', 'n'.repeat(37), 5, null].some(isNonce)).toBe(false);
+  });
+  test('checkContent: any text around the bounds, the verdict of the definition', () => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are refused
+    const refused = /[\0-\x08\x0b-\x1f\x7f-\x9f]|\p{M}{17}/u;
+    const unit = fc.oneof(
+      fc.integer({ min: 0, max: 0xa0 }).map((code) => String.fromCharCode(code)),
+      fc.string({ unit: 'binary', maxLength: 3 }),
+      fc.constantFrom('\u0301'.repeat(17), '\ud800', 'plain text'),
+    );
+    const length = fc.constantFrom(0, 0, 0, 2999, 3000, 3990, 4000);
+    fc.assert(
+      fc.property(
+        fc.array(unit, { maxLength: 4 }),
+        length,
+        fc.boolean(),
+        (units, count, isWide) => {
+          const text = (isWide ? '😀' : 'x').repeat(count) + units.join('');
+          const points = [...text].length;
+          const isLong = points > 4000 || Buffer.byteLength(text) > 12_000;
+          const isBad = points === 0 || refused.test(text) || !text.isWellFormed();
+          expect(checkContent(text)).toBe(isLong ? 111 : isBad ? 110 : 0);
+          expect(utf8Length(text)).toBe(Buffer.byteLength(text));
+        },
+      ),
+    );
   });
 });

@@ -35,6 +35,9 @@ export function parseRequest(frame: Frame): ParsedRequest {
   return { ok: true, request: outcome };
 }
 
+/** Index of the first body element of APPEND. */
+const APPEND_BODY_AT = 5;
+
 type Parser = (rid: number, frame: Frame) => Request | ErrCode;
 
 const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
@@ -112,9 +115,11 @@ function parseUnsub(rid: number, frame: Frame): Request | ErrCode {
 }
 
 function parseAppend(rid: number, frame: Frame): Request | ErrCode {
-  const [, , sid, nonce, kind] = frame;
+  const sid = frame[2];
+  const nonce = frame[3];
+  const kind = frame[4];
   if (!isU53(sid) || !isNonce(nonce) || !isU53(kind)) return Err.BAD_ARGS;
-  const parsed = parseAppendBody(kind, frame.slice(5));
+  const parsed = parseAppendBody(kind, frame, APPEND_BODY_AT);
   return parsed.ok ? { op: Op.APPEND, rid, sid, nonce, kind, body: parsed.body } : parsed.code;
 }
 
