@@ -39,7 +39,7 @@ export interface FanOutOptions {
   readonly publish: Publish;
   /** See ReplayOptions.concurrency. */
   readonly replayConcurrency: number;
-  /** End of the present turn (queueMicrotask) and the next turn (setImmediate). */
+  /** End of the present turn (a microtask) and the next turn (setImmediate). */
   readonly defer: (fn: () => void) => void;
   readonly nextTurn: (fn: () => void) => void;
 }
@@ -59,8 +59,8 @@ export class FanOut {
   constructor(options: FanOutOptions) {
     this.#options = options;
     const { clock, metrics, upstream } = options;
-    const guarded = (topic: Topic, step: () => void): void => this.#guarded(topic, step);
-    this.#publisher = new Publisher({ ...options, guarded });
+    const failed = (topic: Topic, error: unknown): void => this.#abandon(topic, error);
+    this.#publisher = new Publisher({ ...options, failed });
     this.replay = new Replay({
       clock,
       metrics,
@@ -187,12 +187,22 @@ export class FanOut {
     metrics.publishes += 1;
     // Interest of an earlier topic record of this stream; `attached` comes behind it.
     if (topic.state === 'attaching') return;
-    this.#guarded(topic, () => {
-      const outcome = m.epoch === topic.epoch ? topic.accept(m) : 'foreign';
-      if (outcome === 'taken') this.#publisher.mark(topic);
-      else if (outcome === 'hole') this.#repair(topic);
-      else if (outcome === 'foreign') this.#lose(topic);
-    });
+    // Once per commit: guarded without a closure.
+    try {
+      this.#take(topic, m);
+    } catch (error) {
+      this.#abandon(topic, error);
+    }
+  }
+
+  #take(topic: Topic, m: Message<'publish'>): void {
+    if (m.epoch !== topic.epoch) {
+      this.#lose(topic);
+      return;
+    }
+    const outcome = topic.accept(m);
+    if (outcome === 'taken') this.#publisher.mark(topic);
+    else if (outcome === 'hole') this.#repair(topic);
   }
 
   chunk(m: Chunk): void {
@@ -469,10 +479,14 @@ export class FanOut {
     try {
       step();
     } catch (error) {
-      this.#options.metrics.topicsAbandoned += 1;
-      this.#options.log.error({ err: error, sid: topic.sid }, 'abandon a topic');
-      for (const subscription of [...topic.subscriptions]) this.end(subscription, Err.INTERNAL);
+      this.#abandon(topic, error);
     }
+  }
+
+  #abandon(topic: Topic, error: unknown): void {
+    this.#options.metrics.topicsAbandoned += 1;
+    this.#options.log.error({ err: error, sid: topic.sid }, 'abandon a topic');
+    for (const subscription of [...topic.subscriptions]) this.end(subscription, Err.INTERNAL);
   }
 
   #nextToken(): number {

@@ -13,7 +13,7 @@ const LOADED_DELIVERIES = 500;
 
 export interface GatherOptions {
   readonly clock: Pick<Clock, 'monotonic' | 'setTimeout' | 'clearTimeout'>;
-  /** Runs `fn` when the present turn's messages have been handled; queueMicrotask in production. */
+  /** Runs `fn` when the present turn's messages have been handled: a microtask in production. */
   readonly defer: (fn: () => void) => void;
   /** Publishes all topics that have something; returns the deliveries. */
   readonly flush: () => number;
@@ -21,6 +21,7 @@ export interface GatherOptions {
 
 export class Gather {
   readonly #options: GatherOptions;
+  readonly #due = (): void => this.#run();
   #lastMs = Number.NEGATIVE_INFINITY;
   #gatherMs = QUIET_MS;
   #isDue = false;
@@ -38,10 +39,10 @@ export class Gather {
     const { clock, defer } = this.#options;
     const waitMs = this.#lastMs + this.#gatherMs - clock.monotonic();
     if (waitMs <= 0) {
-      defer(() => this.#run());
+      defer(this.#due);
       return false;
     }
-    this.#timer = clock.setTimeout(() => this.#run(), Math.ceil(waitMs));
+    this.#timer = clock.setTimeout(this.#due, Math.ceil(waitMs));
     return true;
   }
 

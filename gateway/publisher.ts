@@ -15,9 +15,9 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly metrics: GatewayMetrics;
   readonly publish: Publish;
-  /** Runs a step of one topic and contains its failure. */
-  readonly guarded: (topic: Topic, step: () => void) => void;
-  /** End of the present turn (queueMicrotask) and the next turn (setImmediate). */
+  /** Publishing this topic has failed: the others go on. */
+  readonly failed: (topic: Topic, error: unknown) => void;
+  /** End of the present turn (a microtask) and the next turn (setImmediate). */
   readonly defer: (fn: () => void) => void;
   readonly nextTurn: (fn: () => void) => void;
 }
@@ -51,16 +51,17 @@ export class Publisher {
 
   /** Publishes all topics that are marked. Returns the deliveries of this turn. */
   flush(): number {
-    const { metrics, guarded } = this.#options;
+    const { failed, metrics } = this.#options;
     const topics = this.#dirty;
     this.#dirty = [];
     let deliveries = 0;
     for (const topic of topics) {
-      guarded(topic, () => {
-        const done = topic.flush(this.#publish);
-        deliveries += done.deliveries;
-        if (done.isSplit) this.#publishLater(topic);
-      });
+      try {
+        deliveries += topic.flush(this.#publish);
+        if (topic.queuedSlice() !== undefined) this.#publishLater(topic);
+      } catch (error) {
+        failed(topic, error);
+      }
     }
     metrics.flushes += 1;
     metrics.deliveries += deliveries;

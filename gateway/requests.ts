@@ -5,8 +5,9 @@
  * after that (P11).
  */
 
+import { Appends } from './appends.ts';
 import { type Connection, Phase } from './connection.ts';
-import { appendFailure, type Failure } from './failures.ts';
+import type { Failure } from './failures.ts';
 import { Pace } from './pace.ts';
 import {
   Close,
@@ -16,14 +17,13 @@ import {
   type Frame,
   Limits,
   Op,
-  okAppendFrame,
   okFrame,
   parseRequest,
   type Request,
   ridOf,
 } from './protocol/index.ts';
 import * as queries from './queries.ts';
-import { CONNECTION_LIMITS, RATE_LIMITS } from './rates/index.ts';
+import { CONNECTION_LIMITS } from './rates/index.ts';
 import type { Sessions } from './session.ts';
 import {
   BACKLOG_SOFT_BYTES,
@@ -34,8 +34,6 @@ import {
 import type { Subscriptions } from './subscriptions.ts';
 import type { SocketContext } from './types.ts';
 
-type AppendRequest = Extract<Request, { op: typeof Op.APPEND }>;
-
 const ADMIN_OP_FIRST = 96;
 const ADMIN_OP_LAST = 127;
 const DRAIN_RETRY_MS = 1000;
@@ -45,12 +43,14 @@ export interface RequestsOptions {
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
   readonly isDraining: () => boolean;
-  readonly nowS: () => number;
+  /** Seconds of the thread; `nowMs` = the monotonic clock as just read. */
+  readonly nowS: (nowMs?: number) => number;
 }
 
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #context: SocketContext;
+  readonly #appends: Appends;
   readonly #framePace: Pace;
   readonly #entryPace: Pace;
   readonly #queryPace: Pace;
@@ -59,6 +59,11 @@ export class Requests {
   constructor(options: RequestsOptions) {
     this.#options = options;
     this.#context = options.context;
+    this.#appends = new Appends({
+      context: options.context,
+      fail: (connection, rid, failure) => this.#fail(connection, rid, failure),
+      crashed: (connection, rid, error) => this.#crashed(connection, rid, error),
+    });
     const factor = options.context.limitsFactor;
     this.#framePace = new Pace(CONNECTION_LIMITS.frames, factor);
     this.#entryPace = new Pace(CONNECTION_LIMITS.subEntries, factor);
@@ -70,8 +75,9 @@ export class Requests {
   receive(connection: Connection, message: Uint8Array, isBinary: boolean): void {
     if (!connection.isOpen) return;
     const { metrics } = this.#context;
+    const nowMs = this.#context.clock.monotonic();
     metrics.framesIn += 1;
-    connection.seenS = this.#options.nowS();
+    connection.seenS = this.#options.nowS(nowMs);
     if (isBinary !== connection.isBinary) {
       this.#badFrame(connection);
     } else if (message.length > Limits.inboundFrameBytesMax) {
@@ -80,7 +86,7 @@ export class Requests {
       this.#hold(connection, message);
     } else {
       const decoded = decodeFrame(message, connection.encoding);
-      if (decoded.ok) this.#dispatch(connection, decoded.frame);
+      if (decoded.ok) this.#dispatch(connection, decoded.frame, nowMs);
       else this.#badFrame(connection);
     }
   }
@@ -124,7 +130,7 @@ export class Requests {
     }
   }
 
-  #dispatch(connection: Connection, frame: Frame): void {
+  #dispatch(connection: Connection, frame: Frame, nowMs: number): void {
     const op = frame[0];
     if (connection.phase === Phase.OPEN && op !== Op.IDENTIFY && op !== Op.TIME) {
       connection.close(Close.NOT_IDENTIFIED);
@@ -134,7 +140,7 @@ export class Requests {
       connection.close(Close.ALREADY_IDENTIFIED);
       return;
     }
-    if (!this.#admit(connection, frame)) return;
+    if (!this.#admit(connection, frame, nowMs)) return;
     const parsed = parseRequest(frame);
     if (!parsed.ok) {
       if (op >= ADMIN_OP_FIRST && op <= ADMIN_OP_LAST) this.#context.metrics.adminOps += 1;
@@ -145,15 +151,14 @@ export class Requests {
   }
 
   /** The rate of all frames: ERR 420, silence without a rid, 4008 for those who do not listen. */
-  #admit(connection: Connection, frame: Frame): boolean {
-    const nowMs = this.#context.clock.monotonic();
+  #admit(connection: Connection, frame: Frame, nowMs: number): boolean {
     const waitMs = this.#framePace.waitMs(connection.frames, nowMs);
     if (waitMs === 0) {
       connection.frames = this.#framePace.taken(connection.frames, nowMs);
       return true;
     }
     this.#context.metrics.framesRefused += 1;
-    const nowS = this.#options.nowS();
+    const nowS = this.#options.nowS(nowMs);
     if (nowS - connection.refusalsSinceS >= REFUSAL_WINDOW_S) {
       connection.refusalsSinceS = nowS;
       connection.refusals = 0;
@@ -185,11 +190,10 @@ export class Requests {
 
   #serve(connection: Connection, request: Request): void {
     const { rid } = request;
-    const finish = (): void => connection.finish(rid);
-    const { sessions, subscriptions } = this.#options;
+    const { subscriptions } = this.#options;
     switch (request.op) {
       case Op.APPEND:
-        this.#append(connection, request);
+        this.#appends.serve(connection, request);
         break;
       case Op.TIME:
         this.#reply(connection, rid, this.#time(connection, rid));
@@ -198,7 +202,7 @@ export class Requests {
         this.#identify(connection, request);
         break;
       case Op.REAUTH:
-        this.#run(connection, rid, sessions.reauth(connection, request, finish));
+        this.#reauth(connection, request);
         break;
       case Op.SUB:
         this.#subscribe(connection, request);
@@ -207,10 +211,10 @@ export class Requests {
         this.#reply(connection, rid, subscriptions.unsubscribe(connection, rid, request.sids));
         break;
       case Op.HISTORY:
-        this.#query(connection, rid, () => queries.history(this.#context, connection, request));
+        this.#history(connection, request);
         break;
       case Op.GUILD:
-        this.#query(connection, rid, () => queries.guild(this.#context, connection, request));
+        this.#guild(connection, request);
         break;
       case Op.SYNC:
         this.#sync(connection, request);
@@ -229,6 +233,22 @@ export class Requests {
       .identify(connection, request, finish)
       .then(() => this.#release(connection));
     this.#run(connection, rid, identified);
+  }
+
+  #reauth(connection: Connection, request: Extract<Request, { op: typeof Op.REAUTH }>): void {
+    const { rid } = request;
+    const finish = (): void => connection.finish(rid);
+    this.#run(connection, rid, this.#options.sessions.reauth(connection, request, finish));
+  }
+
+  #history(connection: Connection, request: Extract<Request, { op: typeof Op.HISTORY }>): void {
+    const ask = (): Promise<queries.Answer> => queries.history(this.#context, connection, request);
+    this.#query(connection, request.rid, ask);
+  }
+
+  #guild(connection: Connection, request: Extract<Request, { op: typeof Op.GUILD }>): void {
+    const ask = (): Promise<queries.Answer> => queries.guild(this.#context, connection, request);
+    this.#query(connection, request.rid, ask);
   }
 
   #subscribe(connection: Connection, request: Extract<Request, { op: typeof Op.SUB }>): void {
@@ -269,36 +289,6 @@ export class Requests {
     this.#run(connection, rid, this.#answer(connection, rid, ask()));
   }
 
-  /**
-   * The call leaves in this turn, so APPENDs of one connection to one stream travel one lane in the
-   * order sent, and the stream commits them in that order. It is never repeated here: a repeat could
-   * overtake a later one.
-   */
-  #append(connection: Connection, request: AppendRequest): void {
-    const { rates, upstream } = this.#context;
-    const { rid, sid, nonce, kind, body } = request;
-    const { uid } = connection;
-    const waitMs =
-      rates.take(RATE_LIMITS.appendPerUser, uid) ||
-      rates.take(RATE_LIMITS.appendPerUserStream, [uid, sid]);
-    if (waitMs > 0) {
-      this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
-      return;
-    }
-    const appended = upstream.append(sid, { uid, nonce, kind, body }).then(
-      (reply) => {
-        if (reply.ok) {
-          this.#reply(connection, rid, encodeFrame(okAppendFrame(rid, reply), connection.encoding));
-        } else {
-          this.#fail(connection, rid, reply);
-        }
-      },
-      (error: unknown) =>
-        this.#fail(connection, rid, appendFailure(error, this.#context.rng.u32())),
-    );
-    this.#run(connection, rid, appended);
-  }
-
   // -------------------------------------------------------------- after the op
 
   async #answer(
@@ -337,10 +327,12 @@ export class Requests {
 
   /** A failure that no op foresaw is a bug: the connection ends with 4000, the thread lives (P12). */
   #run(connection: Connection, rid: number, work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      this.#context.metrics.handlerErrors += 1;
-      this.#context.log.error({ err: error, conn: connection.no, rid }, 'serve a request');
-      connection.close(Close.SERVER_ERROR);
-    });
+    work.catch((error: unknown) => this.#crashed(connection, rid, error));
+  }
+
+  #crashed(connection: Connection, rid: number, error: unknown): void {
+    this.#context.metrics.handlerErrors += 1;
+    this.#context.log.error({ err: error, conn: connection.no, rid }, 'serve a request');
+    connection.close(Close.SERVER_ERROR);
   }
 }

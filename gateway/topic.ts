@@ -137,7 +137,9 @@ export class Topic {
   attachAtMs = 0;
   /** Listed for the next flush. */
   isDirty = false;
-  #pending: Uint8Array[] = [];
+  #pending: readonly Uint8Array[] = NO_FRAMES;
+  /** `#pending` is an array of this topic's own, not that of a message. */
+  #own: Uint8Array[] | null = null;
   #held: PublishMessage[] = [];
   #heldBytes = 0;
   #joined = 0;
@@ -175,7 +177,7 @@ export class Topic {
     this.headSeq = at.seq;
     this.headTs = at.ts;
     this.holeSinceMs = -1;
-    this.#pending = [];
+    this.#forget();
     this.#held = [];
     this.#heldBytes = 0;
   }
@@ -193,12 +195,7 @@ export class Topic {
       if (last > this.headSeq) this.#headTo(last, message.ts);
       return 'hole';
     }
-    const skip = this.seq + 1 - message.seq;
-    if (this.#joined > 0) {
-      for (let i = skip; i < message.frames.length; i += 1) {
-        this.#pending.push(message.frames[i] as Uint8Array);
-      }
-    }
+    if (this.#joined > 0) this.#gather(message.frames, this.seq + 1 - message.seq);
     this.seq = last;
     this.ts = message.ts;
     if (last > this.headSeq) this.#headTo(last, message.ts);
@@ -207,7 +204,7 @@ export class Topic {
 
   /** Events `seq + 1 ..` that repair a hole (or a GAP frame in their place); the position becomes `at`. */
   repair(frames: readonly Uint8Array[], at: Cursor): void {
-    if (this.#joined > 0) for (const frame of frames) this.#pending.push(frame);
+    if (this.#joined > 0) this.#gather(frames, 0);
     this.#moveTo(at);
     if (at.seq > this.headSeq) this.#headTo(at.seq, at.ts);
     const held = this.#held;
@@ -218,7 +215,23 @@ export class Topic {
 
   /** A frame that has no seq (HEAD), behind everything received so far. */
   enqueue(frame: Uint8Array): void {
-    if (this.#joined > 0) this.#pending.push(frame);
+    if (this.#joined > 0) this.#gather([frame], 0);
+  }
+
+  /** As a rule one message comes per flush: its array is used as it is. */
+  #gather(frames: readonly Uint8Array[], skip: number): void {
+    if (this.#pending.length === 0 && skip === 0) {
+      this.#pending = frames;
+      return;
+    }
+    this.#own ??= [...this.#pending];
+    for (let i = skip; i < frames.length; i += 1) this.#own.push(frames[i] as Uint8Array);
+    this.#pending = this.#own;
+  }
+
+  #forget(): void {
+    this.#pending = NO_FRAMES;
+    this.#own = null;
   }
 
   noteHead(at: Cursor): void {
@@ -237,27 +250,25 @@ export class Topic {
 
   /**
    * Publishes what is gathered: to the first slice of each encoding now, the others get it queued.
-   * @returns frames times sockets published now; `isSplit` when a slice has queued frames
+   * @returns frames times sockets published now; see `queuedSlice` for what is not
    */
-  flush(publish: Publish): { readonly deliveries: number; readonly isSplit: boolean } {
+  flush(publish: Publish): number {
     this.isDirty = false;
     const frames = this.#pending;
     this.#flushedSeq = this.seq;
     this.#flushedTs = this.ts;
-    if (frames.length === 0) return NOTHING_PUBLISHED;
-    this.#pending = [];
+    if (frames.length === 0) return 0;
+    this.#forget();
     let json: Uint8Array[] | undefined;
     let deliveries = 0;
-    let isSplit = false;
     for (const slice of this.slices) {
       if (slice.count === 0) continue;
       if (slice.encoding === 'json') json ??= frames.map(transcodeToJson);
       const encoded = slice.encoding === 'json' ? (json as Uint8Array[]) : frames;
       slice.queue = slice.queue.length === 0 ? encoded : [...slice.queue, ...encoded];
       if (slice.index === 0) deliveries += this.drainSlice(slice, publish);
-      else isSplit = true;
     }
-    return { deliveries, isSplit };
+    return deliveries;
   }
 
   /** Publishes what is queued for one slice. Its position is then all that was flushed. */
@@ -273,7 +284,7 @@ export class Topic {
 
   /** Publishes everything, the later slices too. Before a join and before the epoch changes. */
   flushAll(publish: Publish): number {
-    let { deliveries } = this.flush(publish);
+    let deliveries = this.flush(publish);
     for (const slice of this.slices) {
       if (slice.queue.length > 0) deliveries += this.drainSlice(slice, publish);
     }
@@ -282,7 +293,8 @@ export class Topic {
 
   /** The slice with queued frames that is due next, if any. */
   queuedSlice(): Slice | undefined {
-    return this.slices.find((slice) => slice.queue.length > 0);
+    for (const slice of this.slices) if (slice.queue.length > 0) return slice;
+    return undefined;
   }
 
   /** Puts a socket into a native topic. Everything received must have been published: flush first. */
@@ -305,7 +317,7 @@ export class Topic {
     slice.count -= 1;
     this.#joined -= 1;
     if (slice.count === 0) slice.queue = NO_FRAMES;
-    if (this.#joined === 0) this.#pending = [];
+    if (this.#joined === 0) this.#forget();
     subscription.subscriber.leave(slice.name);
   }
 
@@ -323,5 +335,3 @@ export class Topic {
     return slice;
   }
 }
-
-const NOTHING_PUBLISHED = { deliveries: 0, isSplit: false } as const;
