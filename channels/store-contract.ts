@@ -58,6 +58,9 @@ export type CommitResult =
   /** Queue bound reached, or the store cannot write (disk full, I/O error): nothing was written. */
   | { readonly ok: false; readonly why: 'unavailable'; readonly retryMs: number };
 
+/** Takes what became of a commit; `result` undefined: rejected with `error`. Must not throw. */
+export type CommitDone = (result: CommitResult | undefined, error?: unknown) => void;
+
 export interface DuplicateNonce {
   /** Index into Commit.events. */
   readonly index: number;
@@ -107,6 +110,8 @@ export interface ChannelLog {
   open(sid: Id): Promise<OpenedLog>;
   /** Durable before it resolves with ok. Atomic: events, rewrites and nonces, or nothing. */
   commit(commit: Commit): Promise<CommitResult>;
+  /** `commit` without a promise: `done` is called exactly once, never from in here. */
+  submit(commit: Commit, done: CommitDone): void;
   /** Events after `after`, ascending, without holes; at most `limit` events and about `bytesMax` bytes. */
   replay(sid: Id, after: Seq, limit: number, bytesMax: number): Promise<readonly LogEvent[]>;
   /** `before` events with seq <= anchor and `after` events with seq > anchor, ascending together. */

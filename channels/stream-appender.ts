@@ -9,7 +9,7 @@ import { channelsError } from './errors.ts';
 import { Batch, type Target } from './stream-batch.ts';
 import { digestOf, isNonce, nonceKey, sameDigest } from './stream-nonces.ts';
 import type { StreamPerms } from './stream-perms.ts';
-import type { Outcome, StreamPorts } from './stream-ports.ts';
+import type { StreamPorts } from './stream-ports.ts';
 import {
   type Draft,
   draftOf,
@@ -162,7 +162,7 @@ export class Appender {
     const { sid, head } = batch.base;
     const { events, rewrites } = batch;
     const commit = { sid, fence: this.#state.fence, after: head, events, rewrites };
-    this.#ports.later(this.#ports.log.commit(commit), (outcome) => this.#settled(batch, outcome));
+    this.#ports.commit(commit, (result) => this.#settled(batch, result));
   }
 
   /**
@@ -283,14 +283,14 @@ export class Appender {
 
   // -------------------------------------------------------------- results of a commit
 
-  #settled(batch: Batch<Item>, outcome: Outcome<CommitResult>): void {
+  /** `result` undefined: nobody can tell what became of the commit. */
+  #settled(batch: Batch<Item>, result: CommitResult | undefined): void {
     if (batch !== this.#inFlight) return;
-    if (!outcome.ok) {
+    if (result === undefined) {
       for (const item of batch.items) item.unknown = true;
       this.#reopen();
       return;
     }
-    const result = outcome.value;
     if (result.ok) {
       if (result.head !== batch.head) {
         const data = { got: result.head, wanted: batch.head };

@@ -6,6 +6,8 @@
 import type { Clock, MonitorId, Ref } from '../runtime/index.ts';
 import type {
   ChannelLog,
+  Commit,
+  CommitDone,
   DocStore,
   EventCodec,
   FanOutP,
@@ -127,6 +129,8 @@ export interface StreamPorts {
   readonly guild: GuildPort;
   /** Runs `done` inside the actor, between two messages, unless the actor is gone by then. */
   later<T>(work: Promise<T>, done: (outcome: Outcome<T>) => void): void;
+  /** Commits to the log; `done` runs inside the actor as that of `later` does. */
+  commit(commit: Commit, done: CommitDone): void;
   /** One timer per key; setting it again replaces it. */
   timer(key: string, ms: Ms, run: () => void): void;
   /** Ends this actor soon; the next message starts a new one. */

@@ -127,6 +127,7 @@ function makePorts(
       monitor: (ref) => ctx.monitor(ref),
     },
     later: (work, done) => reenter(ctx, work, done),
+    commit: (commit, done) => log.submit(commit, ctx.wrap(done)),
     timer: (key, ms, run) => {
       timers.set(key, run);
       ctx.timer(key, ms, 'timerFired', key);

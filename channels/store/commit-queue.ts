@@ -28,15 +28,15 @@ export interface QueueStats {
   readonly refused: number;
 }
 
+/** Takes the outcome of the change that was pushed with this index. */
+export type ChangeDone = (outcome: Outcome, index: number) => void;
+
 interface Waiting {
   readonly change: Change;
-  readonly weight: Weight;
-  readonly done: (outcome: Outcome) => void;
-}
-
-interface Weight {
   readonly changes: number;
   readonly bytes: number;
+  readonly done: ChangeDone;
+  readonly index: number;
 }
 
 export class CommitQueue {
@@ -70,22 +70,40 @@ export class CommitQueue {
     return this.#changes >= groupChangesMax || this.#bytes >= groupBytesMax;
   }
 
-  /** `done` is called exactly once: at once when the queue is full, else by the flush that writes the change. */
-  push(change: Change, done: (outcome: Outcome) => void): void {
-    const weight = weigh(change);
+  /**
+   * `done` is called exactly once with `index`, so that one function can serve many changes: at once
+   * when the queue is full, else by the flush that writes the change.
+   */
+  push(change: Change, done: ChangeDone, index = 0): void {
+    const changes = countOf(change);
+    const bytes = bytesOf(change);
     const { queueChangesMax, queueBytesMax } = this.#limits;
-    const fits =
-      this.#changes + weight.changes <= queueChangesMax &&
-      this.#bytes + weight.bytes <= queueBytesMax;
+    const fits = this.#changes + changes <= queueChangesMax && this.#bytes + bytes <= queueBytesMax;
     // A change that is larger than the queue itself still passes when nothing else waits.
     if (!fits && !this.isEmpty) {
       this.#refused += 1;
-      done({ status: 'unavailable', retryMs: QUEUE_RETRY_MS });
+      done({ status: 'unavailable', retryMs: QUEUE_RETRY_MS }, index);
       return;
     }
-    this.#waiting.push({ change, weight, done });
-    this.#changes += weight.changes;
-    this.#bytes += weight.bytes;
+    this.#waiting.push({ change, changes, bytes, done, index });
+    this.#changes += changes;
+    this.#bytes += bytes;
+  }
+
+  /** Pushes changes; `done` gets all of their outcomes, in their order, when the last one is known. */
+  pushAll(changes: readonly Change[], done: (outcomes: readonly Outcome[]) => void): void {
+    const outcomes = new Array<Outcome>(changes.length);
+    let left = changes.length;
+    const settle = (outcome: Outcome, index: number): void => {
+      outcomes[index] = outcome;
+      left -= 1;
+      if (left === 0) {
+        done(outcomes);
+      }
+    };
+    for (let i = 0; i < changes.length; i += 1) {
+      this.push(changes[i]!, settle, i);
+    }
   }
 
   /** Writes one group and answers it. Returns true when more is waiting. */
@@ -93,8 +111,9 @@ export class CommitQueue {
     const group = this.#take();
     if (group.length > 0) {
       const outcomes = this.#run(group.map(({ change }) => change));
-      for (const [index, { done }] of group.entries()) {
-        done(outcomes[index]!);
+      for (let i = 0; i < group.length; i += 1) {
+        const { done, index } = group[i]!;
+        done(outcomes[i]!, index);
       }
     }
     return !this.isEmpty;
@@ -109,47 +128,52 @@ export class CommitQueue {
   }
 
   #take(): readonly Waiting[] {
+    const { groupChangesMax, groupBytesMax } = this.#limits;
+    const waiting = this.#waiting;
     let changes = 0;
     let bytes = 0;
     let count = 0;
-    for (const { weight } of this.#waiting) {
-      changes += weight.changes;
-      bytes += weight.bytes;
-      const full = changes > this.#limits.groupChangesMax || bytes > this.#limits.groupBytesMax;
+    for (const next of waiting) {
+      const full = changes + next.changes > groupChangesMax || bytes + next.bytes > groupBytesMax;
       if (count > 0 && full) {
         break;
       }
+      changes += next.changes;
+      bytes += next.bytes;
       count += 1;
     }
-    const group = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
-    for (const { weight } of group) {
-      this.#changes -= weight.changes;
-      this.#bytes -= weight.bytes;
-    }
-    return group;
+    this.#changes -= changes;
+    this.#bytes -= bytes;
+    this.#waiting = waiting.slice(count);
+    return count === waiting.length ? waiting : waiting.slice(0, count);
   }
 }
 
 /** Fixed part of a change: the row, its index entries and the head. */
 const OVERHEAD_BYTES = 200;
 
-function weigh(change: Change): Weight {
+/** Rows that a change touches, as the bounds count them. */
+function countOf(change: Change): number {
   if (change.op === 'docs') {
-    const bytes = change.batch.reduce((sum, { json }) => sum + (json?.length ?? 0), 0);
-    return { changes: change.batch.length, bytes: bytes + change.batch.length * OVERHEAD_BYTES };
+    return change.batch.length;
   }
-  if (change.op !== 'commit') {
-    return { changes: 1, bytes: OVERHEAD_BYTES };
+  return change.op === 'commit' ? change.commit.events.length + change.commit.rewrites.length : 1;
+}
+
+/** About how many bytes a change writes, as the bounds count them. */
+export function bytesOf(change: Change): number {
+  let bytes = countOf(change) * OVERHEAD_BYTES;
+  if (change.op === 'docs') {
+    for (const { json } of change.batch) {
+      bytes += json?.length ?? 0;
+    }
+  } else if (change.op === 'commit') {
+    for (const { frame } of change.commit.events) {
+      bytes += frame.length;
+    }
+    for (const { frame } of change.commit.rewrites) {
+      bytes += frame.length;
+    }
   }
-  const { events, rewrites } = change.commit;
-  const changes = events.length + rewrites.length;
-  let bytes = changes * OVERHEAD_BYTES;
-  for (const { frame } of events) {
-    bytes += frame.length;
-  }
-  for (const { frame } of rewrites) {
-    bytes += frame.length;
-  }
-  return { changes, bytes };
+  return bytes;
 }

@@ -9,6 +9,7 @@ import type { LogReaderP, ReadReply } from './log-reader.ts';
 import type { LogWriterP } from './log-writer.ts';
 import { PortStore, type StorePort } from './port-store.ts';
 import type { Change, Outcome, ReadRequest } from './types.ts';
+import { packChanges, unpackOutcomes } from './wire.ts';
 
 export interface ConnectOptions {
   /** For example at('store', 'log-writer'). */
@@ -56,12 +57,14 @@ class ActorPort implements StorePort {
     this.#timeoutMs = timeoutMs;
   }
 
-  async write(change: Change): Promise<Outcome> {
+  async write(changes: readonly Change[]): Promise<readonly Outcome[]> {
     try {
-      return await call(this.#writer, 'write', change, { timeoutMs: this.#timeoutMs });
+      return unpackOutcomes(
+        await call(this.#writer, 'write', packChanges(changes), { timeoutMs: this.#timeoutMs }),
+      );
     } catch (error) {
       if (error instanceof ActorError && NOT_DELIVERED.has(error.reason)) {
-        return { status: 'unavailable', retryMs: RESTART_RETRY_MS };
+        return changes.map(() => ({ status: 'unavailable', retryMs: RESTART_RETRY_MS }));
       }
       throw new StoreError('DRIFT_CHANNELS_STORE_UNKNOWN', 'write: no answer from the writer', {
         cause: error,

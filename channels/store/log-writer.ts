@@ -5,13 +5,14 @@
  */
 import { type Ctx, defineActor, type From, NOREPLY } from '../../runtime/index.ts';
 import { CommitQueue, type QueueLimits, type QueueStats } from './commit-queue.ts';
-import type { Change, Outcome, WriterOptions, WriterStats } from './types.ts';
+import type { Outcome, WriterOptions, WriterStats } from './types.ts';
+import { packOutcomes, unpackChanges, type WireChanges, type WireOutcomes } from './wire.ts';
 import { SqliteWriter } from './writer.ts';
 
-/** Ops of the store's writer. Change and Outcome are plain data. */
+/** Ops of the store's writer. */
 export interface LogWriterP {
-  /** Answered after COMMIT, or at once when the queue is full. */
-  write(change: Change): Outcome;
+  /** Answered after COMMIT of the last of them, or at once when the queue has no room for any. */
+  write(changes: WireChanges): WireOutcomes;
   stats(): LogWriterStats;
   /** To itself only: writes what was gathered. */
   flush(): void;
@@ -46,9 +47,9 @@ export const LogWriter = defineActor<LogWriterP, State, LogWriterOptions>({
     return { writer, queue, flushing: false };
   },
   handle: {
-    write(state, change, ctx) {
+    write(state, changes, ctx) {
       const { from } = ctx;
-      state.queue.push(change, (outcome) => answer(ctx, from, outcome));
+      state.queue.pushAll(unpackChanges(changes), (outcomes) => answer(ctx, from, outcomes));
       if (state.queue.isGroupFull) {
         ctx.next('flush');
       } else if (!state.flushing && !state.queue.isEmpty) {
@@ -78,8 +79,8 @@ export const LogWriter = defineActor<LogWriterP, State, LogWriterOptions>({
   },
 });
 
-function answer(ctx: Ctx<LogWriterP>, from: From | undefined, outcome: Outcome): void {
+function answer(ctx: Ctx<LogWriterP>, from: From | undefined, outcomes: readonly Outcome[]): void {
   if (from !== undefined) {
-    ctx.reply(from, outcome);
+    ctx.reply(from, packOutcomes(outcomes));
   }
 }

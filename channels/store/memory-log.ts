@@ -5,6 +5,7 @@
 import type {
   ChannelLog,
   Commit,
+  CommitDone,
   CommitResult,
   DuplicateNonce,
   Id,
@@ -90,6 +91,10 @@ export class MemoryLog implements ChannelLog {
       }
     }
     return { ok: true, head: stream.events.length };
+  }
+
+  submit(commit: Commit, done: CommitDone): void {
+    this.commit(commit).then(done, (error: unknown) => done(undefined, error));
   }
 
   async replay(sid: Id, after: Seq, limit: number, bytesMax: number): Promise<LogEvent[]> {

@@ -5,6 +5,7 @@
 import type {
   ChannelLog,
   Commit,
+  CommitDone,
   CommitResult,
   Doc,
   DocResult,
@@ -38,12 +39,13 @@ import type {
   RawDoc,
   ReadRequest,
 } from './types.ts';
+import { type WriteDone, WriteGather } from './write-gather.ts';
 
 /** How a PortStore reaches its writer and readers. */
 export interface StorePort {
   readonly durability: 0 | 1 | 2 | 3;
-  /** Rejects when the outcome is not known. */
-  write(change: Change): Promise<Outcome>;
+  /** Carries out changes in order, each for itself; rejects when no outcome is known. */
+  write(changes: readonly Change[]): Promise<readonly Outcome[]>;
   read(request: ReadRequest): Promise<unknown>;
   /** Ends after everything in flight is settled. */
   close(): Promise<void>;
@@ -54,41 +56,71 @@ export class PortStore implements Store {
   readonly log: ChannelLog;
   readonly docs: DocStore;
   readonly #port: StorePort;
+  readonly #gather: WriteGather;
   #closing: Promise<void> | undefined;
-  readonly #inFlight = new Set<Promise<unknown>>();
+  readonly #reads = new Set<Promise<unknown>>();
 
   constructor(port: StorePort) {
     this.#port = port;
+    this.#gather = new WriteGather((changes) => port.write(changes));
     const client: Client = {
-      write: (change) => this.#track(() => port.write(change)),
-      read: (request) => this.#track(() => port.read(request)),
+      submit: (change, done) => this.#submit(change, done),
+      read: (request) => this.#read(request),
     };
     this.log = new PortLog(client, port.durability);
     this.docs = new PortDocs(client);
   }
 
   close(): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#inFlight).then(() => this.#port.close());
+    this.#closing ??= Promise.allSettled([...this.#reads, this.#gather.drained()]).then(() =>
+      this.#port.close(),
+    );
     return this.#closing;
   }
 
-  async #track<T>(start: () => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) {
-      throw new StoreError('DRIFT_CHANNELS_STORE_CLOSED', 'use the store: it is closed');
+  #submit(change: Change, done: WriteDone): void {
+    if (this.#closing === undefined) {
+      this.#gather.add(change, done);
+    } else {
+      void Promise.resolve().then(() => done(undefined, closed()));
     }
-    const promise = start();
-    this.#inFlight.add(promise);
+  }
+
+  async #read(request: ReadRequest): Promise<unknown> {
+    if (this.#closing !== undefined) {
+      throw closed();
+    }
+    const promise = this.#port.read(request);
+    this.#reads.add(promise);
     try {
       return await promise;
     } finally {
-      this.#inFlight.delete(promise);
+      this.#reads.delete(promise);
     }
   }
 }
 
+function closed(): StoreError {
+  return new StoreError('DRIFT_CHANNELS_STORE_CLOSED', 'use the store: it is closed');
+}
+
 interface Client {
-  write(change: Change): Promise<Outcome>;
+  /** `done` is called exactly once, never from in here. */
+  submit(change: Change, done: WriteDone): void;
   read(request: ReadRequest): Promise<unknown>;
+}
+
+/** As `submit`, by a promise. */
+function write(client: Client, change: Change): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    client.submit(change, (outcome, error) => {
+      if (outcome === undefined) {
+        reject(error);
+      } else {
+        resolve(outcome);
+      }
+    });
+  });
 }
 
 class PortLog implements ChannelLog {
@@ -102,17 +134,40 @@ class PortLog implements ChannelLog {
 
   async open(sid: Id): Promise<OpenedLog> {
     checkU53('sid', sid);
-    const outcome = await this.#client.write({ op: 'open', sid });
+    const outcome = await write(this.#client, { op: 'open', sid });
     return unwrap(outcome) as OpenedLog;
   }
 
-  async commit(commit: Commit): Promise<CommitResult> {
-    checkCommit(commit);
-    const outcome = await this.#client.write({ op: 'commit', commit });
-    if (outcome.status === 'unavailable') {
-      return { ok: false, why: 'unavailable', retryMs: outcome.retryMs };
+  commit(commit: Commit): Promise<CommitResult> {
+    return new Promise((resolve, reject) => {
+      this.submit(commit, (result, error) => {
+        if (result === undefined) {
+          reject(error);
+        } else {
+          resolve(result);
+        }
+      });
+    });
+  }
+
+  submit(commit: Commit, done: CommitDone): void {
+    try {
+      checkCommit(commit);
+    } catch (error) {
+      void Promise.resolve().then(() => done(undefined, error));
+      return;
     }
-    return unwrap(outcome) as CommitResult;
+    this.#client.submit({ op: 'commit', commit }, (outcome, error) => {
+      if (outcome === undefined) {
+        done(undefined, error);
+      } else if (outcome.status === 'done') {
+        done(outcome.value as CommitResult);
+      } else if (outcome.status === 'unavailable') {
+        done({ ok: false, why: 'unavailable', retryMs: outcome.retryMs });
+      } else {
+        done(undefined, failureOf(outcome));
+      }
+    });
   }
 
   async replay(sid: Id, after: Seq, limit: number, bytesMax: number): Promise<readonly LogEvent[]> {
@@ -177,7 +232,7 @@ class PortLog implements ChannelLog {
 
   async drop(sid: Id): Promise<void> {
     checkU53('sid', sid);
-    unwrap(await this.#client.write({ op: 'drop', sid }));
+    unwrap(await write(this.#client, { op: 'drop', sid }));
   }
 }
 
@@ -213,7 +268,7 @@ class PortDocs implements DocStore {
   }
 
   async write(batch: readonly DocWrite[]): Promise<DocResult> {
-    const outcome = await this.#client.write({ op: 'docs', batch: encodeBatch(batch) });
+    const outcome = await write(this.#client, { op: 'docs', batch: encodeBatch(batch) });
     if (outcome.status === 'unavailable') {
       return { ok: false, why: 'unavailable', retryMs: outcome.retryMs };
     }
@@ -226,16 +281,21 @@ function parsed<T>(doc: RawDoc): Doc<T> {
 }
 
 function unwrap(outcome: Outcome): ChangeValue {
+  if (outcome.status === 'done') {
+    return outcome.value;
+  }
+  throw failureOf(outcome);
+}
+
+function failureOf(outcome: Exclude<Outcome, { readonly status: 'done' }>): StoreError {
   switch (outcome.status) {
-    case 'done':
-      return outcome.value;
     case 'unavailable':
-      throw new StoreError('DRIFT_CHANNELS_STORE_UNAVAILABLE', 'write: the store cannot write', {
+      return new StoreError('DRIFT_CHANNELS_STORE_UNAVAILABLE', 'write: the store cannot write', {
         data: { retryMs: outcome.retryMs },
       });
     case 'unknown':
-      throw new StoreError('DRIFT_CHANNELS_STORE_UNKNOWN', 'write: the outcome is not known');
+      return new StoreError('DRIFT_CHANNELS_STORE_UNKNOWN', 'write: the outcome is not known');
     case 'rejected':
-      throw new StoreError('DRIFT_CHANNELS_STORE_REJECTED', outcome.message);
+      return new StoreError('DRIFT_CHANNELS_STORE_REJECTED', outcome.message);
   }
 }

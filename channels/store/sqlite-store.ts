@@ -22,13 +22,13 @@ class LocalPort implements StorePort {
     this.#queue = new CommitQueue((group) => this.#writer.run(group));
   }
 
-  write(change: Change): Promise<Outcome> {
+  write(changes: readonly Change[]): Promise<readonly Outcome[]> {
     return new Promise((resolve) => {
       if (this.#queue.isEmpty) {
         // After everything that is ready to run now, which may push to the same group.
         setImmediate(() => this.#flush());
       }
-      this.#queue.push(change, resolve);
+      this.#queue.pushAll(changes, resolve);
     });
   }
 

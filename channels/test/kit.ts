@@ -20,6 +20,7 @@ import type {
   ChannelLog,
   Chunk,
   Commit,
+  CommitDone,
   CommitResult,
   Cursor,
   EventCodec,
@@ -170,6 +171,10 @@ export class FaultLog implements ChannelLog {
     if (fault === 'rejectAfter') throw unknownOutcome();
     if (fault === 'wrongHead' && result.ok) return { ok: true, head: result.head + 1 };
     return result;
+  }
+
+  submit(commit: Commit, done: CommitDone): void {
+    this.commit(commit).then(done, (error: unknown) => done(undefined, error));
   }
 
   async replay(sid: Id, after: Seq, limit: number, bytesMax: number): Promise<readonly LogEvent[]> {
@@ -424,6 +429,12 @@ export class StreamRig {
           (value) => enter({ ok: true, value }, done),
           (error: unknown) => enter({ ok: false, error }, done),
         );
+      },
+      commit: (commit, done) => {
+        const life = this.#life;
+        this.log.submit(commit, (result, error) => {
+          if (life === this.#life || this.#life === 0) done(result, error);
+        });
       },
       timer: (key, ms, run) => {
         const life = this.#life;
