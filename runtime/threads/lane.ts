@@ -5,11 +5,17 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock, Ms, TimerHandle } from '../clock.ts';
-import type { LaneCounters } from '../types.ts';
-import { decodeBatch, encodeBatch, weigh } from './codec.ts';
+import type { Via } from '../core/thread.ts';
+import type { From, Key, LaneCounters } from '../types.ts';
+import { BatchReader } from './batch-reader.ts';
+import { BatchWriter } from './batch-writer.ts';
 import type { LaneLimits } from './types.ts';
+import { CALL, CAST, REPLY } from './wire.ts';
 
-/** Carries batches of one pair of threads, both ways. */
+/**
+ * Carries batches of one pair of threads, both ways, each once and in order until it is closed: the
+ * tables of a lane (wire.ts) live as long as the lane.
+ */
 export interface Transport {
   /** The bytes are the sender's again when it returns. */
   send(batch: Buffer): void;
@@ -42,20 +48,6 @@ function portTransport(port: MessagePort, onBatch: (batch: Uint8Array) => void):
   };
 }
 
-// Kinds of record. A batch is one flat array: kind, then the fields of the kind.
-export const CAST = 0; // via, key, op, arg
-export const CALL = 1; // via, key, op, arg, from, deadline
-export const REPLY = 2; // from, ok, value
-export const EXIT = 3; // to, from, reason, linked
-export const LINK = 4; // to, from
-export const UNLINK = 5; // to, from
-export const MONITOR = 6; // id, via, key
-export const DEMONITOR = 7; // id
-export const DOWN = 8; // id, ref, reason
-export const STOP = 9; // via, key, reason
-/** Fields of each kind, the kind included. */
-export const SIZES: readonly number[] = [5, 7, 4, 5, 3, 3, 4, 2, 4, 4];
-
 export interface LaneOptions {
   readonly to: string;
   readonly gatherMs: Ms;
@@ -66,17 +58,17 @@ export interface LaneOptions {
   readonly ownConsumed: Float64Array;
   /** The lane has something to flush and had nothing before. */
   readonly onDirty: (lane: Lane) => void;
-  readonly onRecords: (records: unknown[]) => void;
-  /** A record that cannot be encoded, taken out of its batch. */
-  readonly onPoison: (record: unknown[], error: unknown) => void;
+  /** Reads all records of the batch; their number is the result. */
+  readonly onBatch: (batch: BatchReader) => number;
+  /** A record that cannot be encoded was left out: its kind, and the call it belongs to or 0. */
+  readonly onPoison: (kind: number, from: From | 0, error: unknown) => void;
 }
 
 export class Lane {
   readonly #options: LaneOptions;
   readonly #transport: Transport;
-  #batch: unknown[] = [];
-  #pendingMessages = 0;
-  #pendingBytes = 0;
+  readonly #writer = new BatchWriter();
+  readonly #reader = new BatchReader();
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #timer: TimerHandle | undefined;
   #dirty = false;
@@ -109,19 +101,69 @@ export class Lane {
     return this.#dropped;
   }
 
-  /** Adds a record: its kind and its fields; `payload` is what may be big. */
-  push(record: readonly unknown[], payload: unknown): void {
-    for (const field of record) this.#batch.push(field);
-    this.#added(payload);
+  // Records are encoded here and now: what was sent may change afterwards.
+
+  cast(via: Via, key: Key, op: string, arg: unknown): void {
+    const writer = this.#writer;
+    writer.begin(CAST);
+    try {
+      writer.cast(via, key, op, arg);
+    } catch (error) {
+      this.#poisoned(CAST, 0, error);
+      return;
+    }
+    this.#added();
   }
 
-  #added(payload: unknown): void {
-    this.#pendingMessages++;
-    this.#pendingBytes += 16 + weigh(payload);
+  call(via: Via, key: Key, op: string, arg: unknown, from: From, deadline: Ms): void {
+    const writer = this.#writer;
+    writer.begin(CALL);
+    try {
+      writer.call(via, key, op, arg, from, deadline);
+    } catch (error) {
+      this.#poisoned(CALL, from, error);
+      return;
+    }
+    this.#added();
+  }
+
+  reply(from: From, ok: boolean, value: unknown): void {
+    const writer = this.#writer;
+    writer.begin(REPLY);
+    try {
+      writer.reply(from, ok, value);
+    } catch (error) {
+      this.#poisoned(REPLY, from, error);
+      return;
+    }
+    this.#added();
+  }
+
+  /** Any other kind of record: its fields as in wire.ts. */
+  signal(kind: number, a: unknown, b?: unknown, c?: unknown, d?: unknown): void {
+    const writer = this.#writer;
+    writer.begin(kind);
+    try {
+      writer.signal(a, b, c, d);
+    } catch (error) {
+      this.#poisoned(kind, 0, error);
+      return;
+    }
+    this.#added();
+  }
+
+  #poisoned(kind: number, from: From | 0, error: unknown): void {
+    this.#writer.undo();
+    this.#dropped++;
+    this.#options.onPoison(kind, from, error);
+  }
+
+  #added(): void {
     const { limits } = this.#options;
-    if (this.#pendingMessages >= limits.flushMessages || this.#pendingBytes >= limits.flushBytes) {
-      this.flush();
-    } else if (!this.#dirty) {
+    const writer = this.#writer;
+    writer.commit();
+    if (writer.records >= limits.flushMessages || writer.bytes >= limits.flushBytes) this.flush();
+    else if (!this.#dirty && this.#timer === undefined) {
       this.#dirty = true;
       this.#options.onDirty(this);
     }
@@ -130,7 +172,7 @@ export class Lane {
   /** End of a drain: leaves now, or when the pace allows. */
   flushPaced(nowMs: Ms): void {
     this.#dirty = false;
-    if (this.#pendingMessages === 0 || this.#timer !== undefined) return;
+    if (this.#writer.records === 0 || this.#timer !== undefined) return;
     const { gatherMs, clock } = this.#options;
     const waitMs = this.#lastFlushMs + gatherMs - nowMs;
     if (waitMs <= 0) this.flush(nowMs);
@@ -147,59 +189,23 @@ export class Lane {
       this.#options.clock.clearTimeout(this.#timer);
       this.#timer = undefined;
     }
-    if (this.#pendingMessages === 0 || this.#closed) return;
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#messagesOut += this.#pendingMessages;
-    this.#pendingMessages = 0;
-    this.#pendingBytes = 0;
+    const { records } = this.#writer;
+    if (records === 0 || this.#closed) return;
     this.#lastFlushMs = nowMs;
-    const bytes = this.#encode(batch);
-    if (bytes === undefined) return;
+    const batch = this.#writer.take();
+    this.#messagesOut += records;
     this.#flushes++;
-    this.#bytesOut += bytes.byteLength;
-    this.#transport.send(bytes);
-  }
-
-  #encode(batch: unknown[]): Buffer | undefined {
-    try {
-      return encodeBatch(batch);
-    } catch (error) {
-      // One record is to blame: find it, send the rest.
-      const good = this.#withoutPoison(batch, error);
-      return good.length === 0 ? undefined : encodeBatch(good);
-    }
-  }
-
-  #withoutPoison(batch: unknown[], error: unknown): unknown[] {
-    const good: unknown[] = [];
-    for (let i = 0; i < batch.length; ) {
-      const size = SIZES[batch[i] as number] as number;
-      const record = batch.slice(i, i + size);
-      i += size;
-      try {
-        encodeBatch(record);
-        good.push(...record);
-      } catch {
-        this.#dropped++;
-        this.#options.onPoison(record, error);
-      }
-    }
-    return good;
+    this.#bytesOut += batch.byteLength;
+    this.#transport.send(batch);
   }
 
   #receive(bytes: Uint8Array): void {
     if (this.#closed) return;
     this.#batchesIn++;
     this.#bytesIn += bytes.byteLength;
-    const records = decodeBatch(bytes);
-    this.#options.onRecords(records);
+    this.#reader.open(bytes);
+    this.#messagesIn += this.#options.onBatch(this.#reader);
     this.#options.ownConsumed[0] = this.#bytesIn;
-  }
-
-  /** Counts records taken in: the reader of the batch knows their number. */
-  counted(records: number): void {
-    this.#messagesIn += records;
   }
 
   /** Nothing more goes out or comes in. `flush` before it when what is pending still matters. */
@@ -207,8 +213,6 @@ export class Lane {
     this.#closed = true;
     if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#batch = [];
-    this.#pendingMessages = 0;
     this.#transport.close();
   }
 

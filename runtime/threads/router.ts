@@ -30,22 +30,11 @@ import {
 import type { FailReason } from '../errors.ts';
 import { homeIndex } from '../names/home.ts';
 import type { AnyRef, From, Key, LaneCounters, MonitorId, Reason } from '../types.ts';
-import {
-  CALL,
-  CAST,
-  DEMONITOR,
-  DOWN,
-  EXIT,
-  Lane,
-  LINK,
-  MONITOR,
-  REPLY,
-  SIZES,
-  STOP,
-  UNLINK,
-} from './lane.ts';
+import type { BatchReader } from './batch-reader.ts';
+import { Lane } from './lane.ts';
 import { consumedView } from './shared.ts';
 import type { SharedMemory, Topology } from './types.ts';
+import { CALL, CAST, DEMONITOR, DOWN, EXIT, LINK, MONITOR, REPLY, STOP, UNLINK } from './wire.ts';
 
 export class Router implements Remote {
   readonly #topology: Topology;
@@ -84,7 +73,7 @@ export class Router implements Remote {
   connect(thread: number, port: MessagePort): void {
     this.disconnect(thread);
     const to = this.#nameOf(thread);
-    const lane: Lane = new Lane(port, {
+    this.#lanes[thread] = new Lane(port, {
       to,
       gatherMs: this.#gatherMs(thread),
       limits: this.#topology.limits,
@@ -95,10 +84,9 @@ export class Router implements Remote {
         this.#dirty.push(dirty);
         kickDrain();
       },
-      onRecords: (records) => lane.counted(this.#receive(records)),
-      onPoison: (record, error) => this.#poisoned(to, record, error),
+      onBatch: take,
+      onPoison: (kind, from, error) => this.#poisoned(to, kind, from, error),
     });
-    this.#lanes[thread] = lane;
   }
 
   /** The thread is dead: its lane is closed (what is still under way is dropped), its refs are dead. */
@@ -171,7 +159,7 @@ export class Router implements Remote {
   cast(thread: number, via: Via, key: Key, op: string, arg: unknown): void {
     const lane = this.#lanes[thread];
     if (lane === undefined) rt.counters.deadLetters++;
-    else if (this.#admits(lane, thread)) lane.push([CAST, via, key, op, arg], arg);
+    else if (this.#admits(lane, thread)) lane.cast(via, key, op, arg);
   }
 
   call(
@@ -186,12 +174,12 @@ export class Router implements Remote {
     const lane = this.#lanes[thread];
     if (lane === undefined) return 'noconnection';
     if (!this.#admits(lane, thread)) return 'mailboxFull';
-    lane.push([CALL, via, key, op, arg, from, deadline], arg);
+    lane.call(via, key, op, arg, from, deadline);
     return undefined;
   }
 
   reply(from: From, ok: boolean, value: unknown): void {
-    this.#lanes[threadOf(from)]?.push([REPLY, from, ok, value], value);
+    this.#lanes[threadOf(from)]?.reply(from, ok, value);
   }
 
   #admits(lane: Lane, thread: number): boolean {
@@ -204,58 +192,44 @@ export class Router implements Remote {
     return false;
   }
 
-  #poisoned(to: string, record: unknown[], error: unknown): void {
+  #poisoned(to: string, kind: number, from: From | 0, error: unknown): void {
     const info = errorInfo(error);
     report({ kind: 'undeliverable', to, error: info });
-    if (record[0] === CALL) failCall(record[5] as number, { error: info });
-    else if (record[0] === REPLY) this.reply(record[1] as From, false, { error: info });
+    if (kind === CALL) failCall(from, { error: info });
+    else if (kind === REPLY) this.reply(from as From, false, { error: info });
   }
 
   #makeSignals(): SignalSink {
-    const send = (thread: number, record: readonly unknown[]): void => {
-      this.#lanes[thread]?.push(record, undefined);
-    };
+    const lane = (thread: number): Lane | undefined => this.#lanes[thread];
     return {
-      exit: (to, from, reason, linked) => send(threadOf(to), [EXIT, to, from, reason, linked]),
-      link: (to, from) => send(threadOf(to), [LINK, to, from]),
-      unlink: (to, from) => send(threadOf(to), [UNLINK, to, from]),
-      monitor: (thread, id, via, key) => send(thread, [MONITOR, id, via, key]),
-      demonitor: (thread, id) => send(thread, [DEMONITOR, id]),
-      down: (id, ref, reason) => send(threadOf(id), [DOWN, id, ref, reason]),
-      stop: (thread, via, key, reason) => send(thread, [STOP, via, key, reason]),
+      exit: (to, from, reason, linked) =>
+        lane(threadOf(to))?.signal(EXIT, to, from, reason, linked),
+      link: (to, from) => lane(threadOf(to))?.signal(LINK, to, from),
+      unlink: (to, from) => lane(threadOf(to))?.signal(UNLINK, to, from),
+      monitor: (thread, id, via, key) => lane(thread)?.signal(MONITOR, id, via, key),
+      demonitor: (thread, id) => lane(thread)?.signal(DEMONITOR, id),
+      down: (id, ref, reason) => lane(threadOf(id))?.signal(DOWN, id, ref, reason),
+      stop: (thread, via, key, reason) => lane(thread)?.signal(STOP, via, key, reason),
     };
-  }
-
-  // -------------------------------------------------------------- in
-
-  #receive(records: unknown[]): number {
-    let count = 0;
-    for (let i = 0; i < records.length; i += SIZES[records[i] as number] as number) {
-      count++;
-      this.#take(records[i] as number, records, i);
-    }
-    return count;
-  }
-
-  // The fields of each kind are listed in lane.ts; our own threads write them, so they are not checked again.
-  #take(kind: number, r: unknown[], i: number): void {
-    if (kind === CAST)
-      deliver(r[i + 1] as Via, r[i + 2] as Key, r[i + 3] as string, r[i + 4], 0, 0);
-    else if (kind === CALL) this.#takeCall(r, i);
-    else if (kind === REPLY) {
-      if (r[i + 2] === true) resolveCall(r[i + 1] as number, r[i + 3]);
-      else failCall(r[i + 1] as number, r[i + 3] as FailReason);
-    } else takeSignal(kind, r, i);
-  }
-
-  #takeCall(r: unknown[], i: number): void {
-    const op = r[i + 3] as string;
-    deliver(r[i + 1] as Via, r[i + 2] as Key, op, r[i + 4], r[i + 5] as number, r[i + 6] as Ms);
   }
 }
 
-function takeSignal(kind: number, r: unknown[], i: number): void {
-  const [a, b, c, d] = [r[i + 1], r[i + 2], r[i + 3], r[i + 4]];
+// ---------------------------------------------------------------- in
+
+/** Takes in all records of a batch. Our own threads wrote their fields, so they are not checked again. */
+function take(r: BatchReader): number {
+  let count = 0;
+  for (; r.next(); count++) {
+    const { kind } = r;
+    if (kind === CAST || kind === CALL) deliver(r.via, r.key, r.op, r.a, r.from, r.deadline);
+    else if (kind !== REPLY) takeSignal(r);
+    else if (r.ok) resolveCall(r.from, r.a);
+    else failCall(r.from, r.a as FailReason);
+  }
+  return count;
+}
+
+function takeSignal({ kind, a, b, c, d }: BatchReader): void {
   if (kind === EXIT) arriveExit(a as AnyRef, b as AnyRef, c as Reason | 'kill', d as boolean);
   else if (kind === LINK) arriveLink(a as AnyRef, b as AnyRef);
   else if (kind === UNLINK) arriveUnlink(a as AnyRef, b as AnyRef);
