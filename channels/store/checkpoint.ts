@@ -32,7 +32,7 @@ export class Checkpointer {
     return (Number(row?.[1]) - Number(row?.[2])) * FRAME_BYTES;
   }
 
-  /** True when a checkpoint is due: above 4 MiB when the writer is idle, above 64 MiB in any case. */
+  /** True when a checkpoint is due: above 16 MiB when the writer is idle, above 64 MiB in any case. */
   isDue(idle: boolean): boolean {
     const bytes = this.waitingBytes();
     const limit = idle ? this.#limits.walIdleBytes : this.#limits.walBytesMax;
@@ -41,7 +41,7 @@ export class Checkpointer {
 
   /** Throws what SQLite throws (disk full, I/O error); the WAL then still holds everything. */
   run(): void {
-    // What fails, or stops at the snapshot of a long read, is tried again when 4 MiB more are waiting
+    // What fails, or stops at the snapshot of a long read, is tried again when 16 MiB more are waiting
     // and not after every commit.
     this.#retryBytes = this.waitingBytes() + this.#limits.walIdleBytes;
     this.#passive.get();

@@ -163,7 +163,7 @@ export interface WriterOptions {
   readonly driver?: SqliteDriver;
   /** Default 2,000. */
   readonly busyTimeoutMs?: number;
-  /** WAL size above which `idle` runs a checkpoint. Default 4 MiB. */
+  /** WAL size above which `idle` runs a checkpoint. Default 16 MiB. */
   readonly walIdleBytes?: number;
   /** WAL size above which a commit is followed by a checkpoint. Default 64 MiB. */
   readonly walBytesMax?: number;

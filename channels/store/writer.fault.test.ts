@@ -43,7 +43,15 @@ function bench(path = freshPath(), inner: SqliteDriver = nodeSqliteDriver): Benc
   const events: StoreEvent[] = [];
   const onEvent = (one: StoreEvent): number => events.push(one);
   const driver = faultDriver(inner, faults);
-  const writer = new SqliteWriter({ path, clock, rng: countingRng(), driver, onEvent });
+  const walIdleBytes = 4 * 2 ** 20;
+  const writer = new SqliteWriter({
+    path,
+    clock,
+    rng: countingRng(),
+    driver,
+    onEvent,
+    walIdleBytes,
+  });
   const reader = new SqliteReader({ path });
   const [outcome] = writer.run([{ op: 'open', sid: SID }]);
   const opened = valueOfDone(outcome) as OpenedLog;

@@ -157,8 +157,8 @@ describe('SqliteWriter', () => {
     writer.close();
   });
 
-  test('idle: WAL above 4 MiB, checkpoint; below, nothing', () => {
-    const writer = openWriter(freshPath());
+  test('idle: WAL above its bound for quiet moments, checkpoint; below, nothing', () => {
+    const writer = openWriter(freshPath(), { walIdleBytes: 4 * 2 ** 20 });
     const opened = openStream(writer, 1);
     expect(writer.idle()).toBe(false);
     expect(writer.stats().checkpoints).toBe(0);

@@ -1,8 +1,8 @@
 /**
  * SqliteWriter owns the only writing connection to the database: it carries out groups of changes, one
- * transaction and one fsync per group, one savepoint per change. Synchronous; runs on the store thread
- * (or, in tests and tools, on the caller's). It must never report a change as done before COMMIT
- * returned, and keeps nothing in memory that a rollback would have to undo.
+ * transaction and one fsync per group, one savepoint per change that needs several statements.
+ * Synchronous; runs on the store thread (or, in tests and tools, on the caller's). It must never report
+ * a change as done before COMMIT returned, and keeps nothing in memory that a rollback would have to undo.
  *
  * After a fault (disk full, I/O error, anything unknown) the whole group is answered `unavailable` once
  * the rollback has been verified, the connection is thrown away (storage.md 8.12: never go on with a
@@ -38,6 +38,8 @@ class OpenDatabase {
   readonly log: LogCommit;
   readonly docs: DocWriter;
   readonly checkpointer: Checkpointer;
+  /** Number of the last group, once it is known; only this connection changes it. */
+  lastGroup: number | undefined;
 
   constructor(connection: SqliteConnection, limits: ConstructorParameters<typeof Checkpointer>[1]) {
     this.connection = connection;
@@ -94,7 +96,7 @@ export class SqliteWriter {
     this.#options = {
       driver: nodeSqliteDriver,
       busyTimeoutMs: BUSY_TIMEOUT_MS,
-      walIdleBytes: 4 * 2 ** 20,
+      walIdleBytes: 16 * 2 ** 20,
       walBytesMax: 64 * 2 ** 20,
       reopenMs: 50,
       reopenMsMax: 5_000,
@@ -118,7 +120,8 @@ export class SqliteWriter {
     let before: number | undefined;
     let outcomes: readonly Outcome[];
     try {
-      before = database.group();
+      before = database.lastGroup ?? database.group();
+      database.lastGroup = before;
       outcomes = this.#transact(database, group, before + 1);
     } catch (error) {
       return this.#fail(database, group, before, error);
@@ -170,15 +173,40 @@ export class SqliteWriter {
 
   #transact(database: OpenDatabase, group: readonly Change[], number: number): readonly Outcome[] {
     database.begin.run();
-    const outcomes = group.map((change) => this.#apply(database, change));
-    if (outcomes.some(hasWritten)) {
+    const outcomes: Outcome[] = [];
+    let written = false;
+    for (const change of group) {
+      const outcome = this.#apply(database, change);
+      outcomes.push(outcome);
+      if (hasWritten(outcome)) {
+        written = true;
+      }
+    }
+    if (written) {
       database.setGroup.run(number);
     }
     database.commit.run();
+    if (written) {
+      database.lastGroup = number;
+    }
     return outcomes;
   }
 
   #apply(database: OpenDatabase, change: Change): Outcome {
+    try {
+      checkChange(change);
+      const value = change.op === 'commit' ? database.log.commitOne(change.commit) : undefined;
+      return value === undefined ? this.#applyWhole(database, change) : { status: 'done', value };
+    } catch (error) {
+      if (!concernsOneChange(error)) {
+        throw error;
+      }
+      return { status: 'rejected', message: messageOf(error) };
+    }
+  }
+
+  /** A change of several statements, all or nothing by a savepoint. */
+  #applyWhole(database: OpenDatabase, change: Change): Outcome {
     database.savepoint.run();
     try {
       const value = this.#carryOut(database, change);
@@ -188,17 +216,15 @@ export class SqliteWriter {
       database.release.run();
       return { status: 'done', value };
     } catch (error) {
-      if (!concernsOneChange(error)) {
-        throw error;
+      if (concernsOneChange(error)) {
+        database.rollbackTo.run();
+        database.release.run();
       }
-      database.rollbackTo.run();
-      database.release.run();
-      return { status: 'rejected', message: messageOf(error) };
+      throw error;
     }
   }
 
   #carryOut(database: OpenDatabase, change: Change): ChangeValue {
-    checkChange(change);
     switch (change.op) {
       case 'commit':
         return database.log.commit(change.commit);
@@ -333,8 +359,9 @@ export class SqliteWriter {
   #count(group: readonly Change[], outcomes: readonly Outcome[]): void {
     this.#counters.groups += 1;
     this.#counters.changes += group.length;
-    for (const [index, change] of group.entries()) {
-      if (change.op === 'commit' && hasWritten(outcomes[index]!)) {
+    for (let i = 0; i < group.length; i += 1) {
+      const change = group[i]!;
+      if (change.op === 'commit' && hasWritten(outcomes[i]!)) {
         this.#counters.events += change.commit.events.length;
       }
     }
