@@ -34,12 +34,19 @@ export type AnyRef = Ref<unknown>;
 /** Key of a name: unique per thread. */
 export type Key = string | number;
 
-/** An address that survives restarts; plain data. Made by name(), at() and entity(). */
+/**
+ * An address that survives restarts; plain data. Made by name(), at(), entity(), a registry's name() and
+ * via() of a name service.
+ */
 export interface Name<P> {
-  readonly via: 'name' | 'at' | 'entity';
-  /** Slot of `at`, type of `entity`, '' of `name`. */
+  readonly via: 'name' | 'at' | 'entity' | 'registry' | 'service';
+  /** Slot of `at`, type of `entity`, '@' and the name of a registry, id of a service, '' of `name`. */
   readonly of: string;
   readonly key: Key;
+  /** Slot of the registry. */
+  readonly slot?: string;
+  /** Value of the registry entry of an actor that is started with this name. */
+  readonly value?: unknown;
   readonly [protocol]?: P;
 }
 
@@ -138,7 +145,7 @@ export interface DownNotice {
 }
 
 export interface SpawnOptions<P> {
-  /** Unique on this thread, registered before init runs. Only name(key). */
+  /** Taken before init runs: name(key), a name of a unique registry of this thread, or via(). */
   readonly name?: Name<P>;
   /** init that takes longer is killed and the start fails 'timeout'. Default Infinity. */
   readonly initTimeoutMs?: Ms;

@@ -174,6 +174,14 @@ export interface EntityTag {
   ended(cell: Cell, reason: Reason, started: boolean): boolean;
 }
 
+/**
+ * What an actor holds beyond its cell: registry entries, group memberships, locks, a task's result. It is
+ * told of the actor's end inside endCell, before any exit or down signal leaves. Must not throw.
+ */
+export interface Holding {
+  ownerEnded(owner: Cell, reason: Reason): void;
+}
+
 export class Cell {
   readonly ref: AnyRef;
   readonly compiled: Compiled;
@@ -199,6 +207,7 @@ export class Cell {
   /** Calls taken with NOREPLY and not answered yet: they fail when the cell ends. */
   deferred: Set<From> | null = null;
   abort: AbortController | null = null;
+  holdings: Set<Holding> | null = null;
   starter: ((result: StartResult) => void) | null = null;
   name: Key | undefined = undefined;
   label = '';
@@ -217,6 +226,17 @@ export class Cell {
     this.startedAt = startedAt;
     this.lastActiveMs = activeMs;
   }
+}
+
+/** Has a cell tell `holding` of its end. */
+export function hold(cell: Cell, holding: Holding): void {
+  cell.holdings ??= new Set();
+  cell.holdings.add(holding);
+}
+
+/** The holding is given up before the cell ends. */
+export function unhold(cell: Cell, holding: Holding): void {
+  cell.holdings?.delete(holding);
 }
 
 /** The cell's mailbox, made on first use. */

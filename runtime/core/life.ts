@@ -52,7 +52,7 @@ export function failFrom(from: number, reason: FailReason): void {
 // ---------------------------------------------------------------- the end
 
 /**
- * Ends a cell now. In this order: it is found neither by ref nor by name, its timers are gone, its
+ * Ends a cell now. In this order: it is found neither by ref nor by any name, its timers are gone, its
  * callers fail, then links and monitors learn of it. What its abandoned code does later has no effect.
  */
 export function endCell(cell: Cell, reason: Reason): void {
@@ -61,6 +61,9 @@ export function endCell(cell: Cell, reason: Reason): void {
   cell.status = DEAD;
   removeCell(cell);
   if (cell.name !== undefined && rt.names.get(cell.name) === cell.ref) rt.names.delete(cell.name);
+  const holdings = cell.holdings;
+  cell.holdings = null;
+  if (holdings !== null) for (const each of holdings) each.ownerEnded(cell, reason);
   if (cell.timers !== null) {
     for (const timer of cell.timers.values()) {
       timer.live = false;

@@ -17,15 +17,38 @@ const NONE = 0 as AnyRef;
 
 export type AnyDest = number | Name<unknown>;
 
-/** Finds or starts the cell of an entity of this thread; a reason when that is refused. */
-type EntityResolver = (type: string, key: number) => Cell | FailReason;
-let entityCell: EntityResolver = () => 'noproc';
-let entityRef: (type: string, key: number) => AnyRef | undefined = () => undefined;
+/** What the names of one `via` mean on this thread: a type of entity, a registry, a scope of groups. */
+export interface Place {
+  /** Finds or starts the actor of a key; a reason when that is refused. */
+  cell(key: Key): Cell | FailReason;
+  /** The live actor of a key, without starting it. */
+  ref(key: Key): AnyRef | undefined;
+  /** Takes a cast that is not for one actor (fan-out); absent: it goes to cell(key). */
+  cast?(key: Key, op: string, arg: unknown): void;
+}
 
-/** Installed by names/entity-host.ts. */
-export function setEntities(resolve: EntityResolver, find: typeof entityRef): void {
-  entityCell = resolve;
-  entityRef = find;
+const places = new Map<string, Place>();
+
+/** Entities of type `via`, or another meaning that must not look like a type ('@', '%' first). */
+export function setPlace(via: string, place: Place): void {
+  places.set(via, place);
+}
+
+/** Takes a place back, unless another has taken over. */
+export function removePlace(via: string, place: Place): void {
+  if (places.get(via) === place) places.delete(via);
+}
+
+/** A name service of the user, asked on the thread that uses the name. */
+export interface ServicePlace {
+  ref(of: string, key: Key): AnyRef | undefined;
+  cast(of: string, key: Key, op: string, arg: unknown): void;
+}
+let service: ServicePlace = { ref: () => undefined, cast: () => rt.counters.deadLetters++ };
+
+/** Installed by names/name-service.ts. */
+export function setServices(installed: ServicePlace): void {
+  service = installed;
 }
 
 // ---------------------------------------------------------------- into a mailbox
@@ -67,15 +90,29 @@ export function deliver(
   from: number,
   deadline: Ms,
 ): void {
+  if (from === 0 && via !== 0 && via !== '') {
+    const place = places.get(via);
+    if (place?.cast !== undefined) {
+      place.cast(key, op, arg);
+      return;
+    }
+  }
   const cell = resolve(via, key);
   if (typeof cell === 'object' && 'compiled' in cell) post(cell, op, arg, from, deadline);
   else if (from === 0) rt.counters.deadLetters++;
-  else failFrom(from, cell);
+  else if (via !== 0 && cell === 'noproc' && threadOf(from) !== rt.thread) {
+    // A name used from another thread is resolved once more: its owner may be about to be restarted.
+    setImmediate(() => {
+      const found = resolve(via, key);
+      if (typeof found === 'object' && 'compiled' in found) post(found, op, arg, from, deadline);
+      else failFrom(from, found);
+    });
+  } else failFrom(from, cell);
 }
 
 function resolve(via: Via, key: Key): Cell | FailReason {
   if (via === 0) return lookup(key as number) ?? 'noproc';
-  if (via !== '') return entityCell(via, key as number);
+  if (via !== '') return places.get(via)?.cell(key) ?? 'noproc';
   const ref = rt.names.get(key);
   return (ref === undefined ? undefined : lookup(ref)) ?? 'noproc';
 }
@@ -83,7 +120,7 @@ function resolve(via: Via, key: Key): Cell | FailReason {
 /** The live ref of a name of this thread, without starting an entity. */
 export function findRef(via: Via, key: Key): AnyRef {
   if (via === 0) return key as AnyRef;
-  if (via !== '') return entityRef(via, key as number) ?? NONE;
+  if (via !== '') return places.get(via)?.ref(key) ?? NONE;
   return rt.names.get(key) ?? NONE;
 }
 
@@ -92,12 +129,18 @@ export function findRef(via: Via, key: Key): AnyRef {
 /** Thread of a name; -1 for a slot nobody knows. */
 function nameThread(to: Name<unknown>): number {
   if (to.via === 'name') return rt.thread;
-  if (to.via === 'at') {
-    if (to.of === rt.slot) return rt.thread;
-    return rt.remote === null ? -1 : rt.remote.slotThread(to.of);
+  if (to.via === 'at' || to.via === 'registry') {
+    const slot = to.via === 'at' ? to.of : (to.slot ?? rt.slot);
+    if (slot === rt.slot) return rt.thread;
+    return rt.remote === null ? -1 : rt.remote.slotThread(slot);
   }
   const home = rt.remote === null ? -1 : rt.remote.homeThread(to.of, to.key as number);
   return home === -1 ? rt.thread : home;
+}
+
+/** The via of a name on the thread that resolves it. */
+function viaOf(to: Name<unknown>): Via {
+  return to.via === 'entity' || to.via === 'registry' ? to.of : '';
 }
 
 /** Resolves a destination for monitor and stop. */
@@ -105,8 +148,13 @@ export function targetOf(to: AnyDest): WatchTarget {
   if (typeof to === 'number') {
     return { thread: threadOf(to), via: 0, key: to, ref: to as AnyRef, name: undefined };
   }
+  if (to.via === 'service') {
+    const ref = service.ref(to.of, to.key);
+    const thread = ref === undefined ? rt.thread : threadOf(ref);
+    return { thread, via: 0, key: ref ?? NONE, ref: ref ?? NONE, name: to };
+  }
   const thread = nameThread(to);
-  const via = to.via === 'entity' ? to.of : '';
+  const via = viaOf(to);
   const ref = thread === rt.thread ? findRef(via, to.key) : NONE;
   return { thread, via, key: to.key, ref, name: to };
 }
@@ -118,7 +166,8 @@ export function castTo(to: AnyDest, op: string, arg: unknown): void {
     const cell = lookup(to);
     if (cell !== undefined) post(cell, op, arg, 0, 0);
     else castAway(threadOf(to), 0, to, op, arg);
-  } else castAway(nameThread(to), to.via === 'entity' ? to.of : '', to.key, op, arg);
+  } else if (to.via === 'service') service.cast(to.of, to.key, op, arg);
+  else castAway(nameThread(to), viaOf(to), to.key, op, arg);
 }
 
 function castAway(thread: number, via: Via, key: Key, op: string, arg: unknown): void {
@@ -143,9 +192,12 @@ export function callTo(
   const now = rt.clock.monotonic();
   const deadline = Math.min(now + timeoutMs, latest);
   if (deadline <= now) return Promise.reject(new ActorError('timeout', `call ${op}`));
+  if (typeof to !== 'number' && to.via === 'service') {
+    return callService(to, op, arg, options, caller, deadline);
+  }
   const byRef = typeof to === 'number';
   const thread = byRef ? threadOf(to) : nameThread(to);
-  const via = byRef ? 0 : to.via === 'entity' ? to.of : '';
+  const via = byRef ? 0 : viaOf(to);
   const key = byRef ? to : to.key;
   if (caller !== null && thread === rt.thread && findRef(via, key) === caller.ref) {
     return Promise.reject(new ActorError('callingSelf', `call ${op}`));
@@ -156,6 +208,27 @@ export function callTo(
   if (thread === rt.thread) deliver(via, key, op, arg, from, deadline);
   else sendAway(thread, via, key, op, arg, from, deadline);
   return promise;
+}
+
+/** By way of a user's name service; what it found on another thread may just have died: asked once more. */
+function callService(
+  to: Name<unknown>,
+  op: string,
+  arg: unknown,
+  options: CallOptions | undefined,
+  caller: Cell | null,
+  deadline: Ms,
+): Promise<unknown> {
+  const ref = service.ref(to.of, to.key);
+  if (ref === undefined) return Promise.reject(new ActorError('noproc', `call ${op}`));
+  const first = callTo(ref, op, arg, options, caller, deadline);
+  if (threadOf(ref) === rt.thread) return first;
+  return first.catch((error: unknown) => {
+    const next = service.ref(to.of, to.key);
+    const stale = error instanceof ActorError && error.reason === 'noproc';
+    if (!stale || next === undefined || next === ref) throw error;
+    return callTo(next, op, arg, options, null, deadline);
+  });
 }
 
 function sendAway(

@@ -4,7 +4,7 @@
  */
 import type { Ms } from '../clock.ts';
 import { ActorError } from '../errors.ts';
-import type { AnyRef, Ignore, Key, SpawnOptions } from '../types.ts';
+import type { AnyRef, Ignore, Name, SpawnOptions } from '../types.ts';
 import {
   type AnyBehaviour,
   Cell,
@@ -27,8 +27,42 @@ import { hasWork } from './turn.ts';
 /** Return it from init: nothing runs, the start gives reason 'ignore'. */
 export const IGNORE = Object.freeze({ ignore: true }) as unknown as Ignore;
 
+/** How names other than name(key) are taken; names/name-service.ts installs it. */
+export interface NameTaker {
+  /** The live owner of the name; undefined when it is free. */
+  owner(name: Name<unknown>): AnyRef | undefined;
+  /** Gives the free name to a cell, until the cell ends; false when it is not free after all. */
+  take(name: Name<unknown>, cell: Cell): boolean;
+}
+let taker: NameTaker | null = null;
+
+export function setNameTaker(installed: NameTaker): void {
+  taker = installed;
+}
+
+/** TypeError for a name that no actor can be started with. */
+export function checkStartName(what: string, name: Name<unknown> | undefined): void {
+  if (name === undefined || name.via === 'name' || name.via === 'service') return;
+  if (name.via === 'registry' && (name.slot ?? rt.slot) === rt.slot) return;
+  const want = 'want name(key), via() or a name of a registry of this thread';
+  throw new TypeError(`${what}: name: got one made by ${name.via}(), ${want}`);
+}
+
+function ownerOf(name: Name<unknown>): AnyRef | undefined {
+  if (name.via !== 'name') return taker?.owner(name);
+  const taken = rt.names.get(name.key);
+  return taken !== undefined && lookup(taken) !== undefined ? taken : undefined;
+}
+
+function takeName(name: Name<unknown>, cell: Cell): boolean {
+  if (name.via !== 'name') return taker?.take(name, cell) ?? false;
+  cell.name = name.key;
+  rt.names.set(name.key, cell.ref);
+  return true;
+}
+
 export interface StartOptions {
-  readonly name?: Key | undefined;
+  readonly name?: Name<unknown> | undefined;
   readonly parent?: AnyRef;
   readonly link?: boolean;
   readonly initTimeoutMs?: Ms | undefined;
@@ -51,12 +85,16 @@ const INIT = internName('init');
 export function startActor(behaviour: AnyBehaviour, arg: unknown, options: StartOptions): Start {
   const { name } = options;
   if (name !== undefined) {
-    const taken = rt.names.get(name);
-    if (taken !== undefined && lookup(taken) !== undefined) {
+    const taken = ownerOf(name);
+    if (taken !== undefined) {
       return { ref: NONE, result: { ok: false, reason: { alreadyStarted: taken } } };
     }
   }
   const cell = makeCell(behaviour, options);
+  if (name !== undefined && !takeName(name, cell)) {
+    endCell(cell, 'normal');
+    return { ref: NONE, result: { ok: false, reason: { alreadyStarted: ownerOf(name) ?? NONE } } };
+  }
   if (options.link === true) linkCell(cell, cell.parent);
   let outcome: StartResult | undefined;
   let tell: ((result: StartResult) => void) | undefined;
@@ -76,7 +114,7 @@ export function startActor(behaviour: AnyBehaviour, arg: unknown, options: Start
 }
 
 function makeCell(behaviour: AnyBehaviour, options: StartOptions): Cell {
-  const { name, entity, mailbox } = options;
+  const { entity, mailbox } = options;
   const active = rt.clock.monotonic();
   const cell = new Cell(
     nextRef(),
@@ -91,10 +129,6 @@ function makeCell(behaviour: AnyBehaviour, options: StartOptions): Cell {
   addCell(cell);
   rt.counters.spawned++;
   entity?.began(cell);
-  if (name !== undefined) {
-    cell.name = name;
-    rt.names.set(name, cell.ref);
-  }
   return cell;
 }
 
@@ -164,11 +198,9 @@ export async function spawnAny(
   link: boolean,
 ): Promise<AnyRef> {
   const name = options?.name;
-  if (name !== undefined && name.via !== 'name') {
-    throw new TypeError(`spawn: name: got one made by ${name.via}(), want name(key)`);
-  }
+  checkStartName('spawn', name);
   const start = startActor(behaviour, arg, {
-    name: name?.key,
+    name,
     parent,
     link,
     initTimeoutMs: options?.initTimeoutMs,

@@ -9,7 +9,7 @@ import { type Cell, type EntityTag, IDLE, internName } from '../core/cell.ts';
 import { crashCell, drainMailbox } from '../core/life.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { isNormalClass, reasonOf } from '../core/reason.ts';
-import { type AnyDest, setEntities, targetOf } from '../core/send.ts';
+import { type AnyDest, type Place, removePlace, setPlace, targetOf } from '../core/send.ts';
 import { sendStop } from '../core/signals.ts';
 import { spawnAny, startActor } from '../core/spawn.ts';
 import { lookup, report, rt } from '../core/thread.ts';
@@ -20,7 +20,7 @@ import { IntensityWindow } from '../supervision/intensity.ts';
 import { shutdownChild } from '../supervision/shutdown.ts';
 import { INTENSITY, PERIOD_S } from '../supervision/supervisor.ts';
 import type { RestartLimit, Shutdown } from '../supervision/types.ts';
-import type { AnyRef, Behaviour, Ctx, Reason, Ref } from '../types.ts';
+import type { AnyRef, Behaviour, Ctx, Key, Reason, Ref } from '../types.ts';
 
 const SHUTDOWN_MS = 5000;
 const SWEEP_MAX_MS = 10_000;
@@ -46,14 +46,14 @@ interface HostP {
 }
 
 /** One type on this thread. */
-class Host {
+class Host implements Place {
   readonly type: string;
   readonly typeNumber: number;
   readonly options: EntityOptions<unknown, unknown, unknown>;
   readonly live = new Map<number, Cell>();
   /** Restarts noted, of keys that crashed lately. */
   readonly windows = new Map<number, IntensityWindow>();
-  ref: AnyRef = NONE;
+  self: AnyRef = NONE;
   stopping = false;
 
   constructor(type: string, options: EntityOptions<unknown, unknown, unknown>) {
@@ -62,8 +62,13 @@ class Host {
     this.options = options;
   }
 
+  ref(key: Key): AnyRef | undefined {
+    return this.live.get(key as number)?.ref;
+  }
+
   /** The live cell of a key, started if need be. */
-  cellOf(key: number): Cell | FailReason {
+  cell(named: Key): Cell | FailReason {
+    const key = named as number;
     const live = this.live.get(key);
     if (live !== undefined) return live;
     if (this.stopping) return 'noproc';
@@ -83,7 +88,7 @@ class Host {
     const entity = new Entity(this, key);
     const behaviour = erase(this.options.behaviour);
     const { ref, result } = startActor(behaviour, arg, {
-      parent: this.ref,
+      parent: this.self,
       link: true,
       entity,
       mailbox,
@@ -125,9 +130,10 @@ class Host {
   async shutdown(): Promise<void> {
     this.stopping = true;
     hosts.delete(this.type);
+    removePlace(this.type, this);
     const shutdown = this.options.shutdown ?? SHUTDOWN_MS;
     const all = [...this.live.values()];
-    await Promise.all(all.map((cell) => shutdownChild(this.ref, cell.ref, shutdown)));
+    await Promise.all(all.map((cell) => shutdownChild(this.self, cell.ref, shutdown)));
   }
 }
 
@@ -184,18 +190,14 @@ function isBlocked(type: string, key: number): boolean {
   return blocked.size > 0 && blocked.has(`${type}:${key}`);
 }
 
-setEntities(
-  (type, key) => hosts.get(type)?.cellOf(key) ?? 'noproc',
-  (type, key) => hosts.get(type)?.live.get(key)?.ref,
-);
-
 const hostBehaviour: Behaviour<HostP, Host, Host> = markSupervisor({
   name: 'entities',
   init(ctx: Ctx<HostP>, host) {
     ctx.trapExit(true);
     ctx.label(host.type);
-    host.ref = ctx.self;
+    host.self = ctx.self;
     hosts.set(host.type, host);
+    setPlace(host.type, host);
     const sweepMs = Math.min(SWEEP_MAX_MS, Math.max(1, host.options.idleMs / SWEEPS_PER_IDLE));
     ctx.every('sweep', sweepMs, 'sweep');
     return host;
@@ -213,13 +215,17 @@ export async function hostEntity<P, S, A>(
   type: string,
   options: EntityOptions<P, S, A>,
 ): Promise<Ref<unknown>> {
-  if (type === '') throw new TypeError('hostEntity: type: got an empty string');
+  if (!/^[^@%]/.test(type)) {
+    throw new TypeError(
+      `hostEntity: type: got '${type}', want a name that does not begin with @ or %`,
+    );
+  }
   if (!(options.idleMs > 0)) {
     throw new RangeError(`hostEntity ${type}: idleMs: got ${options.idleMs}, want > 0`);
   }
   const present = hosts.get(type);
-  if (present !== undefined && lookup(present.ref) !== undefined) {
-    throw new ActorError({ alreadyStarted: present.ref }, `hostEntity ${type}`);
+  if (present !== undefined && lookup(present.self) !== undefined) {
+    throw new ActorError({ alreadyStarted: present.self }, `hostEntity ${type}`);
   }
   const host = new Host(type, options as unknown as Host['options']);
   return await spawnAny(erase(hostBehaviour), host, undefined, NONE, false);

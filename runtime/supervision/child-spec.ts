@@ -4,7 +4,7 @@
 
 import { erase } from '../core/api.ts';
 import { type AnyBehaviour, compile } from '../core/cell.ts';
-import { startActor } from '../core/spawn.ts';
+import { checkStartName, startActor } from '../core/spawn.ts';
 import type { Behaviour } from '../types.ts';
 import type { ChildOptions, ChildSpec } from './types.ts';
 
@@ -33,15 +33,12 @@ export function child<P, S, A>(
   options: ChildOptions<P> = {},
 ): ChildSpec {
   const { name, initTimeoutMs } = options;
-  if (name !== undefined && name.via !== 'name') {
-    throw new TypeError(`child ${id}: name: got one made by ${name.via}(), want name(key)`);
-  }
+  checkStartName(`child ${id}`, name);
   const erased = erase(behaviour);
   const supervisor = isSupervisor(erased);
   const spec: ChildSpec = {
     id,
-    start: (parent) =>
-      startActor(erased, arg, { name: name?.key, parent, link: true, initTimeoutMs }).result,
+    start: (parent) => startActor(erased, arg, { name, parent, link: true, initTimeoutMs }).result,
     restart: options.restart ?? 'permanent',
     shutdown: options.shutdown ?? (supervisor ? Number.POSITIVE_INFINITY : WORKER_SHUTDOWN_MS),
     type: supervisor ? 'supervisor' : 'worker',
