@@ -349,6 +349,10 @@ export class SimulationRun implements Simulation {
     });
   }
 
+  calm(): void {
+    this.#faults.length = 0;
+  }
+
   always(check: () => void): void {
     this.#checks.push(check);
   }

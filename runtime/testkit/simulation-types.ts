@@ -78,6 +78,8 @@ export interface Simulation {
   fault(name: string, rate: number, act: () => boolean | undefined): void;
   /** A fault that kills an actor (exit signal 'kill'); undefined or dead: nothing. */
   killing(name: string, rate: number, victim: () => AnyRef | undefined): void;
+  /** No more faults. */
+  calm(): void;
   /** Checked after every choice, from now on. */
   always(check: () => void): void;
   /** A line in the schedule. */
