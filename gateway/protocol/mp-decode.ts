@@ -13,6 +13,9 @@ const SHORT_STRING_BYTES = 36;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const scratch = new DataView(new ArrayBuffer(8));
 
+/** Scratch of readAscii: one array for each length. */
+const charCodes = Array.from({ length: SHORT_STRING_BYTES + 1 }, (_, n) => new Array(n).fill(0));
+
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 let bytes: Uint8Array = EMPTY;
@@ -161,29 +164,19 @@ function readString(length: number): string | null {
   }
 }
 
-/** null when a byte is not ASCII. Eight at a time: a string that grows by one makes an object for each. */
+/**
+ * null when a byte is not ASCII. One call makes the string: one that grows makes an object for each
+ * piece, and must be put together when it is first looked at.
+ */
 function readAscii(from: number, to: number): string | null {
   const source = bytes;
-  let text = '';
-  let i = from;
-  for (; i + 8 <= to; i += 8) {
-    const a = source[i] as number;
-    const b = source[i + 1] as number;
-    const c = source[i + 2] as number;
-    const d = source[i + 3] as number;
-    const e = source[i + 4] as number;
-    const f = source[i + 5] as number;
-    const g = source[i + 6] as number;
-    const h = source[i + 7] as number;
-    if ((a | b | c | d | e | f | g | h) >= 0x80) return null;
-    text += String.fromCharCode(a, b, c, d, e, f, g, h);
-  }
-  for (; i < to; i += 1) {
+  const codes = charCodes[to - from] as number[];
+  for (let i = from; i < to; i += 1) {
     const byte = source[i] as number;
     if (byte >= 0x80) return null;
-    text += String.fromCharCode(byte);
+    codes[i - from] = byte;
   }
-  return text;
+  return String.fromCharCode(...codes);
 }
 
 function readSizedArray(): readonly WireValue[] | null {

@@ -201,6 +201,10 @@ describe('parseAppendBody', () => {
   test('isNonce: the form of protocol.md 2.8', () => {
     expect(['a', 'A_z-9', 'n'.repeat(36)].every(isNonce)).toBe(true);
     expect(['', 'a b', 'é', 'n'.repeat(37), 5, null].some(isNonce)).toBe(false);
+    for (let code = 0; code < 0x400; code += 1) {
+      const char = String.fromCharCode(code);
+      expect(isNonce(`a${char}`)).toBe(/^[A-Za-z0-9_-]$/.test(char));
+    }
   });
   test('checkContent: any text around the bounds, the verdict of the definition', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are refused
