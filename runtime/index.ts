@@ -39,6 +39,18 @@ export {
 } from './errors.ts';
 export { counters, processInfo, tree } from './inspect/inspect.ts';
 export { type EntityOptions, hostEntity } from './names/entity-host.ts';
+export { defineNameService, type NameService, via } from './names/name-service.ts';
+export {
+  type DispatchFn,
+  defineRegistry,
+  Registry,
+  type RegistryP,
+  registry,
+  registryAt,
+  registryChild,
+  startRegistry,
+} from './names/registry.ts';
+export type * from './names/types.ts';
 export {
   countChildren,
   deleteChild,
@@ -58,6 +70,10 @@ export {
 } from './supervision/dynamic-supervisor.ts';
 export { defineSupervisor, startSupervisor } from './supervision/supervisor.ts';
 export type * from './supervision/types.ts';
+export { asyncStream, awaitMany, type Yielded, yieldMany } from './tasks/many.ts';
+export { completedTask, Task, task, taskChild } from './tasks/task.ts';
+export { startTaskSupervisor, TaskSupervisor, taskSupervisor } from './tasks/task-supervisor.ts';
+export type * from './tasks/types.ts';
 export { startNode } from './threads/node.ts';
 export type {
   Booted,

@@ -206,6 +206,11 @@ export function registry<P, V = undefined>(registryName: string): Registry<P, V>
   return new Registry(registryName);
 }
 
+/** The owner of a key in a unique registry of the thread of `slot`, as a destination. Plain data. */
+export function registryAt<P>(slot: string, registryName: string, key: Key): Name<P> {
+  return { via: 'registry', of: REGISTRY + registryName, key, slot };
+}
+
 function publicEntry<P, V>(entry: Entry): RegistryEntry<P, V> {
   return { key: entry.key, ref: entry.ref as Ref<P>, value: entry.value as V };
 }
