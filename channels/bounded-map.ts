@@ -24,10 +24,13 @@ export class BoundedMap<K, V> {
     return this.#evicted;
   }
 
-  /** The value, which becomes the newest. */
+  /**
+   * The value, which becomes the newest. While the map is not half full nothing is about to leave, and
+   * the order is left alone: moving an entry is dear on a path that every message takes.
+   */
   get(key: K): V | undefined {
     const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
+    if (value === undefined || this.#entries.size * 2 <= this.#max) return value;
     this.#entries.delete(key);
     this.#entries.set(key, value);
     return value;

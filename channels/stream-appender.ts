@@ -7,11 +7,18 @@
 import { assert } from '../runtime/index.ts';
 import { channelsError } from './errors.ts';
 import { Batch, type Target } from './stream-batch.ts';
-import { digestOf, isNonce, nonceKey, sameDigest } from './stream-nonces.ts';
+import {
+  type Answer,
+  byTarget,
+  byUser,
+  type CommittedFacts,
+  type Item,
+  startsWith,
+} from './stream-item.ts';
+import { digestOf, isNonce, NonceTable, nonceKey, sameDigest } from './stream-nonces.ts';
 import type { StreamPerms } from './stream-perms.ts';
 import type { StreamPorts } from './stream-ports.ts';
 import {
-  type Draft,
   draftOf,
   ERR_BAD_ARGS,
   ERR_FORBIDDEN,
@@ -36,32 +43,6 @@ import type {
   OpenedLog,
 } from './types.ts';
 
-type Answer = (reply: AppendReply) => void;
-
-/** Another attempt with the nonce of an append that is still being decided. */
-interface Repeat {
-  readonly digest: Uint8Array;
-  /** Answers by what became of the first: same content, or judged anew when that was refused. */
-  settled(first: AppendReply): void;
-}
-
-interface Item {
-  readonly uid: Id;
-  readonly nonce: string;
-  readonly key: string;
-  readonly draft: Draft;
-  readonly digest: Uint8Array;
-  /** Emitted by the server: no rights are judged. */
-  readonly system: boolean;
-  readonly answer: Answer;
-  readonly repeats: Repeat[];
-  readonly deadlineAt: Ms;
-  /** A commit with this append ended without an answer: until it is looked up, it may be in the log. */
-  unknown: boolean;
-  /** Commits that came back without this append. */
-  tries: number;
-}
-
 /** What the appender needs of the actor around it. */
 export interface AppenderHost {
   /** The log confirmed these: tell the audience. */
@@ -84,8 +65,8 @@ export class Appender {
   readonly #targets: TargetReader;
   /** Waiting for a commit, in order of arrival. */
   #queue: Item[] = [];
-  /** Being decided, by (uid, nonce): queued, in flight, or looked up before a refusal. */
-  readonly #open = new Map<string, Item>();
+  /** By (uid, nonce): what is being decided (queued, in flight, looked up before a refusal), what is committed. */
+  readonly #nonces = new NonceTable<Item>();
   /** Facts that are being asked for: rights of users, targets below the ring. */
   readonly #facts = new Set<string>();
   #inFlight: Batch<Item> | undefined;
@@ -109,7 +90,7 @@ export class Appender {
 
   /** True while an append is not answered yet. */
   get busy(): boolean {
-    return this.#open.size > 0;
+    return this.#nonces.open > 0;
   }
 
   /** An append of a user (`system` false) or of the server. `answer` is called exactly once. */
@@ -122,29 +103,38 @@ export class Appender {
     const { kind, body } = request;
     const judged = system ? emitDraft(kind, body) : draftOf(this.#type, kind, body);
     const draft = judged ?? emitDraft(kind, body);
-    const digest = digestOf(draft.kind, draft.body);
+    const digest = digestOf(draft.kind, draft.body, this.#state.bytes);
     const key = nonceKey(uid, nonce);
-    const committed = this.#state.nonces.find(key);
-    if (committed !== undefined) {
-      answer(this.#repeated(committed, digest));
+    const known = this.#nonces.find(key);
+    if (known !== undefined) {
+      if ('seq' in known) answer(this.#repeated(known, digest));
+      else this.#repeat(known, digest, request, system, answer);
       return;
     }
-    const first = this.#open.get(key);
-    if (first !== undefined) {
-      this.#repeat(first, digest, answer, () => this.append(request, system, answer));
-      return;
-    }
-    if (this.#open.size >= this.#ports.limits.appendQueueMax) {
-      this.#ports.counters.overflow += 1;
+    const { limits, clock, counters } = this.#ports;
+    if (this.#nonces.open >= limits.appendQueueMax) {
+      counters.overflow += 1;
       answer(this.#unavailable());
       return;
     }
-    const deadlineAt = this.#ports.clock.monotonic() + this.#ports.limits.appendWaitMaxMs;
-    const base = { uid, nonce, key, draft, digest, system, answer, deadlineAt };
-    const item: Item = { ...base, repeats: [], unknown: false, tries: 0 };
-    this.#open.set(key, item);
+    const deadlineAt = clock.monotonic() + limits.appendWaitMaxMs;
+    const item: Item = {
+      uid,
+      nonce,
+      key,
+      draft,
+      digest,
+      system,
+      answer,
+      deadlineAt,
+      repeats: undefined,
+      decided: false,
+      unknown: false,
+      tries: 0,
+    };
+    this.#nonces.begin(key, item);
     if (judged === undefined) {
-      this.#perms.get(uid, (perms) => this.#refuseBadForm(item, perms));
+      this.#judgeBadForm(item);
       return;
     }
     this.#queue.push(item);
@@ -159,10 +149,7 @@ export class Appender {
     if (batch.events.length === 0) return;
     this.#inFlight = batch;
     this.#ports.counters.commits += 1;
-    const { sid, head } = batch.base;
-    const { events, rewrites } = batch;
-    const commit = { sid, fence: this.#state.fence, after: head, events, rewrites };
-    this.#ports.commit(commit, (result) => this.#settled(batch, result));
+    this.#ports.commit(batch, (result) => this.#settled(batch, result));
   }
 
   /**
@@ -182,6 +169,7 @@ export class Appender {
       this.#again(batch.items);
     }
     this.#state.reopen(opened);
+    if (!sameLog) this.#nonces.clearCommitted();
     if (sameLog) this.#host.committed(rest);
     this.#suspended = false;
     this.flush();
@@ -191,7 +179,7 @@ export class Appender {
   remove(): void {
     this.#suspended = true;
     this.#queue = [];
-    for (const item of [...this.#open.values()]) {
+    for (const item of this.#nonces.openItems()) {
       this.#settle(item, { ok: false, code: ERR_FORBIDDEN });
     }
   }
@@ -201,24 +189,21 @@ export class Appender {
   /** Takes from the queue what may be committed now; leaves what still waits, in order. */
   #plan(): Batch<Item> {
     const { codec, clock, limits } = this.#ports;
-    const options = { eventsMax: limits.batchEventsMax, bytesMax: limits.batchBytesMax };
-    const batch = new Batch<Item>(this.#state.base(), codec, clock.now(), options);
-    const waiting: Item[] = [];
-    // A user's appends keep their order: when one waits, those behind it wait too (I11).
-    const held = new Set<Id>();
+    const batch = new Batch<Item>(this.#state, codec, clock.now(), limits);
     const queue = this.#queue;
     this.#queue = [];
-    for (const [i, item] of queue.entries()) {
-      if (batch.full) {
-        waiting.push(...queue.slice(i));
-        break;
-      }
-      if (held.has(item.uid) || !this.#admit(item, batch)) {
-        held.add(item.uid);
-        waiting.push(item);
-      }
+    let waiting: Item[] | undefined;
+    // A user's appends keep their order: when one waits, those behind it wait too (I11).
+    let held: Set<Id> | undefined;
+    for (const item of queue) {
+      if (!batch.full && held?.has(item.uid) !== true && this.#admit(item, batch)) continue;
+      waiting ??= [];
+      waiting.push(item);
+      if (batch.full) continue;
+      held ??= new Set();
+      held.add(item.uid);
     }
-    this.#queue = [...waiting, ...this.#queue];
+    if (waiting !== undefined) this.#queue = [...waiting, ...this.#queue];
     return batch;
   }
 
@@ -318,10 +303,11 @@ export class Appender {
     this.#state.apply(batch);
     this.#ports.counters.events += batch.events.length;
     this.#host.committed(batch.events);
-    const { epoch } = batch.base;
-    for (const [i, item] of batch.items.entries()) {
-      const { seq, ts } = batch.events[i] as LogEvent;
-      this.#settle(item, { ok: true, epoch, seq, ts, duplicate: false });
+    const { epoch, items, events } = batch;
+    for (let i = 0; i < items.length; i += 1) {
+      const event = events[i] as LogEvent;
+      const { seq, ts } = event;
+      this.#accept(items[i] as Item, event, { ok: true, epoch, seq, ts, duplicate: false });
     }
   }
 
@@ -336,22 +322,19 @@ export class Appender {
         others.push(item);
         continue;
       }
-      const { seq, ts, digest } = duplicate;
-      this.#state.nonces.add(item.key, { seq, ts, digest });
-      this.#settle(item, this.#repeated(duplicate, item.digest));
+      this.#accept(item, duplicate, this.#repeated(duplicate, item.digest));
     }
     this.#queue = [...others, ...this.#queue];
   }
 
   /** Puts appends that were not committed back in front; what fails again and again is refused. */
   #again(items: readonly Item[]): void {
-    const open = items.filter((item) => this.#isOpen(item));
-    for (const item of open) {
+    for (const item of items) {
       item.unknown = false;
       item.tries += 1;
       if (item.tries >= TRIES_MAX) this.#fail(item);
     }
-    this.#queue = [...open.filter((item) => this.#isOpen(item)), ...this.#queue];
+    this.#queue = [...items.filter((item) => !item.decided), ...this.#queue];
   }
 
   #reopen(): void {
@@ -367,7 +350,7 @@ export class Appender {
     const { uid, nonce } = item;
     const { sid } = this.#state;
     this.#ports.later(this.#ports.log.findNonce(sid, uid, nonce), (outcome) => {
-      if (!this.#isOpen(item)) return;
+      if (item.decided) return;
       if (!outcome.ok) {
         this.#fail(item);
       } else if (outcome.value !== undefined) {
@@ -380,8 +363,12 @@ export class Appender {
     return true;
   }
 
+  #judgeBadForm(item: Item): void {
+    this.#perms.get(item.uid, (perms) => this.#refuseBadForm(item, perms));
+  }
+
   #refuseBadForm(item: Item, perms: number | undefined): void {
-    if (!this.#isOpen(item)) return;
+    if (item.decided) return;
     if (perms === undefined) {
       this.#fail(item);
       return;
@@ -399,10 +386,7 @@ export class Appender {
     return { ok: false, code: ERR_UNAVAILABLE, retryMs };
   }
 
-  #repeated(
-    first: { readonly seq: number; readonly ts: Ms; readonly digest: Uint8Array },
-    digest: Uint8Array,
-  ): AppendReply {
+  #repeated(first: CommittedFacts, digest: Uint8Array): AppendReply {
     this.#ports.counters.duplicates += 1;
     if (!sameDigest(first.digest, digest)) return { ok: false, code: ERR_NONCE_REUSED };
     const { seq, ts } = first;
@@ -410,35 +394,59 @@ export class Appender {
   }
 
   /** Waits for the attempt that came first with this nonce. */
-  #repeat(first: Item, digest: Uint8Array, answer: Answer, again: () => void): void {
+  #repeat(
+    first: Item,
+    digest: Uint8Array,
+    request: AppendRequest,
+    system: boolean,
+    answer: Answer,
+  ): void {
+    first.repeats ??= [];
     if (first.repeats.length >= this.#ports.limits.appendQueueMax) {
       this.#ports.counters.overflow += 1;
       answer(this.#unavailable());
       return;
     }
     const same = sameDigest(first.digest, digest);
-    const settled = (reply: AppendReply): void => {
+    first.repeats.push((reply) => {
       if (reply.ok) {
         answer(same ? { ...reply, duplicate: true } : { ok: false, code: ERR_NONCE_REUSED });
       } else if (same || reply.code === ERR_UNAVAILABLE || reply.code === ERR_OUTCOME_UNKNOWN) {
         answer(reply);
       } else {
-        again();
+        // The first was refused for what it said: this one is judged anew.
+        this.append(request, system, answer);
       }
-    };
-    first.repeats.push({ digest, settled });
+    });
   }
 
-  #isOpen(item: Item): boolean {
-    return this.#open.get(item.key) === item;
+  /** The append is in the log, as `first` says. */
+  #accept(item: Item, first: CommittedFacts, reply: AppendReply): void {
+    const { seq, ts, digest } = first;
+    const committed = { decided: true, seq, ts, digest } as const;
+    if (item.decided) {
+      // It had 501 already, and may have been sent again since: then the log tells that one.
+      this.#nonces.learn(item.key, committed);
+      return;
+    }
+    item.decided = true;
+    this.#nonces.commit(item.key, committed);
+    this.#answer(item, reply);
   }
 
-  /** Answers an append and those that waited for it; once. */
+  /** The append is not made: answers it; once. */
   #settle(item: Item, reply: AppendReply): void {
-    if (!this.#isOpen(item)) return;
-    this.#open.delete(item.key);
+    if (item.decided) return;
+    item.decided = true;
+    this.#nonces.forget(item.key);
+    this.#answer(item, reply);
+  }
+
+  /** Answers an append and those that waited for it. */
+  #answer(item: Item, reply: AppendReply): void {
     item.answer(reply);
-    for (const repeat of item.repeats) repeat.settled(reply);
+    if (item.repeats === undefined) return;
+    for (const repeat of item.repeats) repeat(reply);
   }
 
   // -------------------------------------------------------------- deadlines
@@ -463,23 +471,6 @@ export class Appender {
       this.#ports.counters.unknown += 1;
       this.#settle(item, { ok: false, code: ERR_OUTCOME_UNKNOWN });
     }
-    if (this.#open.size > 0) this.#armExpiry();
+    if (this.busy) this.#armExpiry();
   }
-}
-
-function byUser(uid: Id): (item: Item) => boolean {
-  return (item) => item.uid === uid && !item.system;
-}
-
-function byTarget(target: number): (item: Item) => boolean {
-  return (item) => item.draft.target === target;
-}
-
-/** True when the log holds exactly these events next: seq, ts and bytes are the batch's own. */
-function startsWith(found: readonly LogEvent[], events: readonly LogEvent[]): boolean {
-  if (found.length < events.length) return false;
-  return events.every((event, i) => {
-    const other = found[i] as LogEvent;
-    return other.seq === event.seq && other.ts === event.ts && sameDigest(other.frame, event.frame);
-  });
 }

@@ -62,10 +62,10 @@ export class Audience {
   /** Sends committed events, contiguous and after everything published before. */
   publish(state: StreamState, events: readonly LogEvent[]): void {
     const first = events[0];
-    const last = events.at(-1);
+    const last = events[events.length - 1];
     if (first === undefined || last === undefined || this.#gateways.size === 0) return;
     const { sid, epoch } = state;
-    const frames = events.map((event) => event.frame);
+    const frames = events.length === 1 ? [first.frame] : events.map((event) => event.frame);
     const message = { sid, epoch, seq: first.seq, ts: last.ts, frames };
     for (const gateway of this.#gateways.keys()) this.#ports.gateways.publish(gateway, message);
     this.#armBeacon(state);

@@ -3,6 +3,8 @@
  * that edits and deletes cause (protocol.md 2.17 item 3). Pure: it reads the committed state and
  * changes nothing, so a refused commit is undone by forgetting it.
  */
+
+import type { StreamBytes } from './stream-bytes.ts';
 import {
   type Draft,
   editedBody,
@@ -11,7 +13,7 @@ import {
   KIND_MESSAGE,
   KIND_REDACTED,
 } from './stream-rules.ts';
-import type { EventCodec, Id, LogEvent, Ms, Rewrite, Seq } from './types.ts';
+import type { Commit, EventCodec, EventFields, Id, LogEvent, Ms, Rewrite, Seq } from './types.ts';
 
 /** What a commit needs to know of one append. */
 export interface BatchItem {
@@ -29,53 +31,75 @@ export interface Target {
   readonly edits: readonly LogEvent[];
 }
 
-/** Where a batch starts. */
+/** Where a batch starts: the committed state of the stream. */
 export interface BatchBase {
   readonly sid: Id;
   readonly epoch: number;
   readonly head: Seq;
   readonly headTs: Ms;
+  readonly fence: number;
+  /** Memory for the frames. */
+  readonly bytes: StreamBytes;
 }
 
 export interface BatchOptions {
-  readonly eventsMax: number;
-  readonly bytesMax: number;
+  readonly batchEventsMax: number;
+  readonly batchBytesMax: number;
 }
 
-/** One commit under construction. */
-export class Batch<I extends BatchItem> {
-  readonly base: BatchBase;
+const NO_REWRITES: readonly Rewrite[] = [];
+
+/** One commit under construction, and then the commit itself. */
+export class Batch<I extends BatchItem> implements Commit {
+  readonly sid: Id;
+  readonly epoch: number;
+  readonly fence: number;
+  /** Head that the batch follows. */
+  readonly after: Seq;
   readonly items: I[] = [];
   readonly events: LogEvent[] = [];
-  readonly rewrites: Rewrite[] = [];
   readonly #codec: EventCodec;
   readonly #now: Ms;
   readonly #options: BatchOptions;
-  readonly #touched = new Set<Seq>();
+  readonly #memory: StreamBytes;
+  #rewrites: Rewrite[] | undefined;
+  #touched: Set<Seq> | undefined;
+  #headTs: Ms;
   #bytes = 0;
 
   constructor(base: BatchBase, codec: EventCodec, now: Ms, options: BatchOptions) {
-    this.base = base;
+    this.sid = base.sid;
+    this.epoch = base.epoch;
+    this.fence = base.fence;
+    this.after = base.head;
+    this.#headTs = base.headTs;
+    this.#memory = base.bytes;
     this.#codec = codec;
     this.#now = Math.floor(now);
     this.#options = options;
   }
 
-  get full(): boolean {
-    return this.events.length >= this.#options.eventsMax || this.#bytes >= this.#options.bytesMax;
+  get rewrites(): readonly Rewrite[] {
+    return this.#rewrites ?? NO_REWRITES;
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  get full(): boolean {
+    const { batchEventsMax, batchBytesMax } = this.#options;
+    return this.events.length >= batchEventsMax || this.#bytes >= batchBytesMax;
   }
 
   get head(): Seq {
-    return this.base.head + this.events.length;
+    return this.after + this.events.length;
+  }
+
+  /** ts of the event at `head`. */
+  get headTs(): Ms {
+    return this.#headTs;
   }
 
   /** An edit or delete of this message is in the batch: what refers to it must wait for the next one. */
   touches(target: Seq): boolean {
-    return this.#touched.has(target);
+    return this.#touched?.has(target) ?? false;
   }
 
   /** Adds an append that was judged and may be committed. `target` is needed for kinds 2 and 3. */
@@ -93,40 +117,43 @@ export class Batch<I extends BatchItem> {
     } else {
       return;
     }
+    this.#touched ??= new Set();
     this.#touched.add(draft.target);
     for (const edit of target.edits) this.#redact(edit);
   }
 
   #encode(item: I): LogEvent {
-    const { sid, epoch } = this.base;
     const seq = this.head + 1;
     // Strictly rising inside a stream: with that, (seq, ts) tells a rewritten log from its
     // predecessor even when the clock stands still or steps back (protocol.md 6, point 4).
-    const lastTs = this.events.at(-1)?.ts ?? this.base.headTs;
-    const ts = Math.max(this.#now, lastTs + 1);
+    const ts = Math.max(this.#now, this.#headTs + 1);
+    this.#headTs = ts;
     const { kind, body, target, emoji } = item.draft;
-    const frame = this.#codec.encodeEvent(sid, epoch, { seq, ts, kind, actor: item.uid, body });
-    const { nonce, digest } = item;
-    return { seq, ts, kind, actor: item.uid, target, emoji, nonce, digest, frame };
+    const { uid: actor, nonce, digest } = item;
+    const frame = this.#frameOf({ seq, ts, kind, actor, body });
+    return { seq, ts, kind, actor, target, emoji, nonce, digest, frame };
+  }
+
+  #frameOf(event: EventFields): Uint8Array {
+    return this.#memory.keep(this.#codec.encodeEvent(this.sid, this.epoch, event));
   }
 
   #rewriteEdited(message: LogEvent, content: string, editedAt: Ms): void {
     const { seq, ts, actor } = message;
     const body = editedBody(this.#codec.decodeEvent(message.frame).body, content);
-    const fields = { seq, ts, kind: KIND_MESSAGE, actor, body };
-    const frame = this.#codec.encodeEvent(this.base.sid, this.base.epoch, fields);
+    const frame = this.#frameOf({ seq, ts, kind: KIND_MESSAGE, actor, body });
     this.#rewrite({ seq, kind: KIND_MESSAGE, frame, editedAt });
   }
 
   #redact(event: LogEvent): void {
     const { seq, ts, actor } = event;
-    const fields = { seq, ts, kind: KIND_REDACTED, actor, body: [] };
-    const frame = this.#codec.encodeEvent(this.base.sid, this.base.epoch, fields);
+    const frame = this.#frameOf({ seq, ts, kind: KIND_REDACTED, actor, body: [] });
     this.#rewrite({ seq, kind: KIND_REDACTED, frame, editedAt: 0 });
   }
 
   #rewrite(rewrite: Rewrite): void {
-    this.rewrites.push(rewrite);
+    this.#rewrites ??= [];
+    this.#rewrites.push(rewrite);
     this.#bytes += rewrite.frame.byteLength;
   }
 }

@@ -150,6 +150,12 @@ export class StreamCore {
   }
 
   append(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
+    // Nearly all of the load finds the stream open: no closure is made for it.
+    if (this.#parts !== undefined) this.#parts.appender.append(m, system, answer);
+    else this.#appendLater(m, system, answer);
+  }
+
+  #appendLater(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
     this.#orRefuse(answer, (parts) => parts.appender.append(m, system, answer));
   }
 

@@ -120,6 +120,9 @@ export function editedBody(old: readonly WireValue[], content: string): readonly
 
 function messageDraft(body: readonly WireValue[]): Draft | undefined {
   const content = body[0];
+  if (body.length === 1 && typeof content === 'string' && content !== '') {
+    return { kind: KIND_MESSAGE, body, target: 0, emoji: '', needs: PERM_SEND, replyTo: 0 };
+  }
   const replyTo = body[1] === 0 ? null : (body[1] ?? null);
   const flags = body[2] ?? 0;
   const attachments = body[3] ?? [];

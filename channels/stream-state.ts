@@ -1,14 +1,14 @@
 /**
- * The committed state of one stream: identity, head, ring, nonces and targets known. Pure data of
+ * The committed state of one stream: identity, head, ring and targets known. Pure data of
  * one stream actor: it changes only by what the log has confirmed, so refusing a commit needs no
  * undo here.
  */
 import { BoundedMap } from './bounded-map.ts';
-import type { Batch, BatchBase, BatchItem, Target } from './stream-batch.ts';
+import type { Batch, BatchItem, Target } from './stream-batch.ts';
+import { StreamBytes } from './stream-bytes.ts';
 import type { Extent } from './stream-cursor.ts';
-import { NonceTable, nonceKey } from './stream-nonces.ts';
 import { Ring } from './stream-ring.ts';
-import type { Id, LogEvent, OpenedLog, Rewrite, Seq } from './types.ts';
+import type { Id, LogEvent, Ms, OpenedLog, Rewrite, Seq } from './types.ts';
 
 /** Targets below the ring that are kept. A guess: edits mostly hit what is in the ring. */
 const TARGETS_MAX = 64;
@@ -16,8 +16,13 @@ const NONE: Target = { event: undefined, edits: [] };
 
 export class StreamState implements Extent {
   readonly sid: Id;
-  readonly nonces = new NonceTable();
-  #opened: OpenedLog;
+  /** Memory of what is appended here. */
+  readonly bytes = new StreamBytes();
+  #epoch: number;
+  #first: Seq;
+  #head: Seq;
+  #headTs: Ms;
+  #fence: number;
   #ring: Ring;
   readonly #targets = new BoundedMap<Seq, Target>(TARGETS_MAX);
   /** Seqs rewritten since a read of old events began; see `beginRead`. */
@@ -25,24 +30,28 @@ export class StreamState implements Extent {
 
   constructor(opened: OpenedLog) {
     this.sid = opened.sid;
-    this.#opened = opened;
+    this.#epoch = opened.epoch;
+    this.#first = opened.first;
+    this.#head = opened.head;
+    this.#headTs = opened.headTs;
+    this.#fence = opened.fence;
     this.#ring = new Ring(opened.head, opened.headTs);
   }
 
   get epoch(): number {
-    return this.#opened.epoch;
+    return this.#epoch;
   }
   get first(): Seq {
-    return this.#opened.first;
+    return this.#first;
   }
   get head(): Seq {
-    return this.#opened.head;
+    return this.#head;
   }
-  get headTs(): number {
-    return this.#opened.headTs;
+  get headTs(): Ms {
+    return this.#headTs;
   }
   get fence(): number {
-    return this.#opened.fence;
+    return this.#fence;
   }
   get ring(): Ring {
     return this.#ring;
@@ -50,19 +59,17 @@ export class StreamState implements Extent {
 
   /** A copy that stays as it is while the stream moves on. */
   extent(): Extent {
-    const { epoch, first, head, headTs } = this.#opened;
+    const { epoch, first, head, headTs } = this;
     return { epoch, first, head, headTs };
-  }
-
-  base(): BatchBase {
-    const { sid, epoch, head, headTs } = this.#opened;
-    return { sid, epoch, head, headTs };
   }
 
   /** Takes what the log says now; forgets what may have been changed behind this owner. */
   reopen(opened: OpenedLog): void {
-    if (opened.epoch !== this.epoch) this.nonces.clear();
-    this.#opened = opened;
+    this.#epoch = opened.epoch;
+    this.#first = opened.first;
+    this.#head = opened.head;
+    this.#headTs = opened.headTs;
+    this.#fence = opened.fence;
     this.#ring = new Ring(opened.head, opened.headTs);
     this.#targets.clear();
   }
@@ -97,14 +104,9 @@ export class StreamState implements Extent {
 
   /** The log has confirmed the batch. */
   apply(batch: Batch<BatchItem>): void {
-    for (const [i, event] of batch.events.entries()) {
-      this.#ring.push(event);
-      const item = batch.items[i] as BatchItem;
-      const { seq, ts, digest } = event;
-      if (item.nonce !== '') this.nonces.add(nonceKey(item.uid, item.nonce), { seq, ts, digest });
-    }
-    const last = batch.events.at(-1) as LogEvent;
-    this.#opened = { ...this.#opened, head: last.seq, headTs: last.ts };
+    for (const event of batch.events) this.#ring.push(event);
+    this.#head = batch.head;
+    this.#headTs = batch.headTs;
     for (const rewrite of batch.rewrites) {
       this.#ring.rewrite(rewrite);
       // Targets below the ring are read again after a change: rare, and nothing stale can stay.

@@ -62,8 +62,14 @@ const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
     pull: (s, m) => s.core.pull(m),
     attach: (s, m) => s.core.attach(m),
     detach: (s, m) => s.core.detach(m),
-    append: (s, m, ctx) => later(ctx, (answer) => s.core.append(m, false, answer)),
-    emit: (s, m, ctx) => later(ctx, (answer) => s.core.append(m, true, answer)),
+    append: (s, m, ctx) => {
+      s.core.append(m, false, answerTo(ctx));
+      return NOREPLY;
+    },
+    emit: (s, m, ctx) => {
+      s.core.append(m, true, answerTo(ctx));
+      return NOREPLY;
+    },
     history: (s, m, ctx) => later(ctx, (answer) => s.core.history(m, answer)),
     messages: (s, m, ctx) => later(ctx, (answer) => s.core.messages(m, answer)),
     message: (s, m, ctx) => later(ctx, (answer) => s.core.message(m, answer)),
@@ -89,11 +95,15 @@ export const Stream = defineActor<StreamActorP, StreamActor, StreamArg>(behaviou
 
 /** Answers a call when the core has the answer, at once or later. */
 function later<T>(ctx: Ctx<StreamActorP>, run: (answer: (reply: T) => void) => void): NoReply {
-  const { from } = ctx;
-  run((reply) => {
-    if (from !== undefined) ctx.reply(from, reply);
-  });
+  run(answerTo(ctx));
   return NOREPLY;
+}
+
+function answerTo<T>(ctx: Ctx<StreamActorP>): (reply: T) => void {
+  const { from } = ctx;
+  return (reply) => {
+    if (from !== undefined) ctx.reply(from, reply);
+  };
 }
 
 function makePorts(

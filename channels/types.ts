@@ -13,6 +13,7 @@ export type * from './store-contract.ts';
 
 /** Wire encoding that channels/ needs but does not own; gateway/protocol implements it. */
 export interface EventCodec {
+  /** The bytes may be the codec's own: they are valid until the next call, so the caller copies them. */
   encodeEvent(sid: Id, epoch: number, event: EventFields): Uint8Array;
   decodeEvent(frame: Uint8Array): EventFields & { sid: Id; epoch: number };
 }
