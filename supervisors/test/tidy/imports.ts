@@ -30,6 +30,11 @@ const EXCEPTIONS: readonly { from: RegExp; to: RegExp; why: string }[] = [
     to: /^client\/index\.ts$/,
     why: 'tests of the whole speak as clients do',
   },
+  {
+    from: /^bench\/runtime\//,
+    to: /^runtime\/index\.ts$/,
+    why: 'bench:runtime measures the library itself, not a server over the wire',
+  },
 ];
 
 /** One import: `to` is a path in the project. */

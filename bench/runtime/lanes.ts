@@ -1,0 +1,142 @@
+/**
+ * Driftway's lanes between two threads as a subject of bench:runtime: one-way throughput, round trip on idle threads, and a flood
+ * of a thread that takes nothing in. Through the runtime's public API alone. A process of its own per figure.
+ */
+import {
+  at,
+  call,
+  cast,
+  configureRuntime,
+  counters,
+  defineActor,
+  type LaneCounters,
+  type NodeHandle,
+  spawn,
+  startNode,
+} from '../../runtime/index.ts';
+import type { Message, SinkP, SourceP } from './lane-slot.ts';
+import { type Batch, type Figures, runSubject, type Sample, signal, turn } from './measure.ts';
+
+/** Messages per 'handled' notice, and the most that are under way. */
+const CHUNK = 4000;
+const UNDER_WAY = 5 * CHUNK;
+const PER_BATCH = 200_000;
+const TRIPS_WARM = 3000;
+const TRIPS = 6000;
+const SPIN_MS = 1500;
+const FLOOD_PER_TURN = 5000;
+
+const MESSAGE: Message = {
+  sid: 281_474_976_710_656,
+  uid: 281_474_976_710_999,
+  nonce: 'k3v9x2m7q1w8',
+  text: 'a line of text as people write it in a chat, and about as long as it is.',
+};
+const MESSAGE_BYTES = 150;
+const sink = at<SinkP>('sink', 'sink');
+
+async function start(): Promise<NodeHandle> {
+  const bytes = JSON.stringify(MESSAGE).length;
+  if (bytes !== MESSAGE_BYTES) throw new Error(`lanes: message: got ${bytes} bytes as JSON`);
+  configureRuntime({ report: () => undefined });
+  const module = new URL('./lane-slot.ts', import.meta.url);
+  return startNode({
+    slots: [{ name: 'sink', module, onDown: 'fatal' }],
+    watchdog: false,
+    report: () => undefined,
+  });
+}
+
+// ---------------------------------------------------------------- throughput
+
+interface Sending {
+  left: number;
+  done: () => void;
+}
+interface SenderP extends SourceP {
+  go(m: { readonly count: number; readonly done: () => void }): void;
+}
+
+const Sender = defineActor<SenderP, Sending>({
+  init: () => ({ left: 0, done: () => undefined }),
+  handle: {
+    go(s, { count, done }) {
+      s.left = count;
+      s.done = done;
+      for (let i = 0; i < UNDER_WAY; i++) cast(sink, 'message', MESSAGE);
+    },
+    handled(s) {
+      s.left -= CHUNK;
+      if (s.left === 0) s.done();
+      else if (s.left >= UNDER_WAY) for (let i = 0; i < CHUNK; i++) cast(sink, 'message', MESSAGE);
+    },
+  },
+});
+
+/** One operation is one message, from its cast on main until its handler has run on the other thread. */
+async function throughput(): Promise<Batch> {
+  await start();
+  const sender = await spawn(Sender, undefined);
+  await call(sink, 'count');
+  cast(sink, 'start', { source: sender, every: CHUNK });
+  return async (): Promise<Sample> => {
+    const { promise, resolve } = signal();
+    const begin = process.hrtime.bigint();
+    cast(sender, 'go', { count: PER_BATCH, done: resolve });
+    await promise;
+    return { ops: PER_BATCH, ns: Number(process.hrtime.bigint() - begin) };
+  };
+}
+
+// ---------------------------------------------------------------- round trip
+
+async function roundTrip(): Promise<Figures> {
+  await start();
+  for (let i = 0; i < TRIPS_WARM; i++) await call(sink, 'echo', MESSAGE);
+  const us: number[] = [];
+  for (let i = 0; i < TRIPS; i++) {
+    const begin = process.hrtime.bigint();
+    await call(sink, 'echo', MESSAGE);
+    us.push(Number(process.hrtime.bigint() - begin) / 1000);
+  }
+  us.sort((a, b) => a - b);
+  const quantile = (q: number) => us[Math.floor(q * us.length)] as number;
+  return { p50: quantile(0.5), p99: quantile(0.99) };
+}
+
+// ---------------------------------------------------------------- flood
+
+function lane(): LaneCounters {
+  const found = counters().lanes.find(({ to }) => to === 'sink');
+  if (found === undefined) throw new Error('lanes: no lane to the sink');
+  return found;
+}
+
+/** Casts for as long as the other thread is stuck in a handler, then counts: each message was handled or dropped. */
+async function flood(): Promise<Figures> {
+  await start();
+  await call(sink, 'count');
+  const before = process.memoryUsage().rss;
+  cast(sink, 'spin', SPIN_MS);
+  let [sent, inFlightMax, rssMax] = [0, 0, before];
+  const end = performance.now() + SPIN_MS * 0.9;
+  while (performance.now() < end) {
+    for (let i = 0; i < FLOOD_PER_TURN; i++) cast(sink, 'message', MESSAGE);
+    sent += FLOOD_PER_TURN;
+    await turn();
+    inFlightMax = Math.max(inFlightMax, lane().bytesInFlight);
+    rssMax = Math.max(rssMax, process.memoryUsage().rss);
+  }
+  while (lane().bytesInFlight > 0) await turn();
+  const handled = await call(sink, 'count', undefined, { timeoutMs: 30_000 });
+  const { dropped } = lane();
+  return {
+    sent,
+    dropped,
+    lost: sent - dropped - handled,
+    inFlightMb: inFlightMax / 2 ** 20,
+    rssMb: (rssMax - before) / 2 ** 20,
+  };
+}
+
+await runSubject({ lane: throughput, 'round-trip': roundTrip, flood });
