@@ -68,6 +68,15 @@ export class Mailbox {
     return -1;
   }
 
+  /** The oldest queued op that `fits`; it stays queued. O(count). */
+  find(fits: (op: unknown) => boolean): unknown {
+    for (let i = 0; i < this.count; i++) {
+      const op = this.#buf[((this.#head + i) & this.#mask) * STRIDE];
+      if (fits(op)) return op;
+    }
+    return undefined;
+  }
+
   /** Holes at the head go at once, so that dropping over and over stays O(1). */
   #trim(): void {
     while (this.count > 0 && this.#buf[this.#head * STRIDE] === undefined) {

@@ -3,46 +3,65 @@
  * restart type within an intensity, and ends them in reverse order. A failed restart is tried again
  * by a message to itself, so that it serves requests between attempts. OTP's rules (runtime.md 1).
  */
+import { systemRng } from '../clock.ts';
 import { erase } from '../core/api.ts';
-import type { StartResult } from '../core/cell.ts';
-import { isNormalClass, reasonOf } from '../core/reason.ts';
+import { isNormalClass } from '../core/reason.ts';
 import { IGNORE, spawnAny } from '../core/spawn.ts';
 import { report, rt } from '../core/thread.ts';
-import type { AnyRef, Behaviour, Ctx, Ignore, Ref, SpawnOptions } from '../types.ts';
-import { checkSpecs, markSupervisor, withoutStart } from './child-spec.ts';
-import { IntensityWindow } from './intensity.ts';
-import { endedWell, shutdownChild } from './shutdown.ts';
 import type {
-  ChildCounts,
-  ChildInfo,
+  AnyRef,
+  Behaviour,
+  Ctx,
+  ExitNotice,
+  Ignore,
+  Key,
+  Reason,
+  Ref,
+  SpawnOptions,
+} from '../types.ts';
+import { backoffMs } from './backoff.ts';
+import { childInfo, countOf, labelOf } from './child-list.ts';
+import { completeSpec, markSupervisor, withoutStart } from './child-spec.ts';
+import { type CompleteFlags, completeFlags } from './flags.ts';
+import { endedWell, shutdownChild } from './shutdown.ts';
+import { faultFrom } from './spec-fault.ts';
+import { childName, type StartOutcome, startSpec } from './start-child.ts';
+import type {
   ChildSpec,
+  CompleteChildSpec,
+  DeleteChildResult,
   RestartChildResult,
   StartChildResult,
   SupervisorFlags,
   SupervisorP,
 } from './types.ts';
 
-export const INTENSITY = 3;
-export const PERIOD_S = 5;
+export { INTENSITY, PERIOD_S } from './flags.ts';
+
 const NONE = 0 as AnyRef;
+const NO_EXTRA: readonly unknown[] = [];
+/** Requests and retries of a supervisor are its own affair: room for all children of a big tree at once. */
+export const SUPERVISOR_MAILBOX = { limit: 1_000_000 } as const;
 
 interface InternalP extends SupervisorP {
   /** A restart that failed is tried again. */
-  retry(id: string): void;
+  retry(id: Key): void;
 }
 
 interface Child {
-  spec: ChildSpec;
+  spec: CompleteChildSpec;
+  /** 0 while it does not run. */
   ref: AnyRef;
+  /** Its restart failed; a retry is on its way. */
   restarting: boolean;
+  /** Starts that failed in a row. */
+  failed: number;
 }
 
-interface State {
+interface State extends Pick<CompleteFlags, 'strategy' | 'autoShutdown' | 'window'> {
   readonly label: string;
-  readonly strategy: NonNullable<SupervisorFlags['strategy']>;
-  readonly window: IntensityWindow;
   /** In start order. */
-  readonly children: Map<string, Child>;
+  readonly children: Map<Key, Child>;
   readonly byRef: Map<AnyRef, Child>;
 }
 
@@ -50,14 +69,20 @@ type SupCtx = Ctx<InternalP>;
 
 /**
  * A supervisor as a behaviour, so that it can be a child like any other. `flags` is asked at each
- * start; IGNORE = do not run. Flags are checked at the start (RangeError / TypeError names the field).
+ * start, may be async; IGNORE = do not run. What it throws, and a wrong flag or child spec, fails the
+ * start before any child is started ({ error, field, value } names the field).
  */
 export function defineSupervisor<A = undefined>(
-  flags: (arg: A) => SupervisorFlags | Ignore,
+  flags: (arg: A) => SupervisorFlags | Ignore | Promise<SupervisorFlags | Ignore>,
 ): Behaviour<SupervisorP, unknown, A> {
   const behaviour: Behaviour<InternalP, State, A> = {
     name: 'supervisor',
-    init: (ctx, arg) => init(ctx, flags(arg)),
+    mailbox: SUPERVISOR_MAILBOX,
+    init: async (ctx, arg) => {
+      // Before anything is awaited: the parent may end meanwhile.
+      ctx.trapExit(true);
+      return init(ctx, await flags(arg));
+    },
     handle: {
       startChild: (state, spec, ctx) => startChild(state, spec, ctx),
       terminateChild: async (state, id, ctx) => {
@@ -67,36 +92,21 @@ export function defineSupervisor<A = undefined>(
         return { ok: true };
       },
       restartChild: (state, id, ctx) => restartChild(state, id, ctx),
-      deleteChild: (state, id) => {
+      deleteChild: (state, id) => deleteChild(state, id),
+      getChildSpec: (state, id) => {
         const found = state.children.get(id);
-        if (found === undefined) return { ok: false, why: 'notFound' };
-        if (found.restarting) return { ok: false, why: 'restarting' };
-        if (found.ref !== NONE) return { ok: false, why: 'running' };
-        state.children.delete(id);
-        return { ok: true };
+        return found === undefined
+          ? { ok: false, why: 'notFound' }
+          : { ok: true, spec: found.spec };
       },
-      getChildSpec: (state, id) => state.children.get(id)?.spec,
       whichChildren: (state) => [...state.children.values()].reverse().map(childInfo),
-      countChildren: (state) => countOf([...state.children.values()].map(childInfo)),
-      retry: async (state, id, ctx) => {
+      countChildren: (state) => countOf(state.children.values()),
+      retry: (state, id, ctx) => {
         const found = state.children.get(id);
-        if (found?.restarting !== true) return;
-        found.restarting = false;
-        await restart(state, found, ctx);
+        return found?.restarting === true ? restart(state, found, ctx) : undefined;
       },
     },
-    onExit: async (state, { from, reason }, ctx) => {
-      const found = state.byRef.get(from);
-      if (found === undefined) return;
-      forget(state, found);
-      const { id, restart: type } = found.spec;
-      const abnormal = !isNormalClass(reason);
-      if (abnormal) {
-        report({ kind: 'childFailed', supervisor: state.label, child: id, phase: 'exit', reason });
-      }
-      if (type === 'temporary') state.children.delete(id);
-      else if (type === 'permanent' || abnormal) await restart(state, found, ctx);
-    },
+    onExit,
     terminate: (state, _reason, ctx) => terminateAll(state, [...state.children.values()], ctx),
   };
   return markSupervisor(behaviour) as unknown as Behaviour<SupervisorP, unknown, A>;
@@ -104,8 +114,8 @@ export function defineSupervisor<A = undefined>(
 
 /**
  * Starts a supervisor with its children; resolves when all of them run. Rejects with ActorError: a
- * child's failure is { shutdown: { failedToStartChild, reason } } and leaves nothing running; bad
- * flags are { error }. Not linked to the caller. This thread.
+ * child's failure is { shutdown: { failedToStartChild, reason } } and leaves nothing running; a bad
+ * flag is { error, field, value }. Not linked to the caller. This thread.
  */
 export function startSupervisor(
   flags: SupervisorFlags,
@@ -118,78 +128,55 @@ export function startSupervisor(
 
 // ---------------------------------------------------------------- start
 
-async function init(ctx: SupCtx, flags: SupervisorFlags | Ignore): Promise<State | Ignore> {
-  if (flags === IGNORE) return IGNORE;
-  const given = flags as SupervisorFlags;
-  ctx.trapExit(true);
-  checkSpecs(given.children);
-  const strategy = given.strategy ?? 'oneForOne';
-  if (strategy !== 'oneForOne' && strategy !== 'oneForAll' && strategy !== 'restForOne') {
-    throw new TypeError(`supervisor: strategy: got ${String(strategy)}`);
-  }
-  const state: State = {
-    label: labelOf(ctx.self),
-    strategy,
-    window: new IntensityWindow(given.intensity ?? INTENSITY, given.period ?? PERIOD_S),
-    children: new Map(),
-    byRef: new Map(),
-  };
-  for (const spec of given.children) {
+async function init(ctx: SupCtx, given: SupervisorFlags | Ignore): Promise<State | Ignore> {
+  if (given === IGNORE) return IGNORE;
+  const { children, ...flags } = checked(ctx, () => completeFlags(given as SupervisorFlags));
+  const label = labelOf(ctx.self);
+  const state: State = { ...flags, label, children: new Map(), byRef: new Map() };
+  for (const spec of children) {
     const added = add(state, spec);
-    const result = await start(state, added, ctx);
-    if (!result.ok && result.reason !== 'ignore') {
+    const outcome = await start(state, added, ctx);
+    if (outcome.ok) continue;
+    if (outcome.reason !== 'ignore') {
       state.children.delete(spec.id);
       await terminateAll(state, [...state.children.values()], ctx);
-      ctx.stop({ shutdown: { failedToStartChild: spec.id, reason: result.reason } });
+      ctx.stop({ shutdown: { failedToStartChild: spec.id, reason: outcome.reason } });
     }
-    if (!result.ok && spec.restart === 'temporary') state.children.delete(spec.id);
+    if (spec.restart === 'temporary') state.children.delete(spec.id);
   }
   return state;
 }
 
-/** How reports call a supervisor: its name if it has one. */
-export function labelOf(self: AnyRef): string {
-  for (const [key, ref] of rt.names) if (ref === self) return String(key);
-  return `supervisor ${self}`;
+/** Runs a check in an init: what it refuses is the reason the start fails with. */
+export function checked<T>(ctx: { stop(reason: Reason): never }, check: () => T): T {
+  try {
+    return check();
+  } catch (thrown) {
+    return ctx.stop(faultFrom(thrown));
+  }
 }
 
-function add(state: State, spec: ChildSpec): Child {
-  const added: Child = { spec, ref: NONE, restarting: false };
+function add(state: State, spec: CompleteChildSpec): Child {
+  const added: Child = { spec, ref: NONE, restarting: false, failed: 0 };
   state.children.set(spec.id, added);
   return added;
 }
 
-async function start(state: State, child: Child, ctx: SupCtx): Promise<StartResult> {
-  const result = await startSpec(child.spec, ctx.self, state.label);
-  if (result.ok) {
-    child.ref = result.ref;
+function start(state: State, child: Child, ctx: SupCtx): StartOutcome | Promise<StartOutcome> {
+  const outcome = startSpec(child.spec, ctx.self, state.label, NO_EXTRA);
+  return 'ok' in outcome
+    ? begin(state, child, outcome)
+    : outcome.then((each) => begin(state, child, each));
+}
+
+function begin(state: State, child: Child, outcome: StartOutcome): StartOutcome {
+  if (outcome.ok) {
+    child.ref = outcome.ref;
+    child.failed = 0;
     child.spec = withoutStart(child.spec);
-    state.byRef.set(result.ref, child);
+    state.byRef.set(outcome.ref, child);
   }
-  return result;
-}
-
-/** Starts a spec and reports how it went. A throw of the start function counts as an error. */
-export async function startSpec(
-  spec: ChildSpec,
-  parent: AnyRef,
-  supervisor: string,
-): Promise<StartResult> {
-  const child = spec.id === '' ? spec.behaviour : spec.id;
-  const result = await tryStart(spec, parent);
-  if (result.ok) report({ kind: 'progress', supervisor, child, ref: result.ref });
-  else if (result.reason !== 'ignore') {
-    report({ kind: 'childFailed', supervisor, child, phase: 'start', reason: result.reason });
-  }
-  return result;
-}
-
-async function tryStart(spec: ChildSpec, parent: AnyRef): Promise<StartResult> {
-  try {
-    return await spec.start(parent);
-  } catch (thrown) {
-    return { ok: false, reason: reasonOf(thrown) };
-  }
+  return outcome;
 }
 
 function forget(state: State, child: Child): void {
@@ -197,40 +184,80 @@ function forget(state: State, child: Child): void {
   child.ref = NONE;
 }
 
-// ---------------------------------------------------------------- restart
+// ---------------------------------------------------------------- a child ended
 
-async function restart(state: State, child: Child, ctx: SupCtx): Promise<void> {
+function onExit(state: State, { from, reason }: ExitNotice, ctx: SupCtx): void | Promise<void> {
+  const found = state.byRef.get(from);
+  if (found === undefined) return;
+  forget(state, found);
+  const { id, restart: type } = found.spec;
+  const abnormal = !isNormalClass(reason);
+  if (abnormal) failed(state, found, 'exit', reason);
+  if (type === 'permanent' || (abnormal && type === 'transient')) {
+    return restart(state, found, ctx);
+  }
+  if (type === 'temporary') state.children.delete(id);
+  if (endsSupervisor(state, found.spec)) ctx.stop('shutdown');
+}
+
+/** A significant child ended by itself and is not restarted: is that the supervisor's end? */
+function endsSupervisor({ autoShutdown, children }: State, spec: CompleteChildSpec): boolean {
+  if (autoShutdown === 'never' || !spec.significant) return false;
+  if (autoShutdown === 'anySignificant') return true;
+  for (const { spec: other, ref, restarting } of children.values()) {
+    if (other.significant && (ref !== NONE || restarting)) return false;
+  }
+  return true;
+}
+
+function failed(
+  { label }: State,
+  { spec }: Child,
+  phase: 'exit' | 'shutdown',
+  reason: Reason,
+): void {
+  report({ kind: 'childFailed', supervisor: label, child: childName(spec), phase, reason });
+}
+
+/** One attempt by the supervisor's strategy; counts once, however many children it takes. */
+function restart(state: State, child: Child, ctx: SupCtx): void | Promise<void> {
+  child.restarting = false;
   if (state.window.add(rt.clock.monotonic())) {
-    const reason = { child: child.spec.id };
+    const reason = { child: childName(child.spec) };
     report({ kind: 'restartLimit', supervisor: state.label, ref: ctx.self, reason });
     ctx.stop('shutdown');
   }
+  if (state.strategy !== 'oneForOne') return restartMany(state, child, ctx);
+  const outcome = start(state, child, ctx);
+  if ('ok' in outcome) retryIfFailed(child, outcome, ctx);
+  else return outcome.then((each) => void retryIfFailed(child, each, ctx));
+}
+
+/**
+ * oneForAll: all others end, all start. restForOne: those after the child end, it and they start. When
+ * one does not start, those before it stay up, and the next attempt is about that one: oneForAll
+ * begins it by ending them, restForOne goes on from there.
+ */
+async function restartMany(state: State, child: Child, ctx: SupCtx): Promise<void> {
   const all = [...state.children.values()];
-  if (state.strategy === 'oneForOne') {
-    await startOrRetry(state, child, ctx);
-    return;
-  }
   const affected = state.strategy === 'oneForAll' ? all : all.slice(all.indexOf(child));
   await terminateAll(state, affected, ctx);
-  const started: Child[] = [];
   for (const each of affected) {
+    // A temporary one is gone with its end.
     if (!state.children.has(each.spec.id)) continue;
-    if (!(await startOrRetry(state, each, ctx))) {
-      // The next attempt: oneForAll begins from nothing, restForOne at the child that failed.
-      if (state.strategy === 'oneForAll') await terminateAll(state, started, ctx);
-      return;
-    }
-    started.push(each);
+    if (retryIfFailed(each, await start(state, each, ctx), ctx)) return;
   }
 }
 
-/** False when the start failed; a retry is on its way then. */
-async function startOrRetry(state: State, child: Child, ctx: SupCtx): Promise<boolean> {
-  const result = await start(state, child, ctx);
-  if (result.ok || result.reason === 'ignore') return true;
+/** True when the start failed: a retry is on its way then. */
+function retryIfFailed(child: Child, outcome: StartOutcome, ctx: SupCtx): boolean {
+  if (outcome.ok || outcome.reason === 'ignore') return false;
+  const { id, backoff } = child.spec;
   child.restarting = true;
-  ctx.cast(ctx.self, 'retry', child.spec.id);
-  return false;
+  child.failed++;
+  if (backoff === undefined) ctx.cast(ctx.self, 'retry', id);
+  else ctx.timer(id, backoffMs(backoff, child.failed, systemRng), 'retry', id);
+  return true;
 }
 
 // ---------------------------------------------------------------- end
@@ -241,28 +268,30 @@ async function terminateAll(state: State, children: readonly Child[], ctx: SupCt
 }
 
 async function terminate(state: State, child: Child, ctx: SupCtx): Promise<void> {
-  child.restarting = false;
   const { id, shutdown, restart: type } = child.spec;
+  if (child.restarting) {
+    child.restarting = false;
+    child.failed = 0;
+    ctx.cancel(id);
+  }
   if (child.ref !== NONE) {
     const { ref } = child;
     forget(state, child);
     const reason = await shutdownChild(ctx.self, ref, shutdown);
-    if (!endedWell(reason, shutdown, type)) {
-      report({
-        kind: 'childFailed',
-        supervisor: state.label,
-        child: id,
-        phase: 'shutdown',
-        reason,
-      });
-    }
+    if (!endedWell(reason, shutdown, type)) failed(state, child, 'shutdown', reason);
   }
   if (type === 'temporary') state.children.delete(id);
 }
 
 // ---------------------------------------------------------------- administration
 
-async function startChild(state: State, spec: ChildSpec, ctx: SupCtx): Promise<StartChildResult> {
+async function startChild(state: State, given: ChildSpec, ctx: SupCtx): Promise<StartChildResult> {
+  let spec: CompleteChildSpec;
+  try {
+    spec = completeSpec(given, state.autoShutdown);
+  } catch (thrown) {
+    return { ok: false, why: 'error', reason: faultFrom(thrown), spec: given };
+  }
   const present = state.children.get(spec.id);
   if (present !== undefined) {
     return present.ref === NONE
@@ -270,43 +299,40 @@ async function startChild(state: State, spec: ChildSpec, ctx: SupCtx): Promise<S
       : { ok: false, why: 'alreadyStarted', ref: present.ref };
   }
   const added = add(state, spec);
-  const result = await start(state, added, ctx);
-  if (result.ok) return { ok: true, ref: result.ref };
-  if (result.reason === 'ignore') {
-    if (spec.restart === 'temporary') state.children.delete(spec.id);
-    return { ok: true, ref: undefined };
+  const outcome = await start(state, added, ctx);
+  if (!outcome.ok && (outcome.reason !== 'ignore' || spec.restart === 'temporary')) {
+    state.children.delete(spec.id);
   }
-  state.children.delete(spec.id);
-  return { ok: false, why: 'error', reason: result.reason };
+  return startResult(outcome, given);
 }
 
-async function restartChild(state: State, id: string, ctx: SupCtx): Promise<RestartChildResult> {
+/** The outcome of a start for the caller of startChild. */
+export function startResult(outcome: StartOutcome, spec: ChildSpec): StartChildResult {
+  if (outcome.ok) return outcome;
+  const { reason } = outcome;
+  if (reason === 'ignore') return { ok: true, ref: undefined };
+  if (typeof reason === 'object' && 'alreadyStarted' in reason) {
+    return { ok: false, why: 'alreadyStarted', ref: reason.alreadyStarted };
+  }
+  return { ok: false, why: 'error', reason, spec };
+}
+
+async function restartChild(state: State, id: Key, ctx: SupCtx): Promise<RestartChildResult> {
   const found = state.children.get(id);
   if (found === undefined) return { ok: false, why: 'notFound' };
   if (found.restarting) return { ok: false, why: 'restarting' };
   if (found.ref !== NONE) return { ok: false, why: 'running' };
-  const result = await start(state, found, ctx);
-  if (result.ok) return { ok: true, ref: result.ref };
-  if (result.reason === 'ignore') return { ok: true, ref: undefined };
-  return { ok: false, why: 'error', reason: result.reason };
+  const outcome = await start(state, found, ctx);
+  if (outcome.ok) return outcome;
+  if (outcome.reason === 'ignore') return { ok: true, ref: undefined };
+  return { ok: false, why: 'error', reason: outcome.reason };
 }
 
-function childInfo(child: Child): ChildInfo {
-  const { id, type, behaviour } = child.spec;
-  return {
-    id,
-    ref: child.restarting ? 'restarting' : child.ref === NONE ? undefined : child.ref,
-    type,
-    behaviour,
-  };
-}
-
-/** The four counts of a list of children. */
-export function countOf(children: readonly ChildInfo[]): ChildCounts {
-  return {
-    specs: children.length,
-    active: children.filter((each) => typeof each.ref === 'number').length,
-    supervisors: children.filter((each) => each.type === 'supervisor').length,
-    workers: children.filter((each) => each.type === 'worker').length,
-  };
+function deleteChild(state: State, id: Key): DeleteChildResult {
+  const found = state.children.get(id);
+  if (found === undefined) return { ok: false, why: 'notFound' };
+  if (found.restarting) return { ok: false, why: 'restarting' };
+  if (found.ref !== NONE) return { ok: false, why: 'running' };
+  state.children.delete(id);
+  return { ok: true };
 }

@@ -27,12 +27,14 @@ export class SupervisorRig {
   reports: Report[] = [];
   clock = new FakeClock();
   #actorsBefore = 0;
+  #tests = 0;
 
   /** Call once, at the top of a test file. */
   constructor() {
     beforeEach(() => {
       this.reports = collectReports();
-      this.clock = new FakeClock();
+      // A later hour for each test: the bound on reports per second is over all of them.
+      this.clock = new FakeClock(1_750_000_000_000 + ++this.#tests * 3_600_000);
       configureRuntime({ clock: this.clock });
       this.#actorsBefore = counters().actors;
     });
@@ -58,10 +60,13 @@ export const probe = (id: string, arg: ProbeArg = {}, options: ChildOptions<Prob
 
 export const refs = (...ids: string[]): (AnyRef | undefined)[] => ids.map(at);
 
-export async function kill(id: string): Promise<void> {
-  exit(at(id) as AnyRef, 'kill');
+/** Kills and lets everything that follows happen. */
+export async function killRef(ref: AnyRef): Promise<void> {
+  exit(ref, 'kill');
   await settle();
 }
+
+export const kill = (id: string): Promise<void> => killRef(at(id) as AnyRef);
 
 /** A child whose init follows a script: ok, error or ignore; the last one repeats. */
 export function scripted(
