@@ -20,16 +20,33 @@ export {
   name,
   type RuntimeOptions,
   reply,
+  send,
   slotsOf,
   spawn,
   stop,
   thisSlot,
   whereis,
 } from './core/api.ts';
+export { NOREPLY } from './core/around.ts';
 export { describeReport } from './core/describe.ts';
 export { formatRef } from './core/ref.ts';
+export {
+  checkResponse,
+  type LabelledResponse,
+  type RequestId,
+  RequestIds,
+  type Response,
+  receiveResponse,
+  reqidsAdd,
+  reqidsNew,
+  reqidsSize,
+  reqidsToList,
+  sendRequest,
+  waitResponse,
+} from './core/requests.ts';
+export { cancelTimer, readTimer, sendAfter } from './core/send-after.ts';
+export { SnapshotKeeper } from './core/snapshots.ts';
 export { IGNORE } from './core/spawn.ts';
-export { NOREPLY } from './core/turn.ts';
 export {
   ActorError,
   DriftwayError,
@@ -38,6 +55,7 @@ export {
   type FailReason,
 } from './errors.ts';
 export { counters, processInfo, tree } from './inspect/inspect.ts';
+export * as sys from './inspect/sys.ts';
 export { type EntityOptions, hostEntity } from './names/entity-host.ts';
 export { defineNameService, type NameService, via } from './names/name-service.ts';
 export {

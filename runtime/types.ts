@@ -9,6 +9,7 @@ declare const fromBrand: unique symbol;
 declare const monitorBrand: unique symbol;
 declare const noReplyBrand: unique symbol;
 declare const ignoreBrand: unique symbol;
+declare const timerBrand: unique symbol;
 
 // ---------------------------------------------------------------- protocols
 
@@ -60,6 +61,8 @@ export type NoReply = { readonly [noReplyBrand]: true };
 /** Returned by an init that does not want to run. */
 export type Ignore = { readonly [ignoreBrand]: true };
 
+/** A message that sendAfter sends later. */
+export type TimerId = number & { readonly [timerBrand]: true };
 export interface CallOptions {
   /** Default 5000, Infinity allowed; > 0. */
   readonly timeoutMs?: Ms;
@@ -78,10 +81,15 @@ export interface ErrorInfo {
   readonly cause?: ErrorInfo;
 }
 
-/** Why an actor ended. normal, shutdown and { shutdown } are the normal class. */
+/**
+ * Why an actor ended. normal, shutdown and { shutdown } are the normal class. 'kill' is the reason of
+ * an actor that ended itself with it, an ordinary one for its peers; a victim of exit(ref, 'kill')
+ * ends 'killed'.
+ */
 export type Reason =
   | 'normal'
   | 'shutdown'
+  | 'kill'
   | 'killed'
   | 'noproc'
   | 'noconnection'
@@ -109,6 +117,11 @@ export interface Behaviour<P, S, A> {
   /** A monitored actor ended, or was dead already ('noproc'), or its thread died ('noconnection'). */
   onDown?(state: S, down: DownNotice, ctx: Ctx<P>): void | Promise<void>;
   /**
+   * An op that no handler knows. Without it such a plain message (send, sendAfter) is reported and
+   * ignored, and such a call or cast is a crash. With it a value returned is the reply of a call.
+   */
+  onUnknown?(state: S, op: string, arg: unknown, ctx: Ctx<P>): unknown;
+  /**
    * Runs when a handler stops or throws, on stop(), and when the parent ends while trapExit is on.
    * Not on kill, and not on an exit signal that is not trapped: call ctx.trapExit(true) in init when
    * the actor must clean up on shutdown.
@@ -116,7 +129,31 @@ export interface Behaviour<P, S, A> {
   terminate?(state: S, reason: Reason, ctx: Ctx<P>): void | Promise<void>;
   /** Entities only: false keeps an idle entity alive until the next look. */
   mayPassivate?(state: S): boolean;
+  /** What status and crash reports show instead of the state: the place to leave secrets out. */
+  formatStatus?(state: S): unknown;
+  /** The state as plain data, for restore; copied when taken. Taken by snapshotEvery and ctx.snapshot(). */
+  snapshot?(state: S): unknown;
+  /** Runs instead of init after a crash when there is a snapshot. Throws: the older one, then init. */
+  restore?(ctx: Ctx<P>, arg: A, snapshot: unknown): S | Promise<S>;
+  /** When to take a snapshot; default only on request. */
+  readonly snapshotEvery?: SnapshotEvery;
   readonly mailbox?: MailboxOptions;
+  /** An async handler that takes longer is killed with its actor (reported). Default Infinity. */
+  readonly maxHandlerMs?: Ms;
+  /** Hibernates after this time without a message. Default Infinity. */
+  readonly hibernateAfter?: Ms;
+  /**
+   * Ops that may start while another handler awaits, and never keep others out while they await.
+   * They do not overtake an exclusive message queued before them.
+   */
+  readonly concurrent?: readonly Ops<P>[];
+}
+
+export interface SnapshotEvery {
+  /** After this many messages. */
+  readonly messages?: number;
+  /** After this time, with the first message then. */
+  readonly ms?: Ms;
 }
 
 export interface MailboxOptions {
@@ -125,10 +162,11 @@ export interface MailboxOptions {
   /**
    * At the limit: `reject` (default) refuses the new message, a call fails 'mailboxFull';
    * `dropNewest` is the same without a report; `dropOldest` makes room. All count in `dropped`.
+   * `block` lets calls and `send` wait for room (as many as `limit`); a cast is refused as by reject.
    */
   readonly overflow?: Overflow;
 }
-export type Overflow = 'reject' | 'dropNewest' | 'dropOldest';
+export type Overflow = 'reject' | 'dropNewest' | 'dropOldest' | 'block';
 
 export interface ExitNotice {
   readonly from: AnyRef;
@@ -149,6 +187,10 @@ export interface SpawnOptions<P> {
   readonly name?: Name<P>;
   /** init that takes longer is killed and the start fails 'timeout'. Default Infinity. */
   readonly initTimeoutMs?: Ms;
+  /** Links it to the actor that is running, as ctx.spawnLink; TypeError outside of an actor. */
+  readonly link?: boolean;
+  /** The actor that is running monitors it: onDown with its ref. TypeError outside of an actor. */
+  readonly monitor?: boolean;
 }
 
 /** What a handler may do. Throws once the actor is dead, so an abandoned continuation has no effect. */
@@ -165,26 +207,62 @@ export interface Ctx<P> {
   /** Key of this entity; undefined for other actors. */
   readonly entityKey: number | undefined;
   cast<Q, K extends Ops<Q>>(to: Dest<Q>, op: K, ...rest: CastRest<Q[K]>): void;
-  /** As call(), but never waits past `deadline`. */
+  /** As send(). */
+  send<Q, K extends Ops<Q>>(to: Dest<Q>, op: K, ...rest: CastRest<Q[K]>): Promise<void>;
+  /** As call(), but never waits past `deadline`. Fails 'callingSelf' at once when the callee waits for us. */
   call<Q, K extends Ops<Q>>(to: Dest<Q>, op: K, ...rest: CallRest<Q[K]>): Promise<Reply<Q[K]>>;
   reply(from: From, value: unknown): void;
   /** Handled before anything that is queued. From init: after the starter has been told. */
   next<K extends Ops<P>>(op: K, ...rest: CastRest<P[K]>): void;
-  /** Ends this actor through terminate. In init: the start fails with `reason`. An entity that stops 'normal' is passivated. */
-  stop(reason: Reason): never;
+  /**
+   * Ends this actor through terminate. In init: the start fails with `reason`. An entity that stops
+   * 'normal' is passivated. With a second argument the call being handled gets it as its reply, after
+   * terminate and even if that throws; without, it fails with `reason`.
+   */
+  stop(reason: Reason, ...reply: [value?: unknown]): never;
+  /** Exit signal from this actor, as exit(). */
+  exit(to: AnyRef, reason: Reason): void;
   /** Lets sockets and other actors run; stays exclusive. */
   yield(): Promise<void>;
+  /**
+   * Puts the message being handled aside (its result is ignored) until resumePostponed(). At most as
+   * many as the mailbox limit: ActorError 'mailboxFull' beyond.
+   */
+  postpone(): void;
+  /** Puts all postponed messages back, in their order, before everything that is queued. */
+  resumePostponed(): void;
+  /** After this handler, with nothing queued, memory that can be rebuilt is given back. */
+  hibernate(): void;
+  /**
+   * Inactivity timeout: `op` runs once if no message comes within `ms` of this handler's end. Any
+   * message cancels it; 0 means as soon as the mailbox is empty; Infinity cancels. sys requests start
+   * it anew. May be set in init.
+   */
+  timeout<K extends Ops<P>>(ms: Ms, op: K, ...rest: CastRest<P[K]>): void;
   link(ref: AnyRef): void;
-  unlink(ref: AnyRef): void;
+  /** No exit notice of the link comes any more; `flush` removes one already queued too. Default false. */
+  unlink(ref: AnyRef, options?: FlushOptions): void;
   monitor(to: Dest<unknown>): MonitorId;
-  /** After it returns no notice of this monitor arrives, not even one already queued. */
-  demonitor(id: MonitorId): void;
+  /** No notice of this monitor comes any more. `flush` (default true) removes one already queued too. */
+  demonitor(id: MonitorId, options?: FlushOptions): void;
   trapExit(on: boolean): void;
+  /**
+   * A second address of this actor that can be switched off: unalias(), or with `reply` the first
+   * message that comes through it. What comes later is dropped (a call fails 'noproc').
+   */
+  alias(options?: { readonly reply?: boolean }): Ref<P>;
+  /** False when it was no alias of this actor, or not any more. */
+  unalias(alias: AnyRef): boolean;
+  /** Takes a snapshot now (Behaviour.snapshot); false when nobody keeps one or it is no plain data. */
+  snapshot(): boolean;
   /** One timer per key: set again replaces. 10 ms grain, never early. A cancelled timer never fires. */
   timer<K extends Ops<P>>(key: Key, ms: Ms, op: K, ...rest: CastRest<P[K]>): void;
   /** Repeats; a tick still queued is not queued twice. */
   every<K extends Ops<P>>(key: Key, ms: Ms, op: K, ...rest: CastRest<P[K]>): void;
-  cancel(key: Key): void;
+  /** Ms that were left; false when no such timer was set or it has fired. */
+  cancel(key: Key): Ms | false;
+  /** Ms until the timer fires; false when no such timer is set. */
+  readTimer(key: Key): Ms | false;
   /** Ties foreign async work to the actor: its failure is the actor's, its result is dropped after death. */
   guard<T>(promise: Promise<T>): Promise<T>;
   /** A callback for foreign code: a throw is the actor's crash; does nothing after death. */
@@ -199,16 +277,62 @@ export interface Ctx<P> {
   label(text: string): void;
 }
 
+export interface FlushOptions {
+  readonly flush?: boolean;
+}
+
+/** What sys.trace, sys.log and sys.install see of an actor. */
+export type SystemEvent =
+  | { readonly kind: 'in'; readonly op: string; readonly arg: unknown; readonly isCall: boolean }
+  | { readonly kind: 'out'; readonly op: string; readonly arg: unknown; readonly to: Dest<unknown> }
+  | { readonly kind: 'reply'; readonly value: unknown; readonly to: From }
+  | { readonly kind: 'state'; readonly state: unknown };
+
 // ---------------------------------------------------------------- reports and introspection
 
-/** What happened, for the log. Never holds message content. `slot` names the thread. */
+/** What an actor was handling when it crashed, and its state. */
+export interface CrashDetail {
+  readonly lastMessage: { readonly op: string; readonly arg: unknown } | undefined;
+  /** Through formatStatus. */
+  readonly state: unknown;
+}
+
+/**
+ * What happened, for the log. `slot` names the thread. The fields of CrashDetail are not enumerable:
+ * a sink on the actor's own thread may look at them, JSON, copies and other threads never see them,
+ * so no message content gets into a log by accident.
+ */
 export type Report = { readonly slot: string; readonly at: Ms } & (
-  | {
+  | ({
       readonly kind: 'crash';
       readonly ref: AnyRef;
       readonly actor: string;
       readonly op: string;
       readonly reason: Reason;
+      /** The actor that called; 0 for a caller that is no actor, undefined when it was no call. */
+      readonly caller?: AnyRef;
+    } & Partial<CrashDetail>)
+  | {
+      /** A plain message that no handler knows was ignored. */
+      readonly kind: 'unknownMessage';
+      readonly ref: AnyRef;
+      readonly actor: string;
+      readonly op: string;
+    }
+  | {
+      /** A handler kept its thread (longHandler) or its actor (handlerTimeout: killed) for too long. */
+      readonly kind: 'longHandler' | 'handlerTimeout';
+      readonly ref: AnyRef;
+      readonly actor: string;
+      readonly op: string;
+      readonly tookMs: Ms;
+    }
+  | {
+      /** sys.trace: one event of one actor, as text. */
+      readonly kind: 'trace';
+      readonly ref: AnyRef;
+      readonly actor: string;
+      readonly event: string;
     }
   | {
       readonly kind: 'progress';
@@ -284,18 +408,42 @@ export interface ProcessInfo {
   readonly behaviour: string;
   readonly label: string;
   readonly parent: AnyRef;
+  /** Parent, its parent and so on, as far as they live. */
+  readonly ancestors: readonly AnyRef[];
   readonly entity: { readonly type: string; readonly key: number } | undefined;
   readonly links: readonly AnyRef[];
+  /** Number of monitors it holds. */
   readonly monitors: number;
+  /** Number of monitors that watch it. */
   readonly monitoredBy: number;
   readonly trapExit: boolean;
-  readonly status: 'starting' | 'idle' | 'running' | 'awaiting' | 'terminating';
+  readonly status:
+    | 'starting'
+    | 'idle'
+    | 'runnable'
+    | 'running'
+    | 'awaiting'
+    | 'terminating'
+    | 'suspended'
+    | 'hibernated';
   readonly currentOp: string;
+  /** Since the turn of the present op began; 0 when none is running. */
+  readonly currentOpAgeMs: Ms;
   readonly mailboxLength: number;
   readonly mailboxLimit: number;
+  readonly postponed: number;
   readonly messagesIn: number;
+  readonly messagesOut: number;
+  /** Of the handlers that were timed: sys.statistics, RuntimeOptions.longHandlerMs. */
+  readonly handlerTimeMs: Ms;
+  readonly longestHandlerMs: Ms;
   readonly dropped: number;
+  readonly thread: string;
   readonly startedAt: Ms;
+  /** Earlier lives of this child, as its supervisor counts them. */
+  readonly restarts: number;
+  /** A guess: the runtime's own tables and the mailbox; the state too in processInfo(), not in tree(). */
+  readonly memoryBytes: number;
 }
 
 /** One actor with the actors it spawned. */

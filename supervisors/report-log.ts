@@ -7,6 +7,10 @@ import type { Logger } from './log.ts';
 const LEVELS: Readonly<Record<Report['kind'], 'debug' | 'info' | 'warn' | 'error'>> = {
   progress: 'debug',
   threadUp: 'info',
+  trace: 'info',
+  unknownMessage: 'warn',
+  longHandler: 'warn',
+  handlerTimeout: 'error',
   slow: 'warn',
   mailboxFull: 'warn',
   laneFull: 'warn',

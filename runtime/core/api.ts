@@ -21,12 +21,13 @@ import type {
   Report,
   SpawnOptions,
 } from '../types.ts';
-import { type AnyBehaviour, compile } from './cell.ts';
+import { type AnyBehaviour, compile, extraOf } from './cell.ts';
+import { clonePayload, freezePayload } from './payload.ts';
 import { isNormalClass } from './reason.ts';
-import { type AnyDest, callTo, castTo, replyTo, targetOf } from './send.ts';
+import { type AnyDest, callTo, castTo, replyTo, sendTo, targetOf } from './send.ts';
 import { sendExit, sendStop, unwatch, watch } from './signals.ts';
 import { spawnAny } from './spawn.ts';
-import { lookup, rt, wheel } from './thread.ts';
+import { allCells, LONG_HANDLER_MS, lookup, rt, wheel } from './thread.ts';
 import { after } from './timers.ts';
 
 const NONE = 0 as AnyRef;
@@ -72,6 +73,21 @@ export function cast(to: AnyDest, op: string, arg?: unknown): void {
 }
 
 /**
+ * Sends a plain message: as cast, but resolves when the message is queued, which under the overflow
+ * policy `block` is when there is room, also on another thread; and an op that no handler knows goes to
+ * onUnknown or is reported and ignored, never a crash. Resolves as well when the receiver is dead or
+ * ends meanwhile. Rejects with ActorError 'mailboxFull' when as many wait as the mailbox holds.
+ */
+export function send<P, K extends Ops<P>>(
+  to: Dest<P>,
+  op: K,
+  ...rest: CastRest<P[K]>
+): Promise<void>;
+export function send(to: AnyDest, op: string, arg?: unknown): Promise<void> {
+  return sendTo(to, op, arg);
+}
+
+/**
  * Sends a request and resolves to the reply. `timeoutMs` > 0, default 5000, Infinity allowed. Rejects
  * with ActorError: 'timeout', 'noproc', 'noconnection' (the thread is down or died), 'mailboxFull',
  * 'unavailable' (entity over its restart intensity), 'callingSelf', 'aborted', or the reason with which
@@ -101,7 +117,8 @@ export function reply(from: From, value: unknown): void {
 
 /**
  * Ends an actor through terminate and resolves when it is gone. Rejects with ActorError 'noproc',
- * 'noconnection', 'timeout' (it lives on; default Infinity), or the reason it ended with instead.
+ * 'noconnection', 'timeout' (it still has to end; default Infinity), 'callingSelf', or the reason it ended
+ * with instead. RangeError for a bad timeout: nothing is sent.
  */
 export function stop(
   to: Dest<unknown>,
@@ -110,6 +127,9 @@ export function stop(
 ): Promise<void> {
   if (!(timeoutMs > 0)) throw new RangeError(`stop: timeoutMs: got ${timeoutMs}, want > 0`);
   const target = targetOf(to);
+  if (rt.current !== null && target.ref === rt.current.ref) {
+    return Promise.reject(new ActorError('callingSelf', 'stop'));
+  }
   return new Promise((resolve, reject) => {
     const cancel = after(timeoutMs, () => {
       if (id !== undefined) unwatch(id);
@@ -166,12 +186,27 @@ export function slotsOf(group: string): readonly string[] {
   return rt.remote === null ? [] : rt.remote.slotsOf(group);
 }
 
+const PAYLOADS = { share: null, freeze: freezePayload, clone: clonePayload } as const;
+
 /** What a thread may be given instead of the defaults. */
 export interface RuntimeOptions {
   /** Only while no timer and no call is pending. */
   readonly clock?: Clock;
   /** Takes the reports of this thread; default writes all but progress to stderr. */
   readonly report?: (report: Report) => void;
+  /**
+   * What happens to messages and replies between actors of this thread. `share` (default): they go by
+   * reference. `freeze`, for development: plain objects and arrays are frozen all the way down, so a
+   * later change throws. `clone`, for tests: the receiver gets a copy of all plain data. With both, call
+   * circles are looked for without a bound.
+   */
+  readonly payloads?: 'share' | 'freeze' | 'clone';
+  /**
+   * A synchronous handler over it is reported (longHandler); > 0, and handlers are all timed from now on,
+   * which costs two looks at the clock each. Infinity takes that back. Without it only suspects are
+   * timed: the actors that ran while a slice of the scheduler took over 50 ms.
+   */
+  readonly longHandlerMs?: Ms;
 }
 
 /** Sets clock and report sink of this thread's runtime. startNode does it for a node. */
@@ -183,4 +218,16 @@ export function configureRuntime(options: RuntimeOptions): void {
     });
   }
   if (options.report !== undefined) rt.report = options.report;
+  if (options.payloads !== undefined) rt.payload = PAYLOADS[options.payloads];
+  if (options.longHandlerMs !== undefined) timeHandlers(options.longHandlerMs);
+}
+
+function timeHandlers(limitMs: Ms): void {
+  if (!(limitMs > 0)) throw new RangeError(`longHandlerMs: got ${limitMs}, want > 0`);
+  rt.timeAll = limitMs !== Number.POSITIVE_INFINITY;
+  rt.longHandlerMs = rt.timeAll ? limitMs : LONG_HANDLER_MS;
+  for (const cell of allCells()) {
+    if (rt.timeAll) extraOf(cell).timed = Number.POSITIVE_INFINITY;
+    else if (cell.extra !== null) cell.extra.timed = 0;
+  }
 }

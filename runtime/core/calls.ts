@@ -6,8 +6,8 @@
 
 import type { Ms } from '../clock.ts';
 import { ActorError, type FailReason } from '../errors.ts';
-import type { From } from '../types.ts';
-import { SERIALS } from './ref.ts';
+import type { AnyRef, From } from '../types.ts';
+import { SERIALS, threadOf } from './ref.ts';
 import { rt, wheel } from './thread.ts';
 import { WheelNode } from './wheel.ts';
 
@@ -23,6 +23,9 @@ class PendingCall extends WheelNode {
   deadline: Ms = 0;
   /** Thread that the answer is expected from. */
   target = 0;
+  /** The actor that called, 0 for none, and the number of the message it was handling. */
+  caller = 0;
+  callerMessage = 0;
   op = '';
   resolve: Resolve = ignore;
   reject: Reject = ignore;
@@ -72,6 +75,8 @@ export function openCall(
   nowMs: Ms,
   deadline: Ms,
   signal: AbortSignal | undefined,
+  caller: number,
+  callerMessage: number,
 ): Promise<unknown> {
   const promise = new Promise(executor);
   const call = pool.pop() ?? new PendingCall();
@@ -82,6 +87,8 @@ export function openCall(
   call.from = rt.base + epochBase + counter;
   call.deadline = deadline;
   call.target = target;
+  call.caller = caller;
+  call.callerMessage = callerMessage;
   call.op = op;
   call.resolve = takenResolve;
   call.reject = takenReject;
@@ -102,7 +109,7 @@ export function isOpen(from: number): boolean {
 export function resolveCall(from: number, value: unknown): void {
   const call = find(from);
   if (call === undefined) rt.counters.lateReplies++;
-  else settle(call).resolve(value);
+  else settle(call).resolve(rt.payload === null ? value : rt.payload(value));
 }
 
 export function failCall(from: number, reason: FailReason): void {
@@ -110,6 +117,34 @@ export function failCall(from: number, reason: FailReason): void {
   if (call === undefined) return;
   const op = call.op;
   settle(call).reject(new ActorError(reason, `call ${op}`));
+}
+
+/** Answers a call, wherever its caller is. */
+export function answerFrom(from: number, value: unknown): void {
+  if (threadOf(from) === rt.thread) resolveCall(from, value);
+  else rt.remote?.reply(from as From, true, value);
+}
+
+/** Fails a call, wherever its caller is. */
+export function failFrom(from: number, reason: FailReason): void {
+  if (from === 0) return;
+  if (threadOf(from) === rt.thread) failCall(from, reason);
+  else rt.remote?.reply(from as From, false, reason);
+}
+
+/** The caller has its answer or has given up: work for it would be for nobody. */
+export function isExpired(from: number, deadline: Ms): boolean {
+  return threadOf(from) === rt.thread ? !isOpen(from) : deadline < rt.now;
+}
+
+/** The actor of this thread that waits for a call; 0 when it is none or elsewhere. */
+export function callerOf(from: number): AnyRef {
+  return (find(from)?.caller ?? 0) as AnyRef;
+}
+
+/** The number of the message that the caller was handling when it called. */
+export function callerMessageOf(from: number): number {
+  return find(from)?.callerMessage ?? -1;
 }
 
 /** A thread died: no answer will come from it. */

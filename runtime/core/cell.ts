@@ -5,6 +5,7 @@
 import type { Ms } from '../clock.ts';
 import type { FailReason } from '../errors.ts';
 import type { AnyRef, From, Key, MonitorId, Overflow, Reason } from '../types.ts';
+import { Extra } from './extra.ts';
 import { Mailbox } from './mailbox.ts';
 import { WheelNode } from './wheel.ts';
 
@@ -25,9 +26,17 @@ export interface AnyBehaviour {
   readonly handle: { readonly [op: string]: unknown };
   onExit?(state: unknown, exit: unknown, ctx: unknown): unknown;
   onDown?(state: unknown, down: unknown, ctx: unknown): unknown;
+  onUnknown?(state: unknown, op: string, arg: unknown, ctx: unknown): unknown;
   terminate?(state: unknown, reason: Reason, ctx: unknown): unknown;
   mayPassivate?(state: unknown): boolean;
+  formatStatus?(state: unknown): unknown;
+  snapshot?(state: unknown): unknown;
+  restore?(ctx: unknown, arg: unknown, snapshot: unknown): unknown;
+  readonly snapshotEvery?: { readonly messages?: number; readonly ms?: Ms };
   readonly mailbox?: { readonly limit?: number; readonly overflow?: Overflow };
+  readonly maxHandlerMs?: Ms;
+  readonly hibernateAfter?: Ms;
+  readonly concurrent?: readonly string[];
 }
 
 export type HandlerFn = (state: unknown, arg: unknown, ctx: unknown) => unknown;
@@ -50,6 +59,10 @@ export class Compiled {
   readonly ops: Map<string, OpRecord>;
   readonly limit: number;
   readonly overflow: Overflow;
+  readonly maxHandlerMs: Ms;
+  readonly hibernateAfterMs: Ms;
+  /** Ops that may run while another awaits; null when there are none. */
+  readonly concurrent: ReadonlySet<string> | null;
 
   constructor(behaviour: AnyBehaviour) {
     this.behaviour = behaviour;
@@ -66,7 +79,20 @@ export class Compiled {
     if (!Number.isInteger(this.limit) || this.limit < 1) {
       throw new RangeError(`defineActor ${this.name}: mailbox.limit: got ${this.limit}, want >= 1`);
     }
+    this.maxHandlerMs = duration(this.name, 'maxHandlerMs', behaviour.maxHandlerMs);
+    this.hibernateAfterMs = duration(this.name, 'hibernateAfter', behaviour.hibernateAfter);
+    this.concurrent = behaviour.concurrent === undefined ? null : new Set(behaviour.concurrent);
+    for (const op of behaviour.concurrent ?? []) {
+      if (this.ops.has(op)) continue;
+      throw new TypeError(`defineActor ${this.name}: concurrent: got ${op}, want an op of handle`);
+    }
   }
+}
+
+function duration(actor: string, field: string, given: Ms | undefined): Ms {
+  const ms = given ?? Number.POSITIVE_INFINITY;
+  if (!(ms > 0)) throw new RangeError(`defineActor ${actor}: ${field}: got ${ms}, want > 0`);
+  return ms;
 }
 
 const compiled = new WeakMap<AnyBehaviour, Compiled>();
@@ -184,7 +210,7 @@ export interface Holding {
 
 export class Cell {
   readonly ref: AnyRef;
-  readonly compiled: Compiled;
+  compiled: Compiled;
   readonly parent: AnyRef;
   readonly startedAt: Ms;
   state: unknown = undefined;
@@ -206,8 +232,10 @@ export class Cell {
   timers: Map<Key, TimerEntry> | null = null;
   /** Calls taken with NOREPLY and not answered yet: they fail when the cell ends. */
   deferred: Set<From> | null = null;
-  abort: AbortController | null = null;
   holdings: Set<Holding> | null = null;
+  extra: Extra | null = null;
+  /** Started with a link to its parent: the parent's exit ends it through terminate (if it traps). */
+  isChild = false;
   starter: ((result: StartResult) => void) | null = null;
   name: Key | undefined = undefined;
   label = '';
@@ -217,6 +245,7 @@ export class Cell {
   currentOp = '';
   lastActiveMs: Ms;
   messagesIn = 0;
+  messagesOut = 0;
   dropped = 0;
 
   constructor(ref: AnyRef, behaviour: Compiled, parent: AnyRef, startedAt: Ms, activeMs: Ms) {
@@ -237,6 +266,12 @@ export function hold(cell: Cell, holding: Holding): void {
 /** The holding is given up before the cell ends. */
 export function unhold(cell: Cell, holding: Holding): void {
   cell.holdings?.delete(holding);
+}
+
+/** The cell's rare parts, made on first use. */
+export function extraOf(cell: Cell): Extra {
+  cell.extra ??= new Extra();
+  return cell.extra;
 }
 
 /** The cell's mailbox, made on first use. */

@@ -8,19 +8,25 @@ import type {
   AnyRef,
   CallOptions,
   Ctx,
+  Dest,
+  FlushOptions,
   From,
   Key,
   MonitorId,
   Reason,
   SpawnOptions,
 } from '../types.ts';
-import { type AnyBehaviour, type Cell, DEAD } from './cell.ts';
+import { dropAlias, makeAlias } from './aliases.ts';
+import { postponeMessage, resumePostponed, setInactivity } from './around.ts';
+import { type AnyBehaviour, type Cell, DEAD, ExitMessage, extraOf } from './cell.ts';
+import type { Extra } from './extra.ts';
 import { crashCell } from './life.ts';
 import { StopSignal } from './reason.ts';
-import { type AnyDest, callTo, castTo, replyTo, targetOf } from './send.ts';
-import { linkCell, unlinkCell, unwatch, watch } from './signals.ts';
+import { type AnyDest, callTo, castTo, replyTo, sendTo, targetOf } from './send.ts';
+import { linkCell, sendExit, unlinkCell, unwatch, watch } from './signals.ts';
+import { takeSnapshot } from './snapshot-take.ts';
 import { rt } from './thread.ts';
-import { cancelTimer, setTimer } from './timers.ts';
+import { cancelTimer, setTimer, timerLeft } from './timers.ts';
 
 /** How ctx.spawn starts actors; installed by spawn.ts, which needs the context itself. */
 type Spawner = (
@@ -60,27 +66,40 @@ export class Context {
     return this.#cell.deadline;
   }
   get signal(): AbortSignal {
-    this.#cell.abort ??= new AbortController();
-    if (this.#cell.status === DEAD) this.#cell.abort.abort();
-    return this.#cell.abort.signal;
+    const extra = extraOf(this.#cell);
+    extra.abort ??= new AbortController();
+    if (this.#cell.status === DEAD) extra.abort.abort();
+    return extra.abort.signal;
   }
   get entityKey(): number | undefined {
     return this.#cell.entity?.key;
   }
 
   cast(to: AnyDest, op: string, arg?: unknown): void {
-    this.#alive();
+    const cell = this.#alive();
+    if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
+    // A handler that runs is counted by castTo, a continuation here.
+    if (rt.current !== cell) cell.messagesOut++;
     castTo(to, op, arg);
+  }
+
+  send(to: AnyDest, op: string, arg?: unknown): Promise<void> {
+    const cell = this.#alive();
+    if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
+    if (rt.current !== cell) cell.messagesOut++;
+    return sendTo(to, op, arg);
   }
 
   call(to: AnyDest, op: string, arg?: unknown, options?: CallOptions): Promise<unknown> {
     const cell = this.#alive();
+    if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
     return callTo(to, op, arg, options, cell, cell.deadline - DEADLINE_MARGIN_MS);
   }
 
   reply(from: From, value: unknown): void {
     const cell = this.#alive();
     if (cell.from === from) cell.from = 0;
+    cell.extra?.debug?.event({ kind: 'reply', value, to: from });
     replyTo(from, value);
   }
 
@@ -90,9 +109,33 @@ export class Context {
     else cell.nexts.push(op, arg);
   }
 
-  stop(reason: Reason): never {
+  stop(reason: Reason, ...reply: [value?: unknown]): never {
     this.#alive();
-    throw new StopSignal(reason);
+    throw new StopSignal(reason, reply.length === 0 ? null : { value: reply[0] });
+  }
+
+  exit(to: AnyRef, reason: Reason): void {
+    sendExit(to, this.#alive().ref, reason, false);
+  }
+
+  postpone(): void {
+    const cell = this.#alive();
+    const { behaviour, ops } = cell.compiled;
+    if (!ops.has(cell.currentOp) && behaviour.onUnknown === undefined) {
+      throw new TypeError(`postpone: got ${cell.currentOp}, want the message of an op`);
+    }
+    if (!postponeMessage(cell)) throw new ActorError('mailboxFull', 'postpone');
+  }
+  resumePostponed(): void {
+    resumePostponed(this.#alive());
+  }
+
+  hibernate(): void {
+    extraOf(this.#alive()).hibernate = true;
+  }
+
+  timeout(ms: Ms, op: string, arg?: unknown): void {
+    setInactivity(this.#alive(), ms, op, arg);
   }
 
   yield(): Promise<void> {
@@ -103,18 +146,33 @@ export class Context {
   link(ref: AnyRef): void {
     linkCell(this.#alive(), ref);
   }
-  unlink(ref: AnyRef): void {
-    unlinkCell(this.#alive(), ref);
+  unlink(ref: AnyRef, options?: FlushOptions): void {
+    const cell = this.#alive();
+    unlinkCell(cell, ref);
+    if (options?.flush !== true) return;
+    cell.mailbox?.discard((notice) => notice instanceof ExitMessage && notice.from === ref);
   }
   monitor(to: AnyDest): MonitorId {
     return watch(targetOf(to), this.#alive(), null);
   }
-  demonitor(id: MonitorId): void {
-    this.#alive();
-    unwatch(id);
+  demonitor(id: MonitorId, options?: FlushOptions): void {
+    if (this.#alive().monitors?.has(id) === true) unwatch(id, options?.flush);
   }
   trapExit(on: boolean): void {
     this.#alive().trapExit = on;
+  }
+
+  alias(options?: { readonly reply?: boolean }): AnyRef {
+    return makeAlias(this.#alive(), options?.reply === true);
+  }
+  unalias(alias: AnyRef): boolean {
+    return dropAlias(this.#alive(), alias);
+  }
+
+  snapshot(): boolean {
+    const cell = this.#alive();
+    const state = cell.extra?.snapshots ?? null;
+    return state !== null && takeSnapshot(cell, state, true);
   }
 
   timer(key: Key, ms: Ms, op: string, arg?: unknown): void {
@@ -124,8 +182,11 @@ export class Context {
     if (!(ms > 0)) throw new RangeError(`every ${key}: ms: got ${ms}, want > 0`);
     setTimer(this.#alive(), key, ms, op, arg, ms);
   }
-  cancel(key: Key): void {
-    cancelTimer(this.#alive(), key);
+  cancel(key: Key): Ms | false {
+    return cancelTimer(this.#alive(), key);
+  }
+  readTimer(key: Key): Ms | false {
+    return timerLeft(this.#alive(), key);
   }
 
   guard<T>(promise: Promise<T>): Promise<T> {
@@ -180,6 +241,10 @@ export class Context {
     const cell = this.#alive();
     if (spawner === null) throw new Error('ctx.spawn: runtime is not loaded');
     return spawner(behaviour, arg, options, cell.ref, link);
+  }
+
+  #trace(extra: Extra, to: AnyDest, op: string, arg: unknown): void {
+    extra.debug?.event({ kind: 'out', op, arg, to: to as Dest<unknown> });
   }
 
   #alive(): Cell {

@@ -4,13 +4,15 @@
  */
 import type { Ms } from '../clock.ts';
 import type { FailReason } from '../errors.ts';
-import type { AnyRef, From, Key, Reason } from '../types.ts';
-import { failCall, isOpen } from './calls.ts';
+import type { AnyRef, From, Reason } from '../types.ts';
+import { endExtra, setWaker } from './around.ts';
+import { answerFrom, callerOf, failFrom, isOpen } from './calls.ts';
 import {
   AWAITING,
   type Cell,
   DEAD,
   ExitMessage,
+  extraOf,
   IDLE,
   internName,
   mailboxOf,
@@ -20,14 +22,16 @@ import {
   TERMINATING,
 } from './cell.ts';
 import type { Mailbox } from './mailbox.ts';
-import { isNormalClass, reasonOf } from './reason.ts';
+import { isNormalClass, reasonOf, StopSignal } from './reason.ts';
 import { threadOf } from './ref.ts';
 import { enqueue } from './scheduler.ts';
 import { sendDeathSignals, setReceiver, unlinkCell } from './signals.ts';
-import { removeCell, report, rt, setPulse, wheel } from './thread.ts';
+import { actorName, removeCell, report, rt, setPulse, wheel } from './thread.ts';
 
 /** Op name of what terminate does, for the watchdog. */
 const TERMINATE = internName('terminate');
+
+export { actorName } from './thread.ts';
 
 /** A value that can be awaited. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -37,17 +41,33 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** Gives a cell that has something to do its turn. */
 export function wake(cell: Cell): void {
-  if (cell.scheduled || cell.status !== IDLE) return;
+  if (cell.scheduled || (cell.status !== IDLE && !mayRunAside(cell))) return;
   cell.scheduled = true;
   enqueue(cell);
 }
 
-/** Fails a call, wherever its caller is. */
-export function failFrom(from: number, reason: FailReason): void {
-  if (from === 0) return;
-  if (threadOf(from) === rt.thread) failCall(from, reason);
-  else rt.remote?.reply(from as From, false, reason);
+/** Something is waiting for the cell's next turn. */
+export function hasWork(cell: Cell): boolean {
+  if (cell.stopReason !== null) return true;
+  const { extra, mailbox } = cell;
+  if (extra !== null) {
+    if (extra.requests !== null) return true;
+    if (extra.suspended) return false;
+    if (extra.inactivity?.due === true) return true;
+  }
+  return cell.nexts !== null || (mailbox !== null && mailbox.count > 0);
 }
+
+/** A handler awaits, and the next message is one that may run meanwhile. */
+export function mayRunAside(cell: Cell): boolean {
+  const { compiled, mailbox } = cell;
+  if (cell.status !== AWAITING || compiled.concurrent === null) return false;
+  if (mailbox === null || mailbox.count === 0 || cell.extra?.suspended === true) return false;
+  const op = mailbox.peekOp();
+  return typeof op === 'string' && compiled.concurrent.has(op);
+}
+
+setWaker({ wake, hasWork });
 
 // ---------------------------------------------------------------- the end
 
@@ -71,12 +91,13 @@ export function endCell(cell: Cell, reason: Reason): void {
     }
     cell.timers = null;
   }
+  if (cell.extra !== null) endExtra(cell, cell.extra, reason);
   const kept = cell.entity?.ended(cell, reason, !starting) === true;
   failCallers(cell, kept, reason);
   cell.mailbox = null;
   cell.nexts = null;
   cell.state = undefined;
-  cell.abort?.abort();
+  cell.extra?.abort?.abort();
   const starter = cell.starter;
   cell.starter = null;
   // The starter learns of a failed start by its result alone, never by an exit notice as well.
@@ -149,36 +170,62 @@ function failTerminate(cell: Cell, thrown: unknown): void {
 
 function finish(cell: Cell, reason: Reason, reported: boolean): void {
   if (cell.status === DEAD) return;
-  if (!reported) reportCrash(cell, reason);
+  if (!reported) reportCrash(cell, reason, undefined);
+  const { extra } = cell;
+  if (extra !== null) {
+    if (extra.stopReply !== null && cell.from !== 0) {
+      answerFrom(cell.from, extra.stopReply.value);
+      cell.from = 0;
+    }
+  }
   endCell(cell, reason);
 }
 
 /** A crash report for anything outside the normal class. */
-function reportCrash(cell: Cell, reason: Reason): void {
+function reportCrash(cell: Cell, reason: Reason, last: Last | undefined): void {
   if (isNormalClass(reason)) return;
   rt.counters.crashed++;
-  report({ kind: 'crash', ref: cell.ref, actor: actorName(cell), op: cell.currentOp, reason });
+  const { ref, currentOp: op, from } = cell;
+  const caller = from === 0 ? {} : { caller: callerOf(from) };
+  const lastMessage = last === undefined ? undefined : { op, arg: last.arg };
+  report(
+    { kind: 'crash', ref, actor: actorName(cell), op, reason, ...caller },
+    { lastMessage, state: formattedState(cell) },
+  );
 }
 
-/** How reports and the tree call an actor. */
-export function actorName(cell: Cell): string {
-  if (cell.entity !== null) return `${cell.entity.type}:${cell.entity.key}`;
-  const name: Key | undefined = cell.name;
-  return name === undefined ? cell.compiled.name : `${cell.compiled.name}(${name})`;
+/** The state as its behaviour wants it shown. */
+export function formattedState(cell: Cell): unknown {
+  const { behaviour } = cell.compiled;
+  if (behaviour.formatStatus === undefined) return cell.state;
+  try {
+    return behaviour.formatStatus(cell.state);
+  } catch {
+    // It is there to hide secrets: when it fails, everything stays hidden.
+    return 'formatStatus failed';
+  }
+}
+
+/** The argument of the message that was being handled. */
+interface Last {
+  readonly arg: unknown;
 }
 
 /** Handler, init or guarded work threw, or called ctx.stop. */
-export function crashCell(cell: Cell, thrown: unknown): void {
+export function crashCell(cell: Cell, thrown: unknown, last?: Last): void {
   if (cell.status === DEAD) {
     rt.counters.zombieErrors++;
     return;
   }
   const reason = reasonOf(thrown);
+  if (thrown instanceof StopSignal && thrown.reply !== null) {
+    extraOf(cell).stopReply = thrown.reply;
+  }
   if (cell.status === STARTING || cell.status === TERMINATING) {
     finish(cell, reason, false);
     return;
   }
-  reportCrash(cell, reason);
+  reportCrash(cell, reason, last);
   terminateCell(cell, reason, !isNormalClass(reason));
 }
 
@@ -229,13 +276,12 @@ setReceiver({
       endCell(cell, 'killed');
       return;
     }
-    const given: Reason = reason === 'kill' ? 'killed' : reason;
     if (!cell.trapExit) {
-      if (given === 'normal' && from !== cell.ref) return;
-      endCell(cell, given);
-    } else if (from === cell.parent && from !== 0) requestStop(cell, given);
+      if (reason === 'normal' && from !== cell.ref) return;
+      endCell(cell, reason);
+    } else if (from === cell.parent && cell.isChild) requestStop(cell, reason);
     else {
-      mailboxOf(cell).push(new ExitMessage(from, given), undefined, 0, 0);
+      mailboxOf(cell).push(new ExitMessage(from, reason), undefined, 0, 0);
       wake(cell);
     }
   },
@@ -246,7 +292,8 @@ setReceiver({
   },
 });
 
-function requestStop(cell: Cell, reason: Reason): void {
+/** Ends it through terminate, between two messages, ahead of the mailbox. */
+export function requestStop(cell: Cell, reason: Reason): void {
   const status: Status = cell.status;
   if (status === DEAD || status === TERMINATING) return;
   cell.stopReason ??= reason;

@@ -35,6 +35,33 @@ export class Mailbox {
     this.count++;
   }
 
+  /** Puts a record before all others. */
+  unshift(op: unknown, arg: unknown, from: number, deadline: number): void {
+    if (this.count > this.#mask) this.#grow();
+    this.#head = (this.#head - 1) & this.#mask;
+    const at = this.#head * STRIDE;
+    this.#buf[at] = op;
+    this.#buf[at + 1] = arg;
+    this.#buf[at + 2] = from;
+    this.#buf[at + 3] = deadline;
+    this.count++;
+  }
+
+  /** The op of the oldest record; the caller has looked at `count`. */
+  peekOp(): unknown {
+    return this.#buf[this.#head * STRIDE];
+  }
+
+  /** Removes the notices (records that do not count against the limit) that `match`. O(count). */
+  discard(match: (notice: unknown) => boolean): void {
+    for (let i = 0; i < this.count; i++) {
+      const at = ((this.#head + i) & this.#mask) * STRIDE;
+      const op = this.#buf[at];
+      if (op !== undefined && typeof op !== 'string' && match(op)) this.#buf[at] = undefined;
+    }
+    this.#trim();
+  }
+
   /** Moves the oldest record into op, arg, from, deadline. The caller has looked at `count`. */
   take(): void {
     const at = this.#head * STRIDE;

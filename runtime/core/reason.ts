@@ -23,8 +23,11 @@ export function errorInfo(thrown: unknown, depth = 0): ErrorInfo {
 /** What ctx.stop throws: not an Error, so no stack is captured. Never escapes the runtime. */
 export class StopSignal {
   readonly reason: Reason;
-  constructor(reason: Reason) {
+  /** What the caller gets; null: it fails with the reason. */
+  readonly reply: { readonly value: unknown } | null;
+  constructor(reason: Reason, reply: StopSignal['reply']) {
     this.reason = reason;
+    this.reply = reply;
   }
 }
 

@@ -5,14 +5,27 @@
 import type { Ms } from '../clock.ts';
 import { ActorError, type FailReason } from '../errors.ts';
 import type { AnyRef, CallOptions, From, Key, Name } from '../types.ts';
-import { failCall, openCall, openedFrom, resolveCall } from './calls.ts';
-import { type Cell, mailboxOf } from './cell.ts';
-import { actorName, failFrom, undeferCall, wake } from './life.ts';
+import { useAlias } from './aliases.ts';
+import { waitForRoom } from './around.ts';
+import {
+  answerFrom,
+  callerMessageOf,
+  callerOf,
+  failCall,
+  failFrom,
+  openCall,
+  openedFrom,
+  resolveCall,
+} from './calls.ts';
+import { AWAITING, type Cell, mailboxOf, RUNNING } from './cell.ts';
+import { PLAIN } from './extra.ts';
+import { undeferCall, wake } from './life.ts';
 import { threadOf } from './ref.ts';
 import type { WatchTarget } from './signals.ts';
-import { lookup, report, rt, type Via } from './thread.ts';
+import { actorName, lookup, report, rt, type Via } from './thread.ts';
 
 const CALL_TIMEOUT_MS = 5000;
+const NO_OPTIONS: CallOptions = {};
 const NONE = 0 as AnyRef;
 
 export type AnyDest = number | Name<unknown>;
@@ -56,22 +69,18 @@ export function setServices(installed: ServicePlace): void {
 /** Queues a message; at the limit the cell's policy decides. */
 export function post(cell: Cell, op: string, arg: unknown, from: number, deadline: Ms): void {
   const mailbox = mailboxOf(cell);
-  if (mailbox.limited >= cell.compiled.limit && !overflow(cell, from)) return;
+  if (mailbox.limited >= cell.compiled.limit && !overflow(cell, op, arg, from, deadline)) return;
   mailbox.limited++;
-  mailbox.push(op, arg, from, deadline);
+  mailbox.push(op, rt.payload === null ? arg : rt.payload(arg), from, deadline);
   rt.counters.messages++;
   if (!cell.scheduled) wake(cell);
 }
 
 /** True when room was made for the new message. */
-function overflow(cell: Cell, from: number): boolean {
+function overflow(cell: Cell, op: string, arg: unknown, from: number, deadline: Ms): boolean {
   const policy = cell.compiled.overflow;
-  const dropped = ++cell.dropped;
-  rt.counters.dropped++;
-  // At 1, 2, 4, 8 ... drops: enough for a log, and bounded.
-  if (policy !== 'dropNewest' && (dropped & (dropped - 1)) === 0) {
-    report({ kind: 'mailboxFull', ref: cell.ref, actor: actorName(cell), dropped });
-  }
+  if (policy === 'block' && from !== 0 && waitForRoom(cell, op, arg, from, deadline)) return false;
+  countDrop(cell);
   if (policy !== 'dropOldest') {
     failFrom(from, 'mailboxFull');
     return false;
@@ -79,6 +88,15 @@ function overflow(cell: Cell, from: number): boolean {
   const oldest = mailboxOf(cell).dropOldest();
   if (oldest > 0) failFrom(oldest, 'mailboxFull');
   return true;
+}
+
+function countDrop(cell: Cell): void {
+  const dropped = ++cell.dropped;
+  rt.counters.dropped++;
+  // At 1, 2, 4, 8 ... drops: enough for a log, and bounded.
+  if (cell.compiled.overflow !== 'dropNewest' && (dropped & (dropped - 1)) === 0) {
+    report({ kind: 'mailboxFull', ref: cell.ref, actor: actorName(cell), dropped });
+  }
 }
 
 /** A message for this thread, from here or from a lane. `via` as in Remote. */
@@ -98,7 +116,8 @@ export function deliver(
     }
   }
   const cell = resolve(via, key);
-  if (typeof cell === 'object' && 'compiled' in cell) post(cell, op, arg, from, deadline);
+  if (from !== 0 && deadline === PLAIN) takeSend(cell, op, arg, from);
+  else if (typeof cell === 'object' && 'compiled' in cell) post(cell, op, arg, from, deadline);
   else if (from === 0) rt.counters.deadLetters++;
   else if (via !== 0 && cell === 'noproc' && threadOf(from) !== rt.thread) {
     // A name used from another thread is resolved once more: its owner may be about to be restarted.
@@ -111,7 +130,7 @@ export function deliver(
 }
 
 function resolve(via: Via, key: Key): Cell | FailReason {
-  if (via === 0) return lookup(key as number) ?? 'noproc';
+  if (via === 0) return lookup(key as number) ?? useAlias(key as number) ?? 'noproc';
   if (via !== '') return places.get(via)?.cell(key) ?? 'noproc';
   const ref = rt.names.get(key);
   return (ref === undefined ? undefined : lookup(ref)) ?? 'noproc';
@@ -162,6 +181,7 @@ export function targetOf(to: AnyDest): WatchTarget {
 // ---------------------------------------------------------------- cast, call, reply
 
 export function castTo(to: AnyDest, op: string, arg: unknown): void {
+  if (rt.current !== null) rt.current.messagesOut++;
   if (typeof to === 'number') {
     const cell = lookup(to);
     if (cell !== undefined) post(cell, op, arg, 0, 0);
@@ -199,15 +219,43 @@ export function callTo(
   const thread = byRef ? threadOf(to) : nameThread(to);
   const via = byRef ? 0 : viaOf(to);
   const key = byRef ? to : to.key;
-  if (caller !== null && thread === rt.thread && findRef(via, key) === caller.ref) {
-    return Promise.reject(new ActorError('callingSelf', `call ${op}`));
+  if (caller !== null) {
+    caller.messagesOut++;
+    if (thread === rt.thread && wouldWait(caller, findRef(via, key), op)) {
+      return Promise.reject(new ActorError('callingSelf', `call ${op}`));
+    }
   }
-  const promise = openCall(op, thread, now, deadline, options?.signal);
+  const { signal } = options ?? NO_OPTIONS;
+  const callerRef = caller === null ? 0 : caller.ref;
+  const message = caller === null ? 0 : caller.messagesIn;
+  const promise = openCall(op, thread, now, deadline, signal, callerRef, message);
   const from = openedFrom;
-  if (options?.signal?.aborted === true) return promise;
+  if (signal?.aborted === true) return promise;
   if (thread === rt.thread) deliver(via, key, op, arg, from, deadline);
   else sendAway(thread, via, key, op, arg, from, deadline);
   return promise;
+}
+
+/** Callers that a call looks back along; without bound while payloads are checked (development). */
+const CHAIN_MAX = 8;
+
+/**
+ * True when the callee is the caller itself, or waits (directly or through others of this thread) for
+ * the message that the caller is handling: the call could only time out.
+ */
+function wouldWait(caller: Cell, callee: AnyRef, op: string): boolean {
+  if (callee === caller.ref) return true;
+  const hops = rt.payload === null ? CHAIN_MAX : Number.POSITIVE_INFINITY;
+  let { from } = caller;
+  for (let i = 0; i < hops && from !== 0; i++) {
+    const cell = lookup(callerOf(from));
+    // A caller that has gone on to another message does not wait any more.
+    if (cell === undefined || cell.messagesIn !== callerMessageOf(from)) return false;
+    if (cell.status !== AWAITING && cell.status !== RUNNING) return false;
+    if (cell.ref === callee) return cell.compiled.concurrent?.has(op) !== true;
+    from = cell.from;
+  }
+  return false;
 }
 
 /** By way of a user's name service; what it found on another thread may just have died: asked once more. */
@@ -253,4 +301,66 @@ export function replyTo(from: From, value: unknown): void {
   if (rt.current !== null && rt.current.from === from) rt.current.from = 0;
   if (threadOf(from) === rt.thread) resolveCall(from, value);
   else rt.remote?.reply(from, true, value);
+}
+
+// ---------------------------------------------------------------- send: a cast that waits for room
+
+const DONE = Promise.resolve();
+
+/** As castTo, but resolves when the message is queued; an op nobody knows is no crash. */
+export function sendTo(to: AnyDest, op: string, arg: unknown): Promise<void> {
+  if (rt.current !== null) rt.current.messagesOut++;
+  if (typeof to !== 'number' && to.via === 'service') {
+    service.cast(to.of, to.key, op, arg);
+    return DONE;
+  }
+  const thread = typeof to === 'number' ? threadOf(to) : nameThread(to);
+  const via = typeof to === 'number' ? 0 : viaOf(to);
+  const key = typeof to === 'number' ? to : to.key;
+  if (thread !== rt.thread) {
+    const sent = openSend(op, thread);
+    sendAway(thread, via, key, op, arg, openedFrom, PLAIN);
+    return sent;
+  }
+  if (via !== 0 && places.get(via)?.cast !== undefined) {
+    deliver(via, key, op, arg, 0, PLAIN);
+    return DONE;
+  }
+  const cell = resolve(via, key);
+  if (typeof cell === 'object' && 'compiled' in cell && isFull(cell)) {
+    const sent = openSend(op, thread);
+    takeSend(cell, op, arg, openedFrom);
+    return sent;
+  }
+  takeSend(cell, op, arg, 0);
+  return DONE;
+}
+
+/** Resolves whatever becomes of the receiver, as a cast does; rejects only when nobody may wait any more. */
+function openSend(op: string, thread: number): Promise<void> {
+  const never = Number.POSITIVE_INFINITY;
+  return openCall(op, thread, rt.clock.monotonic(), never, undefined, 0, 0).then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof ActorError && error.reason === 'mailboxFull') throw error;
+    },
+  );
+}
+
+function isFull(cell: Cell): boolean {
+  const { overflow: policy, limit } = cell.compiled;
+  return policy === 'block' && mailboxOf(cell).limited >= limit;
+}
+
+/** `from`: answered when the message is queued; 0 when nobody waits for that. */
+function takeSend(cell: Cell | FailReason, op: string, arg: unknown, from: number): void {
+  if (typeof cell !== 'object' || !('compiled' in cell)) rt.counters.deadLetters++;
+  else if (from === 0 || !isFull(cell)) post(cell, op, arg, 0, PLAIN);
+  else if (waitForRoom(cell, op, arg, from, PLAIN)) return;
+  else {
+    countDrop(cell);
+    failFrom(from, 'mailboxFull');
+    return;
+  }
+  if (from !== 0) answerFrom(from, undefined);
 }

@@ -17,6 +17,8 @@ export interface Watch {
   readonly target: AnyRef;
   readonly thread: number;
   readonly name: Name<unknown> | undefined;
+  /** Its notice is in the mailbox. */
+  queued: boolean;
 }
 
 /** What happens to a cell of this thread; life.ts installs it. */
@@ -106,7 +108,7 @@ export function watch(
 ): MonitorId {
   const id = (refBase(0, rt.thread) + ++monitorSerial) as MonitorId;
   const { thread, name, ref } = target;
-  watches.set(id, { id, cell, callback, target: ref, thread, name });
+  watches.set(id, { id, cell, callback, target: ref, thread, name, queued: false });
   if (cell !== null) {
     cell.monitors ??= new Set();
     cell.monitors.add(id);
@@ -126,10 +128,10 @@ export function watch(
   return id;
 }
 
-/** Ends a monitor; a notice already queued is not handled. Unknown id: nothing. */
-export function unwatch(id: MonitorId): void {
+/** Ends a monitor; with `flush` a notice already queued is not handled. Unknown id: nothing. */
+export function unwatch(id: MonitorId, flush = true): void {
   const found = watches.get(id);
-  if (found === undefined) return;
+  if (found === undefined || (found.queued && !flush)) return;
   watches.delete(id);
   found.cell?.monitors?.delete(id);
   if (found.thread === rt.thread) lookup(found.target)?.monitoredBy?.delete(id);
@@ -223,6 +225,7 @@ export function arriveDown(id: MonitorId, ref: AnyRef, reason: Reason): void {
   const found = watches.get(id);
   if (found === undefined) return;
   if (found.cell !== null) {
+    found.queued = true;
     receiver?.notice(found.cell, new DownMessage(id, ref === NONE ? found.target : ref, reason));
     return;
   }

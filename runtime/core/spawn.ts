@@ -5,12 +5,14 @@
 import type { Ms } from '../clock.ts';
 import { ActorError } from '../errors.ts';
 import type { AnyRef, Ignore, Name, SpawnOptions } from '../types.ts';
+import { afterMessage } from './around.ts';
 import {
   type AnyBehaviour,
   Cell,
   compile,
   DEAD,
   type EntityTag,
+  extraOf,
   IDLE,
   internName,
   STARTING,
@@ -19,9 +21,12 @@ import {
 import { contextOf, setSpawner } from './context.ts';
 import { crashCell, endCell, isThenable, wake } from './life.ts';
 import type { Mailbox } from './mailbox.ts';
-import { linkCell, unlinkCell } from './signals.ts';
+import { StopSignal } from './reason.ts';
+import { linkCell, unlinkCell, watch } from './signals.ts';
+import { snapshotState } from './snapshot-take.ts';
+import type { SnapshotKeeper } from './snapshots.ts';
 import { addCell, lookup, nextRef, rt, setPulse } from './thread.ts';
-import { after } from './timers.ts';
+import { after, cancelTimer } from './timers.ts';
 import { hasWork } from './turn.ts';
 
 /** Return it from init: nothing runs, the start gives reason 'ignore'. */
@@ -67,6 +72,10 @@ export interface StartOptions {
   readonly link?: boolean;
   readonly initTimeoutMs?: Ms | undefined;
   readonly entity?: EntityTag;
+  /** Where its snapshots are kept, over its lives; what it holds is restored. */
+  readonly snapshots?: SnapshotKeeper | undefined;
+  /** Earlier lives, for processInfo. */
+  readonly restarts?: number | undefined;
   /** Mail taken over from the entity's former activation. */
   readonly mailbox?: Mailbox | null;
 }
@@ -95,7 +104,10 @@ export function startActor(behaviour: AnyBehaviour, arg: unknown, options: Start
     endCell(cell, 'normal');
     return { ref: NONE, result: { ok: false, reason: { alreadyStarted: ownerOf(name) ?? NONE } } };
   }
-  if (options.link === true) linkCell(cell, cell.parent);
+  if (options.link === true) {
+    cell.isChild = cell.parent !== NONE;
+    linkCell(cell, cell.parent);
+  }
   let outcome: StartResult | undefined;
   let tell: ((result: StartResult) => void) | undefined;
   cell.starter = (result) => {
@@ -126,6 +138,14 @@ function makeCell(behaviour: AnyBehaviour, options: StartOptions): Cell {
   cell.ctx = contextOf(cell);
   if (entity !== undefined) cell.entity = entity;
   if (mailbox !== undefined) cell.mailbox = mailbox;
+  if (options.snapshots !== undefined && cell.compiled.behaviour.snapshot !== undefined) {
+    extraOf(cell).snapshots = snapshotState(cell, options.snapshots);
+  }
+  if (options.restarts !== undefined && options.restarts > 0) {
+    extraOf(cell).restarts = options.restarts;
+  }
+  if (rt.timeAll) extraOf(cell).timed = Number.POSITIVE_INFINITY;
+  if (cell.compiled.hibernateAfterMs !== Number.POSITIVE_INFINITY) extraOf(cell);
   addCell(cell);
   rt.counters.spawned++;
   entity?.began(cell);
@@ -140,7 +160,7 @@ function runInit(cell: Cell, behaviour: AnyBehaviour, arg: unknown): void {
   cell.currentOp = 'init';
   cell.deadline = Number.POSITIVE_INFINITY;
   try {
-    const state = behaviour.init(cell.ctx, arg);
+    const state = firstState(cell, behaviour, arg);
     if (isThenable(state)) {
       state.then(
         (value) => begin(cell, value),
@@ -154,6 +174,25 @@ function runInit(cell: Cell, behaviour: AnyBehaviour, arg: unknown): void {
     // The starter goes on: a hang from here on is its own again.
     if (outer === null) rt.pulse.ints[1] = 0;
     else setPulse(outer, outerOp);
+  }
+}
+
+/** The state to begin with: from a snapshot after a crash, the older one if that fails, else from init. */
+function firstState(cell: Cell, behaviour: AnyBehaviour, arg: unknown, index = 0): unknown {
+  const keeper = cell.extra?.snapshots?.keeper;
+  if (keeper === undefined || behaviour.restore === undefined || index >= keeper.kept.length) {
+    return behaviour.init(cell.ctx, arg);
+  }
+  const next = (thrown: unknown): unknown => {
+    if (thrown instanceof StopSignal || cell.status === DEAD) throw thrown;
+    for (const key of [...(cell.timers?.keys() ?? [])]) cancelTimer(cell, key);
+    return firstState(cell, behaviour, arg, index + 1);
+  };
+  try {
+    const state = behaviour.restore(cell.ctx, arg, keeper.copy(index));
+    return isThenable(state) ? state.then(undefined, next) : state;
+  } catch (thrown) {
+    return next(thrown);
   }
 }
 
@@ -171,6 +210,7 @@ function begin(cell: Cell, state: unknown): void {
   cell.status = IDLE;
   cell.currentOp = '';
   starter?.({ ok: true, ref: cell.ref });
+  if (cell.extra !== null) afterMessage(cell, cell.extra);
   if (hasWork(cell)) wake(cell);
 }
 
@@ -199,15 +239,23 @@ export async function spawnAny(
 ): Promise<AnyRef> {
   const name = options?.name;
   checkStartName('spawn', name);
+  const starter = lookup(parent);
+  if (starter === undefined && (options?.link === true || options?.monitor === true)) {
+    throw new TypeError('spawn: link, monitor: got no actor that runs, want one');
+  }
   const start = startActor(behaviour, arg, {
     name,
     parent,
-    link,
+    link: link || options?.link === true,
     initTimeoutMs: options?.initTimeoutMs,
   });
   const result = isThenable(start.result) ? await start.result : start.result;
   if (!result.ok) throw new ActorError(result.reason, `spawn ${behaviour.name ?? 'actor'}`);
-  return result.ref;
+  const { ref } = result;
+  if (options?.monitor === true && starter !== undefined && starter.status !== DEAD) {
+    watch({ thread: rt.thread, via: 0, key: ref, ref, name: undefined }, starter, null);
+  }
+  return ref;
 }
 
 setSpawner(spawnAny);

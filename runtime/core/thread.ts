@@ -7,6 +7,7 @@ import { assert } from '../assert.ts';
 import { type Clock, type Ms, systemClock } from '../clock.ts';
 import type {
   AnyRef,
+  CrashDetail,
   From,
   Key,
   LaneCounters,
@@ -70,6 +71,8 @@ export interface PulseSlots {
 
 const SERIAL_BLOCK = 65_536;
 const REPORTS_PER_SECOND = 200;
+/** BEAM's long_schedule, in our unit. */
+export const LONG_HANDLER_MS = 50;
 
 class Counters {
   spawned = 0;
@@ -103,6 +106,12 @@ export const rt = {
   /** Called before serials up to `end` are handed out: shared memory keeps the mark. */
   reserveSerials: (_end: number): void => {},
   names: new Map<Key, AnyRef>(),
+  /** What is done to each message and reply of this thread (payload.ts); null: nothing. */
+  payload: null as ((value: unknown) => unknown) | null,
+  /** A handler over it is reported, where handlers are timed. */
+  longHandlerMs: LONG_HANDLER_MS as Ms,
+  /** Handlers of every actor are timed. */
+  timeAll: false,
 };
 
 export const wheel = new Wheel(() => rt.clock);
@@ -115,8 +124,17 @@ function printReport(report: Report): void {
 let windowStart = 0;
 let windowCount = 0;
 
-/** Sends a report to the owner of the log: at most 200 a second, the rest is counted. */
-export function report(body: ReportBody): void {
+/** How reports and the tree call an actor. */
+export function actorName(cell: Cell): string {
+  if (cell.entity !== null) return `${cell.entity.type}:${cell.entity.key}`;
+  return cell.name === undefined ? cell.compiled.name : `${cell.compiled.name}(${cell.name})`;
+}
+
+/**
+ * Sends a report to the owner of the log: at most 200 a second, the rest is counted. `hidden` may
+ * hold message content: its fields are there, and not enumerable.
+ */
+export function report(body: ReportBody, hidden?: CrashDetail): void {
   const at = rt.clock.now();
   if (at - windowStart >= 1000 || at < windowStart) {
     windowStart = at;
@@ -127,6 +145,9 @@ export function report(body: ReportBody): void {
     return;
   }
   const full = { ...body, slot: rt.slot, at } as Report;
+  for (const [key, value] of Object.entries(hidden ?? {})) {
+    Object.defineProperty(full, key, { value, enumerable: false });
+  }
   try {
     rt.report(full);
   } catch (error) {

@@ -47,13 +47,27 @@ export function setTimer(
   wheel.add(entry, now + ms, now);
 }
 
-/** After it the timer never fires, even if its expiry is queued. */
-export function cancelTimer(cell: Cell, key: Key): void {
+/** Ms until a timer of a cell fires, 0 when its expiry is queued; false when none is set. */
+export function timerLeft(cell: Cell, key: Key): Ms | false {
   const entry = cell.timers?.get(key);
-  if (entry === undefined) return;
+  if (entry === undefined) return false;
+  return entry.bucket < 0 && !entry.queued ? Number.POSITIVE_INFINITY : leftOf(entry);
+}
+
+/** Ms until a node is due. */
+export function leftOf(node: WheelNode): Ms {
+  return Math.max(0, node.dueTick * GRAIN_MS - rt.clock.monotonic());
+}
+
+/** After it the timer never fires, even if its expiry is queued. Gives what timerLeft would. */
+export function cancelTimer(cell: Cell, key: Key): Ms | false {
+  const entry = cell.timers?.get(key);
+  if (entry === undefined) return false;
+  const left = timerLeft(cell, key);
   entry.live = false;
   wheel.remove(entry);
   cell.timers?.delete(key);
+  return left;
 }
 
 function expire(entry: TimerEntry): void {

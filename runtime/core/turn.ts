@@ -1,53 +1,60 @@
 /**
- * One turn of an actor: up to 64 messages, one at a time, awaits included. Runs handlers, turns their
- * results into replies and their throws into the actor's end.
+ * One turn of an actor: up to 64 messages, one at a time, awaits included.
  */
-import type { Ms } from '../clock.ts';
-import type { From, NoReply } from '../types.ts';
-import { isOpen, resolveCall } from './calls.ts';
-import {
-  AWAITING,
-  type Cell,
-  DEAD,
-  DownMessage,
-  ExitMessage,
-  type HandlerFn,
-  IDLE,
-  internName,
-  RUNNING,
-  TimerEntry,
-} from './cell.ts';
-import { crashCell, deferCall, isThenable, terminateCell, wake } from './life.ts';
-import { threadOf } from './ref.ts';
+import { AWAITING, type Cell, extraOf, IDLE } from './cell.ts';
+import { hasWork, terminateCell, wake } from './life.ts';
+import { runNotice, runOp } from './run.ts';
 import { setTurn } from './scheduler.ts';
-import { takeNotice } from './signals.ts';
-import { rt, setPulse } from './thread.ts';
-import { takeExpiry } from './timers.ts';
+import { stepAside, stepWithExtra } from './step-extra.ts';
+import { lookup, rt, setPulse } from './thread.ts';
 
-/** Return it from a handler that answers later with reply(from, value). */
-export const NOREPLY = Object.freeze({ noReply: true }) as unknown as NoReply;
+export { hasWork } from './life.ts';
+
+/** Looks of the scheduler at the clock are this many turns apart. */
+const SUSPECTS = 8;
+/** Handlers of a suspect that are timed. */
+const TIMED = 1000;
+const suspects = new Float64Array(SUSPECTS);
+let turns = 0;
+let seenNow = 0;
+let seenDrain = -1;
 
 setTurn((cell, messagesMax) => {
+  if (rt.now !== seenNow) lookBack();
+  suspects[turns++ % SUSPECTS] = cell.ref;
   if (cell.status === IDLE) {
     setPulse(cell, 0);
     cell.lastActiveMs = rt.now;
     for (let i = 0; i < messagesMax && step(cell); i++);
+  } else if (cell.status === AWAITING) {
+    for (let i = 0; i < messagesMax && stepAside(cell); i++);
   }
   cell.scheduled = false;
   if (hasWork(cell)) wake(cell);
 });
 
-/** Something is waiting for the cell's next turn. */
-export function hasWork(cell: Cell): boolean {
-  return (
-    cell.stopReason !== null ||
-    cell.nexts !== null ||
-    (cell.mailbox !== null && cell.mailbox.count > 0)
-  );
+/**
+ * The scheduler has looked at the clock. Turns that took too long together make their actors suspects:
+ * their next handlers are timed, so the one that holds the thread is named when it does it again.
+ */
+function lookBack(): void {
+  const tooLong = rt.now - seenNow > rt.longHandlerMs && rt.counters.drains === seenDrain;
+  seenNow = rt.now;
+  seenDrain = rt.counters.drains;
+  const count = Math.min(turns, SUSPECTS);
+  turns = 0;
+  if (!tooLong) return;
+  for (let i = 0; i < count; i++) {
+    const cell = lookup(suspects[i] as number);
+    if (cell === undefined) continue;
+    const extra = extraOf(cell);
+    if (extra.timed < TIMED) extra.timed = TIMED;
+  }
 }
 
 /** Handles one message. False when there is none, or when the cell cannot take another now. */
 function step(cell: Cell): boolean {
+  if (cell.extra !== null) return stepWithExtra(cell, cell.extra);
   if (cell.stopReason !== null) {
     terminateCell(cell, cell.stopReason);
     return false;
@@ -70,91 +77,4 @@ function step(cell: Cell): boolean {
     runOp(cell, op, arg, mailbox.from, mailbox.deadline);
   } else if (op !== undefined) runNotice(cell, op);
   return cell.status === IDLE;
-}
-
-function runOp(cell: Cell, op: string, arg: unknown, from: number, deadline: Ms): void {
-  if (from !== 0 && isExpired(from, deadline)) {
-    rt.counters.expired++;
-    return;
-  }
-  cell.from = from;
-  cell.deadline = from === 0 ? Number.POSITIVE_INFINITY : deadline;
-  cell.currentOp = op;
-  const record = cell.compiled.ops.get(op);
-  if (record === undefined) {
-    crashCell(cell, new TypeError(`${cell.compiled.name}: no handler for op: got ${op}`));
-    return;
-  }
-  rt.pulse.ints[1] = record.number;
-  invoke(cell, record.fn, arg);
-}
-
-/** The caller has its answer or has given up: work for it would be for nobody. */
-function isExpired(from: number, deadline: Ms): boolean {
-  return threadOf(from) === rt.thread ? !isOpen(from) : deadline < rt.now;
-}
-
-function runNotice(cell: Cell, op: unknown): void {
-  const behaviour = cell.compiled.behaviour;
-  if (op instanceof TimerEntry) {
-    if (takeExpiry(op)) runOp(cell, op.op, op.arg, 0, 0);
-  } else if (op instanceof DownMessage) {
-    const notice = takeNotice(op);
-    if (notice !== undefined && behaviour.onDown !== undefined) {
-      plain(cell, 'onDown', behaviour.onDown, notice);
-    }
-  } else if (op instanceof ExitMessage && behaviour.onExit !== undefined) {
-    plain(cell, 'onExit', behaviour.onExit, { from: op.from, reason: op.reason });
-  }
-}
-
-function plain(cell: Cell, op: string, fn: HandlerFn, arg: unknown): void {
-  cell.from = 0;
-  cell.deadline = Number.POSITIVE_INFINITY;
-  cell.currentOp = op;
-  rt.pulse.ints[1] = internName(op);
-  invoke(cell, fn, arg);
-}
-
-function invoke(cell: Cell, fn: HandlerFn, arg: unknown): void {
-  cell.status = RUNNING;
-  cell.messagesIn++;
-  rt.current = cell;
-  let result: unknown;
-  try {
-    result = fn.call(cell.compiled.behaviour, cell.state, arg, cell.ctx);
-  } catch (thrown) {
-    rt.current = null;
-    crashCell(cell, thrown);
-    return;
-  }
-  rt.current = null;
-  // Its own handler may have killed it.
-  if (cell.status !== RUNNING) return;
-  if (isThenable(result)) awaitResult(cell, result);
-  else complete(cell, result);
-}
-
-function awaitResult(cell: Cell, promise: PromiseLike<unknown>): void {
-  cell.status = AWAITING;
-  promise.then(
-    (value) => {
-      if (cell.status !== AWAITING) return;
-      complete(cell, value);
-      if (hasWork(cell)) wake(cell);
-    },
-    (thrown) => {
-      if (cell.status === AWAITING || cell.status === DEAD) crashCell(cell, thrown);
-    },
-  );
-}
-
-function complete(cell: Cell, result: unknown): void {
-  cell.status = IDLE;
-  const from = cell.from as From;
-  if (from === 0) return;
-  cell.from = 0;
-  if (result === NOREPLY) deferCall(cell, from, cell.deadline);
-  else if (threadOf(from) === rt.thread) resolveCall(from, result);
-  else rt.remote?.reply(from, true, result);
 }

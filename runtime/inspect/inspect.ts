@@ -2,9 +2,12 @@
  * Looking at this thread: one actor, all actors as a tree, the counters. Reads only.
  */
 import { openCalls } from '../core/calls.ts';
-import { type Cell, STARTING, type Status } from '../core/cell.ts';
+import { AWAITING, type Cell, IDLE, RUNNING } from '../core/cell.ts';
 import { allCells, cellCount, lookup, rt } from '../core/thread.ts';
 import type { AnyRef, ProcessInfo, RuntimeCounters, TreeNode } from '../types.ts';
+import { ownBytes, sizeOf } from './size.ts';
+
+const NONE = 0 as AnyRef;
 
 const STATUS: readonly ProcessInfo['status'][] = [
   'starting',
@@ -13,33 +16,65 @@ const STATUS: readonly ProcessInfo['status'][] = [
   'awaiting',
   'terminating',
 ];
+const ANCESTORS_MAX = 32;
 
-/** Facts about one actor of this thread; undefined when it is dead or elsewhere. O(links). */
+/** Facts about one actor of this thread; undefined when it is dead or elsewhere. O(links, size of the state). */
 export function processInfo(ref: AnyRef): ProcessInfo | undefined {
   const cell = lookup(ref);
-  return cell === undefined ? undefined : infoOf(cell);
+  if (cell === undefined) return undefined;
+  const info = infoOf(cell);
+  return { ...info, memoryBytes: info.memoryBytes + sizeOf(cell.state) };
 }
 
 function infoOf(cell: Cell): ProcessInfo {
+  const { extra } = cell;
+  const busy = cell.status === RUNNING || cell.status === AWAITING;
   return {
     ref: cell.ref,
     name: cell.name,
     behaviour: cell.compiled.name,
     label: cell.label,
     parent: cell.parent,
+    ancestors: ancestorsOf(cell),
     entity: cell.entity === null ? undefined : { type: cell.entity.type, key: cell.entity.key },
     links: cell.links === null ? [] : [...cell.links],
     monitors: cell.monitors?.size ?? 0,
     monitoredBy: cell.monitoredBy?.size ?? 0,
     trapExit: cell.trapExit,
-    status: STATUS[cell.status satisfies Status] ?? (STATUS[STARTING] as ProcessInfo['status']),
+    status: statusOf(cell),
     currentOp: cell.currentOp,
+    currentOpAgeMs: busy ? Math.max(0, rt.clock.monotonic() - cell.lastActiveMs) : 0,
     mailboxLength: cell.mailbox?.count ?? 0,
     mailboxLimit: cell.compiled.limit,
+    postponed: extra?.postponed?.length ?? 0,
     messagesIn: cell.messagesIn,
+    messagesOut: cell.messagesOut,
+    handlerTimeMs: extra?.handlerTimeMs ?? 0,
+    longestHandlerMs: extra?.longestHandlerMs ?? 0,
     dropped: cell.dropped,
+    thread: rt.slot,
     startedAt: cell.startedAt,
+    restarts: extra?.restarts ?? 0,
+    memoryBytes: ownBytes(cell),
   };
+}
+
+function statusOf(cell: Cell): ProcessInfo['status'] {
+  const { extra } = cell;
+  if (extra?.suspended === true) return 'suspended';
+  if (cell.status === IDLE && extra?.hibernated === true) return 'hibernated';
+  if (cell.status === IDLE && cell.scheduled) return 'runnable';
+  return STATUS[cell.status] ?? 'starting';
+}
+
+function ancestorsOf(cell: Cell): AnyRef[] {
+  const found: AnyRef[] = [];
+  let { parent } = cell;
+  while (parent !== NONE && found.length < ANCESTORS_MAX) {
+    found.push(parent);
+    parent = lookup(parent)?.parent ?? NONE;
+  }
+  return found;
 }
 
 /** All actors of this thread under the actors that spawned them; roots in order of start. O(actors). */

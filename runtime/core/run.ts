@@ -1,0 +1,177 @@
+/**
+ * Running one handler: its result becomes the reply, its throw the actor's end. What an actor with
+ * extra parts needs around it is in around.ts.
+ */
+import type { Ms } from '../clock.ts';
+import type { From } from '../types.ts';
+import { afterHandler, beforeHandler, endTiming, NOREPLY } from './around.ts';
+import { answerFrom, isExpired, resolveCall } from './calls.ts';
+import {
+  AWAITING,
+  type Cell,
+  DEAD,
+  DownMessage,
+  ExitMessage,
+  type HandlerFn,
+  IDLE,
+  internName,
+  RUNNING,
+  TimerEntry,
+} from './cell.ts';
+import { PLAIN } from './extra.ts';
+import { crashCell, deferCall, endCell, hasWork, isThenable, undeferCall, wake } from './life.ts';
+import { threadOf } from './ref.ts';
+import { takeNotice } from './signals.ts';
+import { actorName, report, rt } from './thread.ts';
+import { after, takeExpiry } from './timers.ts';
+
+export function runOp(cell: Cell, op: string, arg: unknown, from: number, deadline: Ms): void {
+  if (from !== 0 && isExpired(from, deadline)) {
+    rt.counters.expired++;
+    return;
+  }
+  cell.from = from;
+  cell.deadline = from === 0 ? Number.POSITIVE_INFINITY : deadline;
+  cell.currentOp = op;
+  const record = cell.compiled.ops.get(op);
+  if (record === undefined) {
+    runUnknown(cell, op, arg, deadline);
+    return;
+  }
+  rt.pulse.ints[1] = record.number;
+  invoke(cell, record.fn, arg);
+}
+
+function runUnknown(cell: Cell, op: string, arg: unknown, deadline: Ms): void {
+  const { behaviour, name } = cell.compiled;
+  const { onUnknown } = behaviour;
+  if (onUnknown !== undefined) {
+    invoke(cell, (state, given, ctx) => onUnknown.call(behaviour, state, op, given, ctx), arg);
+  } else if (deadline === PLAIN) {
+    cell.messagesIn++;
+    report({ kind: 'unknownMessage', ref: cell.ref, actor: actorName(cell), op });
+  } else crashCell(cell, new TypeError(`${name}: no handler for op: got ${op}`), { arg });
+}
+
+export function runNotice(cell: Cell, op: unknown): void {
+  const behaviour = cell.compiled.behaviour;
+  if (op instanceof TimerEntry) {
+    if (takeExpiry(op)) runOp(cell, op.op, op.arg, 0, 0);
+  } else if (op instanceof DownMessage) {
+    const notice = takeNotice(op);
+    if (notice !== undefined && behaviour.onDown !== undefined) {
+      plain(cell, 'onDown', behaviour.onDown, notice);
+    }
+  } else if (op instanceof ExitMessage && behaviour.onExit !== undefined) {
+    plain(cell, 'onExit', behaviour.onExit, { from: op.from, reason: op.reason });
+  }
+}
+
+function plain(cell: Cell, op: string, fn: HandlerFn, arg: unknown): void {
+  cell.from = 0;
+  cell.deadline = Number.POSITIVE_INFINITY;
+  cell.currentOp = op;
+  rt.pulse.ints[1] = internName(op);
+  invoke(cell, fn, arg);
+}
+
+function invoke(cell: Cell, fn: HandlerFn, arg: unknown): void {
+  cell.status = RUNNING;
+  cell.messagesIn++;
+  rt.current = cell;
+  if (cell.extra !== null) beforeHandler(cell, cell.extra, arg);
+  let result: unknown;
+  try {
+    result = fn.call(cell.compiled.behaviour, cell.state, arg, cell.ctx);
+  } catch (thrown) {
+    rt.current = null;
+    crashCell(cell, thrown, { arg });
+    return;
+  }
+  rt.current = null;
+  if (cell.extra !== null && cell.extra.runningSinceMs >= 0) endTiming(cell, cell.extra);
+  // Its own handler may have killed it.
+  if (cell.status !== RUNNING) return;
+  if (isThenable(result)) awaitResult(cell, result, arg);
+  else complete(cell, result, arg);
+}
+
+function awaitResult(cell: Cell, promise: PromiseLike<unknown>, arg: unknown): void {
+  const { concurrent, maxHandlerMs } = cell.compiled;
+  if (concurrent?.has(cell.currentOp) === true) {
+    awaitAside(cell, promise, arg);
+    return;
+  }
+  cell.status = AWAITING;
+  const cancel =
+    maxHandlerMs === Number.POSITIVE_INFINITY
+      ? undefined
+      : after(maxHandlerMs, () => giveUp(cell, maxHandlerMs));
+  promise.then(
+    (value) => {
+      cancel?.();
+      if (cell.status !== AWAITING) return;
+      complete(cell, value, arg);
+      if (hasWork(cell)) wake(cell);
+    },
+    (thrown) => {
+      cancel?.();
+      if (cell.status === AWAITING || cell.status === DEAD) crashCell(cell, thrown, { arg });
+    },
+  );
+  // What is queued behind it may be allowed to run meanwhile.
+  if (concurrent !== null && hasWork(cell)) wake(cell);
+}
+
+/** The handler awaits for too long: it goes with its actor. */
+function giveUp(cell: Cell, tookMs: Ms): void {
+  if (cell.status !== AWAITING) return;
+  const { ref, currentOp: op } = cell;
+  report({ kind: 'handlerTimeout', ref, actor: actorName(cell), op, tookMs });
+  endCell(cell, 'killed');
+}
+
+function complete(cell: Cell, result: unknown, arg: unknown): void {
+  cell.status = IDLE;
+  if (cell.extra !== null && afterHandler(cell, cell.extra, result, arg)) return;
+  const from = cell.from as From;
+  if (from === 0) return;
+  cell.from = 0;
+  if (result === NOREPLY) deferCall(cell, from, cell.deadline);
+  else if (threadOf(from) === rt.thread) resolveCall(from, result);
+  else rt.remote?.reply(from, true, result);
+}
+
+// ---------------------------------------------------------------- concurrent ops
+
+/** A concurrent handler awaits: the actor is free at once, the answer goes to its own caller. */
+function awaitAside(cell: Cell, promise: PromiseLike<unknown>, arg: unknown): void {
+  const from = cell.from as From;
+  const op = cell.currentOp;
+  complete(cell, from === 0 ? undefined : NOREPLY, arg);
+  promise.then(
+    (value) => {
+      if (from === 0 || value === NOREPLY || cell.status === DEAD) return;
+      undeferCall(from);
+      answerFrom(from, value);
+    },
+    (thrown) => {
+      if (cell.status !== DEAD) cell.currentOp = op;
+      crashCell(cell, thrown, { arg });
+    },
+  );
+}
+
+/** Runs a concurrent op while another handler awaits; that one's place is kept. */
+export function runAside(cell: Cell, op: string, arg: unknown, from: number, deadline: Ms): void {
+  const { from: keptFrom, deadline: keptDeadline, currentOp: keptOp } = cell;
+  // Should the actor end in here, the caller of the one that waits is told as well.
+  if (keptFrom !== 0) deferCall(cell, keptFrom as From, keptDeadline);
+  runOp(cell, op, arg, from, deadline);
+  if ((cell.status as number) !== IDLE && (cell.status as number) !== AWAITING) return;
+  if (keptFrom !== 0) undeferCall(keptFrom as From);
+  cell.status = AWAITING;
+  cell.from = keptFrom;
+  cell.deadline = keptDeadline;
+  cell.currentOp = keptOp;
+}
