@@ -45,12 +45,12 @@ export class Appends {
 
   /**
    * The call leaves in this turn, so APPENDs of one connection to one stream travel one lane in the
-   * order sent, and the stream commits them in that order.
+   * order sent, and the stream commits them in that order. `nowMs` = the monotonic clock as just read.
    */
-  serve(connection: Connection, request: AppendRequest): void {
+  serve(connection: Connection, request: AppendRequest, nowMs: number): void {
     const { rid, sid, nonce, kind, body } = request;
     const { uid } = connection;
-    const waitMs = this.#takeRates(uid, sid);
+    const waitMs = this.#takeRates(uid, sid, nowMs);
     if (waitMs > 0) {
       this.#options.fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
       return;
@@ -63,14 +63,14 @@ export class Appends {
     void reply.then(pending.answered, pending.failed);
   }
 
-  #takeRates(uid: number, sid: number): number {
+  #takeRates(uid: number, sid: number, nowMs: number): number {
     const { rates } = this.#context;
-    const waitMs = rates.take(RATE_LIMITS.appendPerUser, uid);
+    const waitMs = rates.take(RATE_LIMITS.appendPerUser, uid, 1, nowMs);
     if (waitMs > 0) return waitMs;
     const key = this.#userStream;
     key[0] = uid;
     key[1] = sid;
-    return rates.take(RATE_LIMITS.appendPerUserStream, key);
+    return rates.take(RATE_LIMITS.appendPerUserStream, key, 1, nowMs);
   }
 
   #createPending(): Pending {

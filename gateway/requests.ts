@@ -147,7 +147,7 @@ export class Requests {
       this.#refuse(connection, parsed.rid, { code: parsed.code });
       return;
     }
-    this.#begin(connection, parsed.request);
+    this.#begin(connection, parsed.request, nowMs);
   }
 
   /** The rate of all frames: ERR 420, silence without a rid, 4008 for those who do not listen. */
@@ -170,7 +170,7 @@ export class Requests {
     return false;
   }
 
-  #begin(connection: Connection, request: Request): void {
+  #begin(connection: Connection, request: Request, nowMs: number): void {
     const { rid } = request;
     this.#context.metrics.requests += 1;
     if (this.#options.isDraining() && request.op !== Op.TIME) {
@@ -183,17 +183,17 @@ export class Requests {
       this.#refuse(connection, rid, { code });
       return;
     }
-    this.#serve(connection, request);
+    this.#serve(connection, request, nowMs);
   }
 
   // -------------------------------------------------------------- the ops
 
-  #serve(connection: Connection, request: Request): void {
+  #serve(connection: Connection, request: Request, nowMs: number): void {
     const { rid } = request;
     const { subscriptions } = this.#options;
     switch (request.op) {
       case Op.APPEND:
-        this.#appends.serve(connection, request);
+        this.#appends.serve(connection, request, nowMs);
         break;
       case Op.TIME:
         this.#reply(connection, rid, this.#time(connection, rid));

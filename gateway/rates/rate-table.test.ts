@@ -79,6 +79,26 @@ describe('RateTable buckets', () => {
     expect(table.take(LIMIT, 'a')).toBe(1);
   });
 
+  test('take: across a multiple of 2^32 us, where both halves of a time change, exact waits', () => {
+    const { clock, table } = makeTable();
+    clock.ms = (2 ** 32 * 410_000) / 1000 - 2500;
+    for (let i = 0; i < 5; i++) expect(table.take(LIMIT, 'a')).toBe(0);
+    expect(table.take(LIMIT, 'a')).toBe(1000);
+    expect(table.allowance(LIMIT, 'a')).toEqual({ limit: 5, remaining: 0, resetS: 5 });
+    clock.ms += 2999;
+    expect([table.take(LIMIT, 'a', 3), table.take(LIMIT, 'a', 2)]).toEqual([1, 0]);
+    clock.ms += 1;
+    expect(table.take(LIMIT, 'a')).toBe(0);
+    expect(table.take(LIMIT, 'a')).toBe(1000);
+  });
+
+  test('take: the time as the caller has just read it', () => {
+    const { clock, table } = makeTable();
+    for (let i = 0; i < 5; i++) table.take(LIMIT, 'a');
+    expect(table.take(LIMIT, 'a', 1, clock.ms + 999)).toBe(1);
+    expect(table.take(LIMIT, 'a', 1, clock.ms + 1000)).toBe(0);
+  });
+
   test('allowance: tells limit, remaining and reset without taking', () => {
     const { clock, table } = makeTable();
     expect(table.allowance(LIMIT, 'a')).toEqual({ limit: 5, remaining: 5, resetS: 0 });
@@ -189,10 +209,12 @@ describe('RateTable counters', () => {
 test('RateTable, four threads on one buffer: no token is given twice and counters return to zero', async () => {
   const buffer = createRateTableBuffer(seededRng(3), { bucketSlots: 256, counterSlots: 256 });
   const source = new URL('./rate-table.ts', import.meta.url).href;
+  // The times of the buckets pass a multiple of 2^32 us.
+  const nowMs = (2 ** 32 * 410_000) / 1000 - 500_000;
   const script = `
     import { parentPort, workerData } from 'node:worker_threads';
     const { RateTable } = await import(workerData.source);
-    const table = new RateTable(workerData.buffer, { clock: { monotonic: () => 1763000000000 } });
+    const table = new RateTable(workerData.buffer, { clock: { monotonic: () => workerData.nowMs } });
     const limit = { space: 1, name: 'shared', ratePerS: 1, burst: 1000 };
     const count = { space: 70, name: 'c', max: 1000000 };
     let taken = 0;
@@ -208,7 +230,7 @@ test('RateTable, four threads on one buffer: no token is given twice and counter
     [0, 1, 2, 3].map(
       () =>
         new Promise<number>((resolve, reject) => {
-          const worker = new Worker(url, { workerData: { source, buffer } });
+          const worker = new Worker(url, { workerData: { source, buffer, nowMs } });
           worker.once('message', resolve);
           worker.once('error', reject);
         }),
@@ -216,7 +238,7 @@ test('RateTable, four threads on one buffer: no token is given twice and counter
   );
   // 4 threads x 2000 attempts on 4 keys of 1000 tokens each.
   expect(totals.reduce((a, b) => a + b, 0)).toBe(4000);
-  const table = new RateTable(buffer, { clock: { monotonic: () => 1763000000000 } });
+  const table = new RateTable(buffer, { clock: { monotonic: () => nowMs } });
   for (let key = 0; key < 8; key++)
     expect(table.count({ space: 70, name: 'c', max: 9 }, key)).toBe(0);
 });

@@ -6,9 +6,10 @@
  * Layout in 64-bit words: header (seed, counters), then `bucketSlots` pairs (tag, TAT), then
  * `counterSlots` words (40-bit hash, 24-bit count).
  *
- * Buckets are GCRA: a slot holds the theoretical arrival time, a float64 of whole us. It is read and
- * reckoned as a number and changed by compare-and-swap of its 64 bits, which also finds out a read that
- * was torn. A slot whose TAT has passed is a full bucket, so it means the same as no slot: it is taken
+ * Buckets are GCRA: a slot holds the theoretical arrival time in whole us, as two halves of 32 bits. It
+ * is reckoned as a number. A compare-and-swap of the low half changes it (in between, the time cannot
+ * have moved by a multiple of 2^32 us, 71 minutes, so the low half tells of any change); when the high
+ * half is to change too, one of both at once, which takes BigInts. A slot whose TAT has passed is a full bucket, so it means the same as no slot: it is taken
  * over by any key without being cleared. The tag of a slot is one half of the key's hash (32 bits, 0 =
  * never used), the other half gives the place. Races between threads (two threads insert one key, or
  * take over one slot) end in a token charged to the wrong bucket or not at all, never in a wrong
@@ -68,12 +69,14 @@ const COUNT_BITS = 24n;
 const COUNT_MASK = (1n << COUNT_BITS) - 1n;
 const CAS_ATTEMPTS_MAX = 64;
 
-/** Two float64 and their bits. */
+const TWO_32 = 2 ** 32;
+
+/** Two words and their halves, to make one from the other. */
 const bits = makeBits();
 
-function makeBits(): { readonly number: Float64Array; readonly word: BigInt64Array } {
+function makeBits(): { readonly half: Int32Array; readonly word: BigInt64Array } {
   const buffer = new ArrayBuffer(16);
-  return { number: new Float64Array(buffer), word: new BigInt64Array(buffer) };
+  return { half: new Int32Array(buffer), word: new BigInt64Array(buffer) };
 }
 
 function powerOfTwo(value: number, what: string): number {
@@ -104,9 +107,8 @@ export function createRateTableBuffer(rng: Rng, sizes: RateTableSizes = {}): Sha
 /** One thread's view of the shared table. Any gateway thread; every method is synchronous and O(1). */
 export class RateTable {
   readonly #words: BigInt64Array;
-  /** The same memory: tags are the even halves of the words, TATs are whole words. */
-  readonly #tags: Int32Array;
-  readonly #arrivals: Float64Array;
+  /** The same memory in halves: word w is at 2 w (the tag, or the low half of a TAT) and 2 w + 1. */
+  readonly #halfWords: Int32Array;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #factor: number;
   readonly #bucketMask: number;
@@ -120,8 +122,7 @@ export class RateTable {
     const factor = options.factor ?? 1;
     if (!(factor >= 1)) throw new RangeError(`open a rate table: factor is ${factor}, wanted >= 1`);
     this.#words = new BigInt64Array(buffer);
-    this.#tags = new Int32Array(buffer);
-    this.#arrivals = new Float64Array(buffer);
+    this.#halfWords = new Int32Array(buffer);
     this.#clock = options.clock;
     this.#factor = factor;
     const sizes = this.#words[SIZES] as bigint;
@@ -135,9 +136,10 @@ export class RateTable {
 
   /**
    * Takes `cost` (default 1) tokens of the bucket (limit, key). 0 = taken; else nothing was taken and
-   * the ms (>= 1) after which the same call would succeed if nobody else takes any.
+   * the ms (>= 1) after which the same call would succeed if nobody else takes any. `nowMs` = the
+   * monotonic clock, where the caller has just read it.
    */
-  take(limit: RateLimit, key: HashKey, cost = 1): number {
+  take(limit: RateLimit, key: HashKey, cost = 1, nowMs = this.#clock.monotonic()): number {
     const burst = limit.burst * this.#factor;
     if (!(cost > 0) || cost > burst) {
       throw new RangeError(
@@ -147,13 +149,13 @@ export class RateTable {
     const intervalUs = US_PER_S / (limit.ratePerS * this.#factor);
     const costUs = Math.round(cost * intervalUs);
     const windowUs = Math.round(burst * intervalUs);
-    const nowUs = Math.round(this.#clock.monotonic() * US_PER_MS);
+    const nowUs = Math.round(nowMs * US_PER_MS);
     this.#hash.into(this.#halves, limit.space, key);
     const tag = this.#halves.low | 0 || 1;
     const place = this.#halves.high;
     for (let attempt = 0; attempt < CAS_ATTEMPTS_MAX; attempt++) {
       const slot = this.#bucketSlot(tag, place, nowUs);
-      const seenUs = this.#arrivals[slot + 1] as number;
+      const seenUs = this.#arrivalOf(slot);
       const nextUs = arrival(seenUs, nowUs, windowUs) + costUs;
       const overUs = nextUs - nowUs - windowUs;
       if (overUs > 0) {
@@ -162,7 +164,7 @@ export class RateTable {
       }
       if (!this.#swapArrival(slot, seenUs, nextUs)) continue;
       // The slot was taken over by another key in between: charge again where our key is now.
-      if (Atomics.load(this.#tags, slot * 2) === tag) return 0;
+      if (Atomics.load(this.#halfWords, slot * 2) === tag) return 0;
     }
     // 64 lost races in a row: other threads were served meanwhile. Admit rather than spin.
     return 0;
@@ -176,8 +178,7 @@ export class RateTable {
     const nowUs = Math.round(this.#clock.monotonic() * US_PER_MS);
     this.#hash.into(this.#halves, limit.space, key);
     const slot = this.#findBucket(this.#halves.low | 0 || 1, this.#halves.high);
-    const usedUs =
-      slot < 0 ? 0 : arrival(this.#arrivals[slot + 1] as number, nowUs, windowUs) - nowUs;
+    const usedUs = slot < 0 ? 0 : arrival(this.#arrivalOf(slot), nowUs, windowUs) - nowUs;
     return {
       limit: Math.floor(burst),
       remaining: Math.max(0, Math.floor(burst - usedUs / intervalUs + 1e-6)),
@@ -244,10 +245,10 @@ export class RateTable {
   }
 
   #findBucket(tag: number, place: number): number {
-    const tags = this.#tags;
+    const halfWords = this.#halfWords;
     for (let i = 0; i < PROBES; i++) {
       const slot = HEADER_WORDS + ((place + i) & this.#bucketMask) * 2;
-      if (tags[slot * 2] === tag) return slot;
+      if (halfWords[slot * 2] === tag) return slot;
     }
     return -1;
   }
@@ -258,33 +259,52 @@ export class RateTable {
       const found = this.#findBucket(tag, place);
       if (found >= 0) return found;
       const best = this.#soonest(place, nowUs);
-      const bestUs = this.#arrivals[best + 1] as number;
-      const owner = Atomics.load(this.#tags, best * 2);
+      const bestUs = this.#arrivalOf(best);
+      const owner = Atomics.load(this.#halfWords, best * 2);
       if (owner === tag) return best;
       if (bestUs > nowUs) {
         if (!this.#swapArrival(best, bestUs, 0)) continue;
         Atomics.add(this.#words, EVICTED, 1n);
       }
-      if (Atomics.compareExchange(this.#tags, best * 2, owner, tag) === owner) return best;
+      if (Atomics.compareExchange(this.#halfWords, best * 2, owner, tag) === owner) return best;
     }
     return HEADER_WORDS + (place & this.#bucketMask) * 2;
   }
 
   /** Of the slots for `place` the first that has expired, else the one that expires first. */
   #soonest(place: number, nowUs: number): number {
-    const arrivals = this.#arrivals;
     let best = HEADER_WORDS + (place & this.#bucketMask) * 2;
-    for (let i = 1; i < PROBES && (arrivals[best + 1] as number) > nowUs; i++) {
+    let bestUs = this.#arrivalOf(best);
+    for (let i = 1; i < PROBES && bestUs > nowUs; i++) {
       const slot = HEADER_WORDS + ((place + i) & this.#bucketMask) * 2;
-      if ((arrivals[slot + 1] as number) < (arrivals[best + 1] as number)) best = slot;
+      const tatUs = this.#arrivalOf(slot);
+      if (tatUs < bestUs) {
+        best = slot;
+        bestUs = tatUs;
+      }
     }
     return best;
   }
 
+  #arrivalOf(slot: number): number {
+    const low = (slot + 1) * 2;
+    const halfWords = this.#halfWords;
+    return (halfWords[low + 1] as number) * TWO_32 + ((halfWords[low] as number) >>> 0);
+  }
+
   /** False when another thread was there first. */
   #swapArrival(slot: number, seenUs: number, nextUs: number): boolean {
-    bits.number[0] = seenUs;
-    bits.number[1] = nextUs;
+    const seenHigh = Math.floor(seenUs / TWO_32);
+    const nextHigh = Math.floor(nextUs / TWO_32);
+    const seenLow = seenUs | 0;
+    if (seenHigh === nextHigh) {
+      const low = (slot + 1) * 2;
+      return Atomics.compareExchange(this.#halfWords, low, seenLow, nextUs | 0) === seenLow;
+    }
+    bits.half[0] = seenLow;
+    bits.half[1] = seenHigh;
+    bits.half[2] = nextUs | 0;
+    bits.half[3] = nextHigh;
     const seen = bits.word[0] as bigint;
     return Atomics.compareExchange(this.#words, slot + 1, seen, bits.word[1] as bigint) === seen;
   }
