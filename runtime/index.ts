@@ -57,6 +57,14 @@ export {
 export { counters, processInfo, tree } from './inspect/inspect.ts';
 export * as sys from './inspect/sys.ts';
 export { type EntityOptions, hostEntity } from './names/entity-host.ts';
+export {
+  Group,
+  type GroupMonitor,
+  Groups,
+  groups,
+  groupsChild,
+  startGroups,
+} from './names/groups.ts';
 export { defineNameService, type NameService, via } from './names/name-service.ts';
 export {
   type DispatchFn,

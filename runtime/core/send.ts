@@ -120,12 +120,14 @@ export function deliver(
   else if (typeof cell === 'object' && 'compiled' in cell) post(cell, op, arg, from, deadline);
   else if (from === 0) rt.counters.deadLetters++;
   else if (via !== 0 && cell === 'noproc' && threadOf(from) !== rt.thread) {
-    // A name used from another thread is resolved once more: its owner may be about to be restarted.
-    setImmediate(() => {
+    // A name used from another thread is resolved once more: its owner may be about to be restarted. Not
+    // before what is runnable now had its turn, which may be one setImmediate away.
+    const again = (): void => {
       const found = resolve(via, key);
       if (typeof found === 'object' && 'compiled' in found) post(found, op, arg, from, deadline);
       else failFrom(from, found);
-    });
+    };
+    setImmediate(() => setImmediate(again));
   } else failFrom(from, cell);
 }
 

@@ -110,7 +110,7 @@ export class Task<T> {
    */
   async shutdown(how: Shutdown = SHUTDOWN_MS): Promise<TaskResult<T> | undefined> {
     const outcome = outcomeOf(this, 'shutdown');
-    if (how !== 'brutalKill') checkTimeout('shutdown', how);
+    if (how !== 'brutalKill' && how !== 'infinity') checkTimeout('shutdown', how);
     unlinkOwner(this);
     if (outcome.taken) {
       if (lookup(this.ref) !== undefined) await shutdownChild(this.owner, this.ref, how);
