@@ -1,8 +1,8 @@
 /**
- * How changes and their outcomes cross to the store thread: one flat array for all that is sent at
- * once, and one block of bytes for all of their digests and frames. Small and flat, because each
- * object and each block of bytes costs the encoding, the decoding and the garbage collection of both
- * threads. Pure; any thread.
+ * How changes and their outcomes cross to the store thread. All commits that are sent at once are one
+ * block of bytes, since each object, string and number box costs the encoding, the decoding and the
+ * garbage collection of both threads; both are of one build, so the form is nobody else's business.
+ * Pure but for one scratch block per thread; any thread.
  */
 import type { Commit, LogEvent, Rewrite } from '../types.ts';
 import type { Change, Outcome } from './types.ts';
@@ -11,95 +11,169 @@ import type { Change, Outcome } from './types.ts';
 type Other = Exclude<Change, { readonly op: 'commit' }>;
 
 /**
- * The bytes, then for each change either an object that is the change, or the fields of a commit:
- * events, rewrites, sid, fence, after; for each event ts, kind, actor, target, emoji, nonce, length
- * of the digest, length of the frame; for each rewrite seq, kind, editedAt, length of the frame.
+ * The block, then the changes that are no commits. In the block, for each change: the number of its
+ * events, or -1 for the next of the others; then rewrites, sid, fence, after; for each event ts, kind,
+ * actor, target, the lengths of emoji, nonce, digest and frame, and these; for each rewrite seq, kind,
+ * editedAt, the length of the frame, and it. Numbers are float64, which holds every u53.
  */
-export type WireChanges = readonly [Uint8Array, ...(number | string | Other)[]];
+export type WireChanges = readonly [Uint8Array, ...Other[]];
 
 /** The head where a commit was carried out, else the outcome as it is. */
 export type WireOutcomes = readonly (number | Outcome)[];
 
+const OTHER = -1;
+const COMMIT_NUMBERS = 5;
+const EVENT_NUMBERS = 8;
+const REWRITE_NUMBERS = 4;
+const SCRATCH_BYTES = 64 * 1024;
+
+// Filled and copied out in one call; what is larger than it gets a block of its own.
+const scratch = Buffer.alloc(SCRATCH_BYTES);
+
 /** Changes for the lane. They must be checked. */
 export function packChanges(changes: readonly Change[]): WireChanges {
-  const bytes = new Uint8Array(changes.reduce((sum, change) => sum + bytesIn(change), 0));
-  const fields: [Uint8Array, ...(number | string | Other)[]] = [bytes];
-  let at = 0;
-  const put = (block: Uint8Array): void => {
-    bytes.set(block, at);
-    at += block.length;
-  };
+  let bytesMax = 0;
   for (const change of changes) {
-    if (change.op !== 'commit') {
-      fields.push(change);
-      continue;
-    }
-    const { sid, fence, after, events, rewrites } = change.commit;
-    fields.push(events.length, rewrites.length, sid, fence, after);
-    for (const { ts, kind, actor, target, emoji, nonce, digest, frame } of events) {
-      fields.push(ts, kind, actor, target, emoji, nonce, digest.length, frame.length);
-      put(digest);
-      put(frame);
-    }
-    for (const { seq, kind, editedAt, frame } of rewrites) {
-      fields.push(seq, kind, editedAt, frame.length);
-      put(frame);
+    bytesMax += bytesMaxOf(change);
+  }
+  const writer = new WireWriter(bytesMax > SCRATCH_BYTES ? Buffer.alloc(bytesMax) : scratch);
+  const others: Other[] = [];
+  for (const change of changes) {
+    if (change.op === 'commit') {
+      writer.commit(change.commit);
+    } else {
+      writer.number(OTHER);
+      others.push(change);
     }
   }
-  return fields;
+  return [writer.copy(), ...others];
 }
 
-function bytesIn(change: Change): number {
+/** At most how many bytes a change takes in the block. */
+function bytesMaxOf(change: Change): number {
   if (change.op !== 'commit') {
-    return 0;
+    return 8;
   }
-  let sum = 0;
-  for (const { digest, frame } of change.commit.events) {
-    sum += digest.length + frame.length;
+  let sum = COMMIT_NUMBERS * 8;
+  for (const { emoji, nonce, digest, frame } of change.commit.events) {
+    // UTF-8 takes at most three bytes for each unit of a string.
+    sum += EVENT_NUMBERS * 8 + (emoji.length + nonce.length) * 3 + digest.length + frame.length;
   }
   for (const { frame } of change.commit.rewrites) {
-    sum += frame.length;
+    sum += REWRITE_NUMBERS * 8 + frame.length;
   }
   return sum;
 }
 
-/** The changes again; digests and frames are views of the one block that arrived. */
+class WireWriter {
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  number(value: number): void {
+    this.#view.setFloat64(this.#at, value);
+    this.#at += 8;
+  }
+
+  commit({ sid, fence, after, events, rewrites }: Commit): void {
+    this.number(events.length);
+    this.number(rewrites.length);
+    this.number(sid);
+    this.number(fence);
+    this.number(after);
+    for (const event of events) {
+      this.#event(event);
+    }
+    for (const { seq, kind, editedAt, frame } of rewrites) {
+      this.number(seq);
+      this.number(kind);
+      this.number(editedAt);
+      this.number(frame.length);
+      this.#block(frame);
+    }
+  }
+
+  /** What was written, as bytes of its own. */
+  copy(): Uint8Array {
+    return new Uint8Array(this.#bytes.subarray(0, this.#at));
+  }
+
+  #event({ ts, kind, actor, target, emoji, nonce, digest, frame }: LogEvent): void {
+    this.number(ts);
+    this.number(kind);
+    this.number(actor);
+    this.number(target);
+    const lengthsAt = this.#at;
+    this.#at += 4 * 8;
+    const emojiBytes = this.#text(emoji);
+    const nonceBytes = this.#text(nonce);
+    this.#block(digest);
+    this.#block(frame);
+    this.#view.setFloat64(lengthsAt, emojiBytes);
+    this.#view.setFloat64(lengthsAt + 8, nonceBytes);
+    this.#view.setFloat64(lengthsAt + 16, digest.length);
+    this.#view.setFloat64(lengthsAt + 24, frame.length);
+  }
+
+  #text(text: string): number {
+    const written = text === '' ? 0 : this.#bytes.write(text, this.#at);
+    this.#at += written;
+    return written;
+  }
+
+  #block(block: Uint8Array): void {
+    this.#bytes.set(block, this.#at);
+    this.#at += block.length;
+  }
+}
+
+/** The changes again; digests and frames are views of the block that arrived. */
 export function unpackChanges(wire: WireChanges): readonly Change[] {
-  const reader = new WireReader(wire);
+  const reader = new WireReader(wire[0]);
   const changes: Change[] = [];
+  let other = 1;
   while (!reader.done) {
-    changes.push(reader.change());
+    const events = reader.number();
+    if (events === OTHER) {
+      changes.push(wire[other] as Other);
+      other += 1;
+    } else {
+      changes.push({ op: 'commit', commit: reader.commit(events) });
+    }
   }
   return changes;
 }
 
 class WireReader {
-  readonly #fields: WireChanges;
-  readonly #bytes: Uint8Array;
-  #field = 1;
-  #byte = 0;
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  #at = 0;
 
-  constructor(fields: WireChanges) {
-    this.#fields = fields;
-    this.#bytes = fields[0];
+  constructor({ buffer, byteOffset, length }: Uint8Array) {
+    this.#bytes = Buffer.from(buffer, byteOffset, length);
+    this.#view = new DataView(buffer, byteOffset, length);
   }
 
   get done(): boolean {
-    return this.#field >= this.#fields.length;
+    return this.#at >= this.#bytes.length;
   }
 
-  change(): Change {
-    const first = this.#next();
-    return typeof first === 'object'
-      ? (first as Other)
-      : { op: 'commit', commit: this.#commit(first as number) };
+  number(): number {
+    const value = this.#view.getFloat64(this.#at);
+    this.#at += 8;
+    return value;
   }
 
-  #commit(eventCount: number): Commit {
-    const rewriteCount = this.#number();
-    const sid = this.#number();
-    const fence = this.#number();
-    const after = this.#number();
+  commit(eventCount: number): Commit {
+    const rewriteCount = this.number();
+    const sid = this.number();
+    const fence = this.number();
+    const after = this.number();
     const events: LogEvent[] = [];
     for (let i = 1; i <= eventCount; i += 1) {
       events.push(this.#event(after + i));
@@ -112,40 +186,38 @@ class WireReader {
   }
 
   #event(seq: number): LogEvent {
-    const ts = this.#number();
-    const kind = this.#number();
-    const actor = this.#number();
-    const target = this.#number();
-    const emoji = this.#next() as string;
-    const nonce = this.#next() as string;
-    const digestLength = this.#number();
-    const frameLength = this.#number();
-    const digest = this.#block(digestLength);
-    const frame = this.#block(frameLength);
+    const ts = this.number();
+    const kind = this.number();
+    const actor = this.number();
+    const target = this.number();
+    const emojiBytes = this.number();
+    const nonceBytes = this.number();
+    const digestBytes = this.number();
+    const frameBytes = this.number();
+    const emoji = this.#text(emojiBytes);
+    const nonce = this.#text(nonceBytes);
+    const digest = this.#block(digestBytes);
+    const frame = this.#block(frameBytes);
     return { seq, ts, kind, actor, target, emoji, nonce, digest, frame };
   }
 
   #rewrite(): Rewrite {
-    const seq = this.#number();
-    const kind = this.#number();
-    const editedAt = this.#number();
-    return { seq, kind, editedAt, frame: this.#block(this.#number()) };
+    const seq = this.number();
+    const kind = this.number();
+    const editedAt = this.number();
+    return { seq, kind, editedAt, frame: this.#block(this.number()) };
+  }
+
+  #text(length: number): string {
+    const from = this.#at;
+    this.#at += length;
+    return length === 0 ? '' : this.#bytes.toString('utf8', from, this.#at);
   }
 
   #block(length: number): Uint8Array {
-    const from = this.#byte;
-    this.#byte += length;
-    return this.#bytes.subarray(from, this.#byte);
-  }
-
-  #number(): number {
-    return this.#next() as number;
-  }
-
-  #next(): number | string | Uint8Array | Other | undefined {
-    const value = this.#fields[this.#field];
-    this.#field += 1;
-    return value;
+    const from = this.#at;
+    this.#at += length;
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + from, length);
   }
 }
 
