@@ -1,21 +1,18 @@
-/** Supervisors: the cases of runtime.md 4 that apply to what is built (numbers in the titles). */
+/** Supervisors: the cases of runtime.md 4 that apply to what is built (the source case in the title). */
 import { describe, expect, test } from 'vitest';
 import {
   type AnyRef,
   call,
-  checkChildSpecs,
   child,
   countChildren,
   defineSupervisor,
   deleteChild,
   exit,
   getChildSpec,
-  IGNORE,
   isAlive,
   name,
   type Ref,
   restartChild,
-  type SupervisorFlags,
   type SupervisorP,
   spawn,
   startChild,
@@ -32,19 +29,13 @@ import { Probe, type ProbeArg, type ProbeP, reasonOf } from './support.ts';
 const rig = new SupervisorRig();
 
 describe('start and stop', () => {
-  test('1: an empty supervisor starts and ends on shutdown', async () => {
+  test('S:sup_start_normal: an empty supervisor starts and ends on shutdown', async () => {
     const sup = await startSupervisor({ children: [] });
     expect(await countChildren(sup)).toEqual({ specs: 0, active: 0, supervisors: 0, workers: 0 });
     await rig.end(sup);
   });
 
-  test('2: flags IGNORE, start gives ignore and nothing lives', async () => {
-    const behaviour = defineSupervisor(() => IGNORE);
-    expect(await reasonOf(spawn(behaviour, undefined))).toBe('ignore');
-    rig.expectNoneLeft();
-  });
-
-  test('3, 4: a permanent child that ignores keeps its spec, a temporary one does not', async () => {
+  test('S:sup_start_ignore_child, sup_start_ignore_temporary_child: a permanent child that ignores keeps its spec, a temporary one does not', async () => {
     const sup = await startSupervisor({
       children: [
         scripted('p', ['ignore']),
@@ -59,7 +50,7 @@ describe('start and stop', () => {
     await rig.end(sup);
   });
 
-  test('8, 9: a failing start keeps no spec; a failing manual restart keeps it', async () => {
+  test('S:sup_start_child_returns_error, sup_start_restart_child_returns_error: a failing start keeps no spec; a failing manual restart keeps it', async () => {
     const sup = await startSupervisor({ children: [scripted('s', ['ok', 'error', 'ok'])] });
     expect(await startChild(sup, scripted('x', ['error']))).toMatchObject({
       ok: false,
@@ -73,25 +64,7 @@ describe('start and stop', () => {
     await rig.end(sup);
   });
 
-  test('11, 19, 20: each bad field and flag is named, nothing is started', async () => {
-    expect(() => child('a', Probe, {}, { restart: 'sometimes' as never })).toThrow(/restart/);
-    expect(() => child('a', Probe, {}, { shutdown: -1 })).toThrow(/shutdown/);
-    expect(() => child(true as never, Probe, {})).toThrow(/id/);
-    expect(checkChildSpecs([probe('a'), probe('a')])).toMatchObject({ reason: { field: 'id' } });
-    const bad: [Partial<SupervisorFlags>, RegExp][] = [
-      [{ intensity: -1 }, /intensity/],
-      [{ period: 0 }, /period/],
-      [{ strategy: 'twoForOne' as never }, /strategy/],
-      [{ children: [probe('d'), probe('d')] }, /duplicate/],
-    ];
-    for (const [flags, text] of bad) {
-      const outcome = await reasonOf(startSupervisor({ children: [probe('never')], ...flags }));
-      expect(outcome).toMatchObject({ error: { message: expect.stringMatching(text) } });
-    }
-    rig.expectNoneLeft();
-  });
-
-  test('12, 15: infinite shutdown for worker and supervisor; brutalKill skips terminate', async () => {
+  test('S:sup_stop_infinity, sup_stop_brutal_kill: infinite shutdown for worker and supervisor; brutalKill skips terminate', async () => {
     const ends: unknown[] = [];
     const arg = (id: string): ProbeArg => ({
       trap: true,
@@ -131,7 +104,7 @@ describe('start and stop', () => {
     );
   });
 
-  test('24: a start failure deep down surfaces wrapped, the started ones end in reverse', async () => {
+  test('S:faulty_application_shutdown: a start failure deep down surfaces wrapped, the started ones end in reverse', async () => {
     const ends: string[] = [];
     const arg = (id: string): ProbeArg => ({ trap: true, terminate: () => void ends.push(id) });
     const inner = defineSupervisor(() => ({ children: [scripted('bad', ['error'])] }));
@@ -152,7 +125,7 @@ describe('start and stop', () => {
     rig.expectNoneLeft();
   });
 
-  test('54: a child whose name is taken outside gives the error and keeps nothing', async () => {
+  test('S:already_started_outside_supervisor: a child whose name is taken gives alreadyStarted and keeps nothing', async () => {
     const owner = await spawn(Probe, {}, { name: name('taken') });
     const sup = await startSupervisor({ children: [] });
     expect(await startChild(sup, probe('taken'))).toEqual({
@@ -179,19 +152,22 @@ describe('restart types', () => {
     ['crash', 'temporary', 'gone'],
     ['kill', 'transient', 'restarted'],
   ] as const;
-  test.each(outcomes)('%s end of a %s child: %s', async (how, restart, outcome) => {
-    const sup = await startSupervisor({ children: [probe('x', {}, { restart })] });
-    const before = at('x') as Ref<ProbeP>;
-    if (how === 'kill') exit(before, 'kill');
-    else if (how === 'crash') await reasonOf(call(before, 'crash'));
-    else await reasonOf(call(before, 'stop', how));
-    await settle();
-    const after = at('x');
-    if (outcome === 'restarted') expect(after).not.toBe(before);
-    expect(after !== undefined).toBe(outcome === 'restarted');
-    expect((await getChildSpec(sup, 'x')).ok).toBe(outcome !== 'gone');
-    await rig.end(sup);
-  });
+  test.each(outcomes)(
+    'S:permanent, transient, temporary: %s end of a %s child: %s',
+    async (how, restart, outcome) => {
+      const sup = await startSupervisor({ children: [probe('x', {}, { restart })] });
+      const before = at('x') as Ref<ProbeP>;
+      if (how === 'kill') exit(before, 'kill');
+      else if (how === 'crash') await reasonOf(call(before, 'crash'));
+      else await reasonOf(call(before, 'stop', how));
+      await settle();
+      const after = at('x');
+      if (outcome === 'restarted') expect(after).not.toBe(before);
+      expect(after !== undefined).toBe(outcome === 'restarted');
+      expect((await getChildSpec(sup, 'x')).ok).toBe(outcome !== 'gone');
+      await rig.end(sup);
+    },
+  );
 
   test('a transient supervisor that gives up is not started again', async () => {
     const inner = defineSupervisor(() => ({ intensity: 0, children: [probe('i')] }));
@@ -209,7 +185,7 @@ describe('strategies', () => {
   const three = (strategy: 'oneForOne' | 'oneForAll' | 'restForOne', extra = {}) =>
     startSupervisor({ strategy, children: [probe('a'), probe('b'), probe('c')], ...extra });
 
-  test('27: oneForOne changes only the crashed child; past the intensity all end', async () => {
+  test('S:one_for_one: oneForOne changes only the crashed child; past the intensity all end', async () => {
     const sup = await three('oneForOne', { intensity: 2, period: 3600 });
     const [a, b, c] = refs('a', 'b', 'c');
     await kill('b');
@@ -222,7 +198,7 @@ describe('strategies', () => {
     expect(rig.reports.filter(({ kind }) => kind === 'restartLimit')).toHaveLength(1);
   });
 
-  test('29: oneForAll renews all, one event counts once', async () => {
+  test('S:one_for_all: oneForAll renews all, one event counts once', async () => {
     const sup = await three('oneForAll', { intensity: 2, period: 3600 });
     for (let i = 0; i < 2; i++) {
       const before = refs('a', 'b', 'c');
@@ -236,7 +212,7 @@ describe('strategies', () => {
     expect(isAlive(sup)).toBe(false);
   });
 
-  test('restForOne: renews the child and the later ones in order', async () => {
+  test('S:rest_for_one: renews the child and the later ones in order', async () => {
     const log: string[] = [];
     const arg = (id: string): ProbeArg => ({ init: () => void log.push(id) });
     const sup = await startSupervisor({
@@ -252,7 +228,7 @@ describe('strategies', () => {
     await rig.end(sup);
   });
 
-  test('28, 30, 33: a start that keeps failing uses the limit up and takes all down', async () => {
+  test('S:one_for_one_escalation, one_for_all_escalation, rest_for_one_escalation: a start that keeps failing uses the limit up and takes all down', async () => {
     for (const strategy of ['oneForOne', 'oneForAll', 'restForOne'] as const) {
       const sup = await startSupervisor({
         strategy,
@@ -269,7 +245,7 @@ describe('strategies', () => {
     }
   });
 
-  test('48: while a restart is retried, requests are served; restForOne keeps what came up', async () => {
+  test('S:hanging_restart_loop_rest_for_one: while a restart is retried, requests are served; restForOne keeps what came up', async () => {
     const seen: unknown[] = [];
     const sup = await startSupervisor({
       strategy: 'restForOne',
@@ -324,7 +300,7 @@ describe('strategies', () => {
 });
 
 describe('administration', () => {
-  test('43: ids, running, present, deleted', async () => {
+  test('S:child_adm: ids, running, present, deleted', async () => {
     const sup = await startSupervisor({ children: [probe('a')] });
     expect(await startChild(sup, probe('a'))).toEqual({
       ok: false,
@@ -351,7 +327,7 @@ describe('administration', () => {
     expect(await reasonOf(whichChildren(sup))).toBe('noproc');
   });
 
-  test('46: a named supervisor and worker come back with new refs; the top ends all names', async () => {
+  test('S:simple_global_supervisor: a named supervisor and worker come back with new refs; the top ends all names', async () => {
     const inner = defineSupervisor(() => ({ children: [probe('w')] }));
     const sup = await startSupervisor({
       children: [child('inner', inner, undefined, { name: name<SupervisorP>('inner') })],
