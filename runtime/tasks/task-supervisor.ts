@@ -2,6 +2,7 @@
  * Task supervisors: tasks as children of a dynamic supervisor of this thread, so that a tree ends with all
  * of them. Starting one takes a call; its owner is who asked for it, its parent the supervisor.
  */
+import { lookup } from '../core/thread.ts';
 import { DriftwayError, describeReason } from '../errors.ts';
 import { startDynamicChild, terminateDynamicChild, whichChildren } from '../supervision/admin.ts';
 import { startDynamicSupervisor } from '../supervision/dynamic-supervisor.ts';
@@ -69,9 +70,10 @@ export class TaskSupervisor {
     return all.map(({ ref }) => ref).filter((ref) => typeof ref === 'number');
   }
 
-  /** Ends one task within its shutdown time; notFound for anything that is no child. */
-  terminateChild(ref: AnyRef): Promise<ChildIdResult<'notFound'>> {
-    return terminateDynamicChild(this.dest, ref);
+  /** Ends one task within its shutdown time; notFound for one that has ended and for anything that is no child. */
+  async terminateChild(ref: AnyRef): Promise<ChildIdResult<'notFound'>> {
+    if (lookup(ref) === undefined) return { ok: false, why: 'notFound' };
+    return await terminateDynamicChild(this.dest, ref);
   }
 
   /** asyncStream with the tasks under this supervisor, linked to the owner. */
