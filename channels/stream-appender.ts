@@ -137,19 +137,19 @@ export class Appender {
       this.#judgeBadForm(item);
       return;
     }
-    this.#queue.push(item);
     this.#armExpiry();
-    this.flush();
+    if (this.#suspended || this.#inFlight !== undefined || this.#queue.length > 0) {
+      this.#queue.push(item);
+      this.flush();
+    } else {
+      this.#commitAlone(item);
+    }
   }
 
   /** Starts the next commit when none is in flight. */
   flush(): void {
     if (this.#suspended || this.#inFlight !== undefined || this.#queue.length === 0) return;
-    const batch = this.#plan();
-    if (batch.events.length === 0) return;
-    this.#inFlight = batch;
-    this.#ports.counters.commits += 1;
-    this.#ports.commit(batch, (result) => this.#settled(batch, result));
+    this.#start(this.#plan());
   }
 
   /**
@@ -185,6 +185,21 @@ export class Appender {
   }
 
   // -------------------------------------------------------------- planning
+
+  /** Nearly all of the load: nothing waits, nothing is in flight. Does what `flush` would, without a queue. */
+  #commitAlone(item: Item): void {
+    const { codec, clock, limits } = this.#ports;
+    const batch = new Batch<Item>(this.#state, codec, clock.now(), limits);
+    if (this.#admit(item, batch)) this.#start(batch);
+    else this.#queue = [item, ...this.#queue];
+  }
+
+  #start(batch: Batch<Item>): void {
+    if (batch.events.length === 0) return;
+    this.#inFlight = batch;
+    this.#ports.counters.commits += 1;
+    this.#ports.commit(batch, (result) => this.#settled(batch, result));
+  }
 
   /** Takes from the queue what may be committed now; leaves what still waits, in order. */
   #plan(): Batch<Item> {

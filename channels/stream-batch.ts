@@ -47,7 +47,7 @@ export interface BatchOptions {
   readonly batchBytesMax: number;
 }
 
-const NO_REWRITES: readonly Rewrite[] = [];
+const NONE: readonly never[] = [];
 
 /** One commit under construction, and then the commit itself. */
 export class Batch<I extends BatchItem> implements Commit {
@@ -56,8 +56,8 @@ export class Batch<I extends BatchItem> implements Commit {
   readonly fence: number;
   /** Head that the batch follows. */
   readonly after: Seq;
-  readonly items: I[] = [];
-  readonly events: LogEvent[] = [];
+  #items: I[] | undefined;
+  #events: LogEvent[] | undefined;
   readonly #codec: EventCodec;
   readonly #now: Ms;
   readonly #options: BatchOptions;
@@ -79,8 +79,17 @@ export class Batch<I extends BatchItem> implements Commit {
     this.#options = options;
   }
 
+  get items(): readonly I[] {
+    return this.#items ?? NONE;
+  }
+
+  /** events[i] is made of items[i]. */
+  get events(): readonly LogEvent[] {
+    return this.#events ?? NONE;
+  }
+
   get rewrites(): readonly Rewrite[] {
-    return this.#rewrites ?? NO_REWRITES;
+    return this.#rewrites ?? NONE;
   }
 
   get full(): boolean {
@@ -106,8 +115,14 @@ export class Batch<I extends BatchItem> implements Commit {
   add(item: I, target: Target | undefined): void {
     const { draft } = item;
     const event = this.#encode(item);
-    this.items.push(item);
-    this.events.push(event);
+    // Most batches have one event: arrays that fit it, since the first `push` makes room for 17.
+    if (this.#items === undefined || this.#events === undefined) {
+      this.#items = [item];
+      this.#events = [event];
+    } else {
+      this.#items.push(item);
+      this.#events.push(event);
+    }
     this.#bytes += event.frame.byteLength;
     if (target?.event === undefined) return;
     if (draft.kind === KIND_EDIT) {

@@ -7,9 +7,10 @@
 /** First and last size of a slab: a stream with little to say keeps little. Guesses. */
 const SLAB_FIRST_BYTES = 256;
 const SLAB_LAST_BYTES = 8192;
+const NO_BYTES = new Uint8Array(0);
 
 export class StreamBytes {
-  #slab = new Uint8Array(0);
+  #slab = NO_BYTES;
   #at = 0;
   #nextBytes = SLAB_FIRST_BYTES;
 
