@@ -290,6 +290,13 @@ export type SystemEvent =
 
 // ---------------------------------------------------------------- reports and introspection
 
+/** One input in a crash report: what keepInputs() keeps. */
+export interface CrashInput {
+  readonly op: string;
+  /** The argument, redacted, as text, cut at a size. */
+  readonly arg: string;
+}
+
 /** What an actor was handling when it crashed, and its state. */
 export interface CrashDetail {
   readonly lastMessage: { readonly op: string; readonly arg: unknown } | undefined;
@@ -311,6 +318,8 @@ export type Report = { readonly slot: string; readonly at: Ms } & (
       readonly reason: Reason;
       /** The actor that called; 0 for a caller that is no actor, undefined when it was no call. */
       readonly caller?: AnyRef;
+      /** Oldest first, the one that crashed last; where keepInputs() is on. */
+      readonly inputs?: readonly CrashInput[];
     } & Partial<CrashDetail>)
   | {
       /** A plain message that no handler knows was ignored. */

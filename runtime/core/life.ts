@@ -188,8 +188,10 @@ function reportCrash(cell: Cell, reason: Reason, last: Last | undefined): void {
   const { ref, currentOp: op, from } = cell;
   const caller = from === 0 ? {} : { caller: callerOf(from) };
   const lastMessage = last === undefined ? undefined : { op, arg: last.arg };
+  const kept = rt.crashInputs?.(cell);
+  const inputs = kept === undefined ? {} : { inputs: kept };
   report(
-    { kind: 'crash', ref, actor: actorName(cell), op, reason, ...caller },
+    { kind: 'crash', ref, actor: actorName(cell), op, reason, ...caller, ...inputs },
     { lastMessage, state: formattedState(cell) },
   );
 }

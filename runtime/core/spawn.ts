@@ -114,7 +114,7 @@ export function startActor(behaviour: AnyBehaviour, arg: unknown, options: Start
     outcome = result;
     tell?.(result);
   };
-  runInit(cell, behaviour, arg);
+  runInit(cell, behaviour, rt.onStart === null ? arg : rt.onStart(cell, arg));
   if (outcome !== undefined) return { ref: cell.ref, result: outcome };
   limitInit(cell, options.initTimeoutMs);
   return {

@@ -8,6 +8,7 @@ import { type Clock, type Ms, systemClock } from '../clock.ts';
 import type {
   AnyRef,
   CrashDetail,
+  CrashInput,
   From,
   Key,
   LaneCounters,
@@ -112,6 +113,10 @@ export const rt = {
   longHandlerMs: LONG_HANDLER_MS as Ms,
   /** Handlers of every actor are timed. */
   timeAll: false,
+  /** Sees a cell before its init and may exchange the start argument (record/); null: nobody looks. */
+  onStart: null as ((cell: Cell, arg: unknown) => unknown) | null,
+  /** The last inputs of a cell that crashes (record/). */
+  crashInputs: null as ((cell: Cell) => readonly CrashInput[] | undefined) | null,
 };
 
 export const wheel = new Wheel(() => rt.clock);
