@@ -4,6 +4,7 @@ import {
   type AnyRef,
   type at,
   call,
+  cast,
   defineActor,
   exit,
   type Group,
@@ -20,6 +21,7 @@ import {
   stop,
   whereis,
 } from '../index.ts';
+import type { ScopeP } from '../names/scope.ts';
 import { settle } from '../testkit/index.ts';
 import { Member, type MemberP } from './fixtures/names-slot.ts';
 import { collectReports, reasonOf } from './support.ts';
@@ -177,5 +179,87 @@ describe('publish', () => {
     lobby.join(await member());
     const odd = { via: 'entity', of: '%pg', key: 'lobby' } as const;
     expect(await reasonOf(call(odd as ReturnType<typeof at<MemberP>>, 'heard'))).toBe('noproc');
+  });
+});
+
+describe('other scopes', () => {
+  /** Stands for the scope of another thread. */
+  async function peer(): Promise<{ ref: Ref<ScopeP>; got: unknown[]; self: Ref<ScopeP> }> {
+    const got: unknown[] = [];
+    const Peer = defineActor<ScopeP, null>({
+      init: () => null,
+      handle: {
+        discover: () => void got.push('discover'),
+        sync: (_s, { seq, groups: all }) => void got.push(['sync', seq, all]),
+        changed: (_s, { seq, kind, refs }) => void got.push([kind, seq, refs]),
+      },
+    });
+    const self = whereis(name<ScopeP>('pg')) as Ref<ScopeP>;
+    return { ref: await spawn(Peer, undefined), got, self };
+  }
+
+  test('PG:forced_sync: a change that got lost, the snapshot is asked for and replaces what was known', async () => {
+    const { ref, got, self } = await peer();
+    const listener = await spawn(Listener, undefined);
+    const [a, b] = [1001 as AnyRef, 1002 as AnyRef];
+    cast(self, 'discover', ref);
+    await settle();
+    expect(got).toEqual([['sync', 0, []], 'discover']);
+    cast(self, 'sync', {
+      from: ref,
+      seq: 4,
+      groups: [
+        ['one', [a, a]],
+        ['two', [a]],
+      ],
+    });
+    await settle();
+    scope.monitor(listener);
+    const change = { from: ref, kind: 'join', group: 'one', refs: [b] } as const;
+    cast(self, 'changed', { ...change, seq: 4 });
+    cast(self, 'changed', { ...change, seq: 5 });
+    cast(self, 'changed', { ...change, seq: 7 });
+    cast(self, 'changed', { ...change, seq: 8 });
+    await settle();
+    // Number 4 was in the snapshot, 7 and 8 wait for the next one, which is asked for once.
+    expect(scope.group('one').members()).toEqual([a, a, b]);
+    expect(got.slice(2)).toEqual(['discover']);
+    cast(self, 'sync', {
+      from: ref,
+      seq: 8,
+      groups: [
+        ['one', [a, b]],
+        ['three', [b]],
+      ],
+    });
+    await settle();
+    expect(scope.group('one').members()).toEqual([a, b]);
+    expect([...scope.whichGroups()].sort()).toEqual(['one', 'three']);
+    expect(log.map(({ kind, group, refs }) => [kind, group, refs])).toEqual([
+      ['join', 'one', [b]],
+      ['leave', 'one', [a]],
+      ['join', 'three', [b]],
+      ['leave', 'two', [a]],
+    ]);
+    exit(ref, 'kill');
+    await settle();
+    expect(scope.whichGroups()).toEqual([]);
+  });
+
+  test('PG:overlay_missing: changes of a scope that never said who it is are not taken', async () => {
+    const { ref, got, self } = await peer();
+    const change = { from: ref, group: 'one', refs: [1001 as AnyRef] };
+    cast(self, 'changed', { ...change, seq: 1, kind: 'join' });
+    await settle();
+    expect([scope.whichGroups(), got]).toEqual([[], []]);
+    cast(self, 'discover', ref);
+    const a = await member();
+    lobby.join([a, a]);
+    exit(a, 'kill');
+    await settle();
+    expect(got.slice(2)).toEqual([
+      ['join', 1, [a, a]],
+      ['leave', 2, [a, a]],
+    ]);
   });
 });

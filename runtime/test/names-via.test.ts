@@ -231,6 +231,20 @@ describe('name services', () => {
     expect(await reasonOf(stop(via('own', 'c')))).toBe('noproc');
   });
 
+  test('R:clean up registry on process crash: who dies by its link finds the entry gone already', async () => {
+    const seen: unknown[] = [];
+    const a = await spawn(Counter, 1, { name: rooms.name('lobby') });
+    defineNameService('spy', {
+      register: () => true,
+      unregister: () => void seen.push(rooms.lookup('lobby'), whereis(rooms.name('lobby'))),
+      whereis: () => undefined,
+    });
+    const b = await spawn(Probe, {}, { name: via('spy', 'b') });
+    await call(b, 'link', a);
+    exit(a, 'kill');
+    expect([isAlive(b), seen]).toEqual([false, [[], undefined]]);
+  });
+
   test('via: send takes the casts when the service has one', async () => {
     const sent: unknown[] = [];
     defineNameService('posting', {
