@@ -1,8 +1,8 @@
 /**
  * The append pipeline of one stream: nonce first, then right and target, then one commit in flight;
  * whatever arrives meanwhile is the next commit. Part of a stream actor; it never waits: results of
- * the store and the guild come back through `ports.later`. Nothing changes the committed state
- * before the log has confirmed it (storage.md 5).
+ * the store and the guild come back through `ports.later` and `ports.commit`. Nothing changes the
+ * committed state before the log has confirmed it (storage.md 5).
  */
 import { assert } from '../runtime/index.ts';
 import { channelsError } from './errors.ts';
