@@ -56,6 +56,8 @@ export {
 } from './errors.ts';
 export { counters, processInfo, tree } from './inspect/inspect.ts';
 export * as sys from './inspect/sys.ts';
+export { defineMachine } from './machine/machine.ts';
+export type * from './machine/types.ts';
 export { type EntityOptions, hostEntity } from './names/entity-host.ts';
 export {
   Group,

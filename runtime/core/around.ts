@@ -66,6 +66,7 @@ export function afterHandler(cell: Cell, extra: Extra, result: unknown, arg: unk
     const deadline = from === 0 ? 0 : cell.deadline;
     extra.postponed.push({ op: cell.currentOp, arg, from, deadline });
     cell.from = 0;
+    if (extra.resuming) resumePostponed(cell);
     afterMessage(cell, extra);
     return true;
   }
@@ -182,7 +183,10 @@ export function postponeMessage(cell: Cell): boolean {
 /** What was put aside comes before everything that is queued, in its order. */
 export function resumePostponed(cell: Cell): void {
   const { extra } = cell;
-  if (extra === null || extra.postponed === null) return;
+  if (extra === null) return;
+  // The message that is handled is one of them, once its handler is through.
+  extra.resuming = extra.postponing;
+  if (extra.resuming || extra.postponed === null) return;
   const mailbox = mailboxOf(cell);
   for (const { op, arg, from, deadline } of extra.postponed.reverse()) {
     mailbox.unshift(op, arg, from, deadline);

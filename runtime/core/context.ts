@@ -42,9 +42,6 @@ export function setSpawner(installed: Spawner): void {
   spawner = installed;
 }
 
-/** An answer that comes just before the caller gives up is of no use to it. */
-const DEADLINE_MARGIN_MS = 5;
-
 export class Context {
   readonly #cell: Cell;
 
@@ -93,7 +90,7 @@ export class Context {
   call(to: AnyDest, op: string, arg?: unknown, options?: CallOptions): Promise<unknown> {
     const cell = this.#alive();
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
-    return callTo(to, op, arg, options, cell, cell.deadline - DEADLINE_MARGIN_MS);
+    return callTo(to, op, arg, options, cell, cell.deadline);
   }
 
   reply(from: From, value: unknown): void {

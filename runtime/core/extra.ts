@@ -52,6 +52,8 @@ export class Extra {
   /** A ctx.next message comes: it is no message to the inactivity timeout. */
   continuing = false;
   postponed: Postponed[] | null = null;
+  /** resumePostponed() came after postpone() in the same handler. */
+  resuming = false;
   /** Calls and sends that wait for room (`block`): (op, arg, from, deadline), deadline PLAIN is a send. */
   waiters: Mailbox | null = null;
   aliases: Set<AnyRef> | null = null;

@@ -25,7 +25,7 @@ export class StopSignal {
   readonly reason: Reason;
   /** What the caller gets; null: it fails with the reason. */
   readonly reply: { readonly value: unknown } | null;
-  constructor(reason: Reason, reply: StopSignal['reply']) {
+  constructor(reason: Reason, reply: StopSignal['reply'] = null) {
     this.reason = reason;
     this.reply = reply;
   }

@@ -42,6 +42,17 @@ export function runOp(cell: Cell, op: string, arg: unknown, from: number, deadli
   invoke(cell, record.fn, arg);
 }
 
+/** Runs the first of the continuations; those it asks for come before the others. */
+export function runNext(cell: Cell, nexts: unknown[]): void {
+  const [op, arg, ...others] = nexts;
+  cell.nexts = null;
+  runOp(cell, op as string, arg, 0, 0);
+  if (others.length === 0 || cell.status === DEAD) return;
+  // runOp may have set it again, which the compiler does not see.
+  const asked = cell.nexts as unknown[] | null;
+  cell.nexts = asked === null ? others : [...asked, ...others];
+}
+
 function runUnknown(cell: Cell, op: string, arg: unknown, deadline: Ms): void {
   const { behaviour, name } = cell.compiled;
   const { onUnknown } = behaviour;

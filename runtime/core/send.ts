@@ -25,6 +25,8 @@ import type { WatchTarget } from './signals.ts';
 import { actorName, lookup, report, rt, type Via } from './thread.ts';
 
 const CALL_TIMEOUT_MS = 5000;
+/** What a nested call leaves to its caller: more than the grain of timers, so that it still can answer. */
+const MARGIN_MS = 15;
 const NO_OPTIONS: CallOptions = {};
 const NONE = 0 as AnyRef;
 
@@ -212,7 +214,10 @@ export function callTo(
     throw new RangeError(`call ${op}: timeoutMs: got ${timeoutMs}, want > 0`);
   }
   const now = rt.clock.monotonic();
-  const deadline = Math.min(now + timeoutMs, latest);
+  const deadline =
+    latest === Number.POSITIVE_INFINITY
+      ? now + timeoutMs
+      : Math.min(now + timeoutMs, latest - Math.min(MARGIN_MS, (latest - now) / 4));
   if (deadline <= now) return Promise.reject(new ActorError('timeout', `call ${op}`));
   if (typeof to !== 'number' && to.via === 'service') {
     return callService(to, op, arg, options, caller, deadline);

@@ -6,7 +6,7 @@ import { admitWaiters, serveRequests } from './around.ts';
 import { AWAITING, type Cell, IDLE } from './cell.ts';
 import type { Extra } from './extra.ts';
 import { mayRunAside, terminateCell } from './life.ts';
-import { runAside, runNotice, runOp } from './run.ts';
+import { runAside, runNext, runNotice, runOp } from './run.ts';
 
 /** As step() in turn.ts. */
 export function stepWithExtra(cell: Cell, extra: Extra): boolean {
@@ -19,11 +19,8 @@ export function stepWithExtra(cell: Cell, extra: Extra): boolean {
   if (extra.suspended) return false;
   const { nexts, mailbox } = cell;
   if (nexts !== null) {
-    const [op, arg] = nexts;
-    if (nexts.length === 2) cell.nexts = null;
-    else nexts.splice(0, 2);
     extra.continuing = true;
-    runOp(cell, op as string, arg, 0, 0);
+    runNext(cell, nexts);
     extra.continuing = false;
   } else if (mailbox !== null && mailbox.count > 0) takeMessage(cell, extra);
   else if (extra.inactivity?.due === true) {

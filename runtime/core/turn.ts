@@ -3,7 +3,7 @@
  */
 import { AWAITING, type Cell, extraOf, IDLE } from './cell.ts';
 import { hasWork, terminateCell, wake } from './life.ts';
-import { runNotice, runOp } from './run.ts';
+import { runNext, runNotice, runOp } from './run.ts';
 import { setTurn } from './scheduler.ts';
 import { stepAside, stepWithExtra } from './step-extra.ts';
 import { lookup, rt, setPulse } from './thread.ts';
@@ -18,6 +18,7 @@ const suspects = new Float64Array(SUSPECTS);
 let turns = 0;
 let seenNow = 0;
 let seenDrain = -1;
+let seenYields = -1;
 
 setTurn((cell, messagesMax) => {
   if (rt.now !== seenNow) lookBack();
@@ -38,9 +39,13 @@ setTurn((cell, messagesMax) => {
  * their next handlers are timed, so the one that holds the thread is named when it does it again.
  */
 function lookBack(): void {
-  const tooLong = rt.now - seenNow > rt.longHandlerMs && rt.counters.drains === seenDrain;
+  const { drains, yields } = rt.counters;
+  // Between two drains the thread may have been idle, unless the first one left work behind.
+  const isBusy = drains === seenDrain || yields !== seenYields;
+  const tooLong = isBusy && rt.now - seenNow > rt.longHandlerMs;
   seenNow = rt.now;
-  seenDrain = rt.counters.drains;
+  seenDrain = drains;
+  seenYields = yields;
   const count = Math.min(turns, SUSPECTS);
   turns = 0;
   if (!tooLong) return;
@@ -60,11 +65,7 @@ function step(cell: Cell): boolean {
     return false;
   }
   if (cell.nexts !== null) {
-    const arg = cell.nexts[1];
-    const op = cell.nexts[0] as string;
-    if (cell.nexts.length === 2) cell.nexts = null;
-    else cell.nexts.splice(0, 2);
-    runOp(cell, op, arg, 0, 0);
+    runNext(cell, cell.nexts);
     return cell.status === IDLE;
   }
   const mailbox = cell.mailbox;
