@@ -25,6 +25,7 @@ const OTHER = -1;
 const COMMIT_NUMBERS = 5;
 const EVENT_NUMBERS = 8;
 const REWRITE_NUMBERS = 4;
+const NO_REWRITES: readonly Rewrite[] = [];
 const SCRATCH_BYTES = 64 * 1024;
 
 // Filled and copied out in one call; what is larger than it gets a block of its own.
@@ -174,15 +175,23 @@ class WireReader {
     const sid = this.number();
     const fence = this.number();
     const after = this.number();
-    const events: LogEvent[] = [];
-    for (let i = 1; i <= eventCount; i += 1) {
+    // Arrays that fit the common commit: the first `push` would make room for 17.
+    const events = eventCount === 0 ? [] : [this.#event(after + 1)];
+    for (let i = 2; i <= eventCount; i += 1) {
       events.push(this.#event(after + i));
     }
+    return { sid, fence, after, events, rewrites: this.#rewrites(rewriteCount) };
+  }
+
+  #rewrites(count: number): readonly Rewrite[] {
+    if (count === 0) {
+      return NO_REWRITES;
+    }
     const rewrites: Rewrite[] = [];
-    for (let i = 0; i < rewriteCount; i += 1) {
+    for (let i = 0; i < count; i += 1) {
       rewrites.push(this.#rewrite());
     }
-    return { sid, fence, after, events, rewrites };
+    return rewrites;
   }
 
   #event(seq: number): LogEvent {
