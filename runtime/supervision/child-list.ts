@@ -1,10 +1,11 @@
 /**
  * The children of a supervisor as others see them: listed, counted, and how reports call the
- * supervisor itself. Reads only.
+ * supervisor itself. Changes nothing.
  */
+import { NOREPLY } from '../core/around.ts';
 import { threadOf } from '../core/ref.ts';
-import { lookup, rt } from '../core/thread.ts';
-import type { AnyRef } from '../types.ts';
+import { lookup, report, rt } from '../core/thread.ts';
+import type { AnyRef, NoReply } from '../types.ts';
 import type { ChildCounts, ChildInfo, CompleteChildSpec } from './types.ts';
 
 /** A child as its supervisor knows it. */
@@ -18,6 +19,12 @@ export interface Listed {
 /** How reports call a supervisor: its name if it has one. */
 export function labelOf(self: AnyRef): string {
   return String(lookup(self)?.name ?? `supervisor ${self}`);
+}
+
+/** A message that no supervisor understands is logged and ignored; a call of it stays unanswered. */
+export function ignoreUnknown(actor: string, op: string, ref: AnyRef): NoReply {
+  report({ kind: 'unknownMessage', ref, actor, op });
+  return NOREPLY;
 }
 
 /** One child for whichChildren. */

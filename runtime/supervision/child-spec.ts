@@ -47,9 +47,12 @@ export function child<P, S, A>(
   return completeSpec({
     ...options,
     id,
-    start: (parent, extra) => {
+    start: (parent, extra, lives) => {
       const given = extra.length === 0 ? arg : [...extra, arg];
-      return startActor(erased, given, { name, parent, link: true, initTimeoutMs }).result;
+      const { restarts } = lives;
+      const snapshots = erased.snapshot === undefined ? undefined : lives.snapshots;
+      const start = { name, parent, link: true, initTimeoutMs, restarts, snapshots };
+      return startActor(erased, given, start).result;
     },
     type: options.type ?? (isSupervisor(erased) ? 'supervisor' : 'worker'),
     behaviour: compile(erased).name,

@@ -20,12 +20,12 @@ import type {
   SpawnOptions,
 } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import { childInfo, countOf, labelOf } from './child-list.ts';
+import { childInfo, countOf, ignoreUnknown, labelOf } from './child-list.ts';
 import { completeSpec, markSupervisor, withoutStart } from './child-spec.ts';
 import { type CompleteDynamicFlags, completeDynamicFlags } from './flags.ts';
 import { endedWell, shutdownAll, shutdownChild } from './shutdown.ts';
 import { faultFrom } from './spec-fault.ts';
-import { childName, type StartOutcome, startSpec } from './start-child.ts';
+import { childName, Lives, type StartOutcome, startSpec } from './start-child.ts';
 import { checked, SUPERVISOR_MAILBOX, startResult } from './supervisor.ts';
 import type {
   ChildInfo,
@@ -49,6 +49,7 @@ interface Child {
   restarting: boolean;
   /** Starts that failed in a row. */
   failed: number;
+  readonly lives: Lives;
 }
 
 interface State extends CompleteDynamicFlags {
@@ -96,6 +97,7 @@ export function defineDynamicSupervisor<A = undefined>(
       },
     },
     onExit,
+    onUnknown: (state, op, _arg, ctx) => ignoreUnknown(state.label, op, ctx.self),
     terminate: (state, _reason, ctx) => {
       const running = [...state.children.values()].filter(({ restarting }) => !restarting);
       const endings = running.map(({ ref, spec }) => ({ ref, spec, shutdown: spec.shutdown }));
@@ -134,17 +136,19 @@ async function startChild(
     return { ok: false, why: 'error', reason: faultFrom(thrown), spec: given as ChildSpec };
   }
   if (state.children.size >= state.maxChildren) return { ok: false, why: 'maxChildren' };
-  const outcome = await start(state, spec, ctx);
-  if (outcome.ok) add(state, withoutStart(spec), outcome.ref);
+  const lives = new Lives();
+  const outcome = await start(state, spec, lives, ctx);
+  if (outcome.ok) add(state, withoutStart(spec), lives, outcome.ref);
   return startResult(outcome, given as ChildSpec);
 }
 
-function start(state: State, spec: CompleteChildSpec, ctx: DynCtx) {
-  return startSpec(spec, ctx.self, state.label, state.extraArguments);
+function start(state: State, spec: CompleteChildSpec, lives: Lives, ctx: DynCtx) {
+  return startSpec(spec, ctx.self, state.label, state.extraArguments, lives);
 }
 
-function add(state: State, spec: CompleteChildSpec, ref: AnyRef): void {
-  state.children.set(ref, { spec, ref, restarting: false, failed: 0 });
+function add(state: State, spec: CompleteChildSpec, lives: Lives, ref: AnyRef): void {
+  lives.restarts++;
+  state.children.set(ref, { spec, ref, restarting: false, failed: 0, lives });
 }
 
 // ---------------------------------------------------------------- a child ended
@@ -187,7 +191,7 @@ function restart(state: State, child: Child, ctx: DynCtx): void | Promise<void> 
     report({ kind: 'restartLimit', supervisor: state.label, ref: ctx.self, reason });
     ctx.stop('shutdown');
   }
-  const outcome = start(state, child.spec, ctx);
+  const outcome = start(state, child.spec, child.lives, ctx);
   if ('ok' in outcome) restarted(state, child, outcome, ctx);
   else return outcome.then((each) => restarted(state, child, each, ctx));
 }
@@ -195,7 +199,7 @@ function restart(state: State, child: Child, ctx: DynCtx): void | Promise<void> 
 function restarted(state: State, child: Child, outcome: StartOutcome, ctx: DynCtx): void {
   if (outcome.ok || outcome.reason === 'ignore') {
     state.children.delete(child.ref);
-    if (outcome.ok) add(state, child.spec, outcome.ref);
+    if (outcome.ok) add(state, child.spec, child.lives, outcome.ref);
     return;
   }
   child.restarting = true;

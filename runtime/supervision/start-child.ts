@@ -5,16 +5,28 @@
 import { isThenable } from '../core/life.ts';
 import { errorInfo, reasonOf } from '../core/reason.ts';
 import { linkCell, sendExit } from '../core/signals.ts';
+import { SnapshotKeeper } from '../core/snapshots.ts';
 import { IGNORE } from '../core/spawn.ts';
 import { lookup, report, rt } from '../core/thread.ts';
 import { ActorError } from '../errors.ts';
 import type { AnyRef } from '../types.ts';
-import type { CompleteChildSpec, StartFailure } from './types.ts';
+import type { ChildLives, CompleteChildSpec, StartFailure } from './types.ts';
 
 /** A start that was made sense of; ignore is the reason 'ignore'. */
 export type StartOutcome =
   | { readonly ok: true; readonly ref: AnyRef; readonly extra?: unknown }
   | { readonly ok: false; readonly reason: StartFailure };
+
+/** What is kept of a child over its lives; the keeper of snapshots only when it is asked for. */
+export class Lives implements ChildLives {
+  restarts = 0;
+  #keeper: SnapshotKeeper | undefined;
+
+  get snapshots(): SnapshotKeeper {
+    this.#keeper ??= new SnapshotKeeper();
+    return this.#keeper;
+  }
+}
 
 /** How reports call a child. */
 export function childName(spec: CompleteChildSpec): string {
@@ -30,6 +42,7 @@ export function startSpec(
   parent: AnyRef,
   supervisor: string,
   extraArguments: readonly unknown[],
+  lives: Lives,
 ): StartOutcome | Promise<StartOutcome> {
   const cell = lookup(parent);
   if (cell === undefined) throw new ActorError('noproc', 'start of a child');
@@ -38,7 +51,7 @@ export function startSpec(
   rt.current = cell;
   let given: unknown;
   try {
-    given = spec.start(parent, extraArguments);
+    given = spec.start(parent, extraArguments, lives);
   } catch (thrown) {
     return begun(spec, parent, supervisor, failureOf(thrown));
   } finally {
@@ -66,6 +79,9 @@ function begun(
   const child = childName(spec);
   if (outcome.ok) {
     linkCell(cell, outcome.ref);
+    // One that was spawned without a link is a child as well: the supervisor's exit signal ends it.
+    const started = lookup(outcome.ref);
+    if (started?.parent === parent) started.isChild = true;
     report({ kind: 'progress', supervisor, child, ref: outcome.ref });
   } else if (outcome.reason !== 'ignore') {
     report({ kind: 'childFailed', supervisor, child, phase: 'start', reason: outcome.reason });

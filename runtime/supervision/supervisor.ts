@@ -20,12 +20,12 @@ import type {
   SpawnOptions,
 } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import { childInfo, countOf, labelOf } from './child-list.ts';
+import { childInfo, countOf, ignoreUnknown, labelOf } from './child-list.ts';
 import { completeSpec, markSupervisor, withoutStart } from './child-spec.ts';
 import { type CompleteFlags, completeFlags } from './flags.ts';
 import { endedWell, shutdownChild } from './shutdown.ts';
 import { faultFrom } from './spec-fault.ts';
-import { childName, type StartOutcome, startSpec } from './start-child.ts';
+import { childName, Lives, type StartOutcome, startSpec } from './start-child.ts';
 import type {
   ChildSpec,
   CompleteChildSpec,
@@ -56,6 +56,7 @@ interface Child {
   restarting: boolean;
   /** Starts that failed in a row. */
   failed: number;
+  readonly lives: Lives;
 }
 
 interface State extends Pick<CompleteFlags, 'strategy' | 'autoShutdown' | 'window'> {
@@ -107,6 +108,7 @@ export function defineSupervisor<A = undefined>(
       },
     },
     onExit,
+    onUnknown: (state, op, _arg, ctx) => ignoreUnknown(state.label, op, ctx.self),
     terminate: (state, _reason, ctx) => terminateAll(state, [...state.children.values()], ctx),
   };
   return markSupervisor(behaviour) as unknown as Behaviour<SupervisorP, unknown, A>;
@@ -157,13 +159,13 @@ export function checked<T>(ctx: { stop(reason: Reason): never }, check: () => T)
 }
 
 function add(state: State, spec: CompleteChildSpec): Child {
-  const added: Child = { spec, ref: NONE, restarting: false, failed: 0 };
+  const added: Child = { spec, ref: NONE, restarting: false, failed: 0, lives: new Lives() };
   state.children.set(spec.id, added);
   return added;
 }
 
 function start(state: State, child: Child, ctx: SupCtx): StartOutcome | Promise<StartOutcome> {
-  const outcome = startSpec(child.spec, ctx.self, state.label, NO_EXTRA);
+  const outcome = startSpec(child.spec, ctx.self, state.label, NO_EXTRA, child.lives);
   return 'ok' in outcome
     ? begin(state, child, outcome)
     : outcome.then((each) => begin(state, child, each));
@@ -173,6 +175,7 @@ function begin(state: State, child: Child, outcome: StartOutcome): StartOutcome 
   if (outcome.ok) {
     child.ref = outcome.ref;
     child.failed = 0;
+    child.lives.restarts++;
     child.spec = withoutStart(child.spec);
     state.byRef.set(outcome.ref, child);
   }

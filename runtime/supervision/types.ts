@@ -3,6 +3,7 @@
  * supervisor and the result unions of their administration. Types only.
  */
 import type { Ms } from '../clock.ts';
+import type { SnapshotKeeper } from '../core/snapshots.ts';
 import type { FailReason } from '../errors.ts';
 import type { AnyRef, ErrorInfo, Ignore, Key, SpawnOptions } from '../types.ts';
 
@@ -59,6 +60,14 @@ export type Started =
   | { readonly ok: false; readonly reason: StartFailure }
   | { readonly error: unknown };
 
+/** What a supervisor keeps of a child over its lives. */
+export interface ChildLives {
+  /** Starts that succeeded before this one. */
+  readonly restarts: number;
+  /** Where the child's snapshots are kept; made on first use. */
+  readonly snapshots: SnapshotKeeper;
+}
+
 /**
  * Creates a child and gives its ref, at once or as a promise. What it spawns synchronously has the
  * supervisor as parent; the supervisor links itself to the ref if it is not yet linked.
@@ -67,6 +76,7 @@ export type Started =
 export type StartFunction = (
   parent: AnyRef,
   extraArguments: readonly unknown[],
+  lives: ChildLives,
 ) => Started | Promise<Started>;
 
 /** What a supervisor is told of a child. child() makes one; unknown fields are ignored. */

@@ -7,18 +7,23 @@ import {
   child,
   configureRuntime,
   countChildren,
+  defineActor,
   defineSupervisor,
   deleteChild,
   exit,
   isAlive,
+  name,
+  processInfo,
   type Ref,
   restartChild,
   spawn,
   startChild,
+  startDynamicSupervisor,
   startSupervisor,
   stop,
   systemClock,
   terminateChild,
+  whereis,
   whichChildren,
 } from '../index.ts';
 import { settle } from '../testkit/index.ts';
@@ -400,6 +405,49 @@ describe('a supervisor among others', () => {
     await reasonOf(call(stranger, 'crash'));
     await settle();
     expect(isAlive(sup)).toBe(true);
+    await rig.end(sup);
+  });
+
+  test('a message that no supervisor understands is logged and ignored', async () => {
+    for (const begin of [() => startSupervisor({}), startDynamicSupervisor]) {
+      const sup: AnyRef = await begin();
+      cast(sup as Ref<ProbeP>, 'log', 'nonsense');
+      await settle();
+      expect(isAlive(sup)).toBe(true);
+      expect(rig.reports).toContainEqual(
+        expect.objectContaining({ kind: 'unknownMessage', ref: sup, op: 'log' }),
+      );
+      await rig.end(sup);
+    }
+  });
+
+  test('restarts: what a child is told of its lives, and its snapshots survive a crash', async () => {
+    interface TallyP {
+      add(n: number): number;
+      crash(): void;
+    }
+    const Tally = defineActor<TallyP, { n: number }>({
+      init: () => ({ n: 0 }),
+      handle: {
+        add: (s, n) => {
+          s.n += n;
+          return s.n;
+        },
+        crash() {
+          throw new Error('tally');
+        },
+      },
+      snapshot: (s) => s.n,
+      restore: (_ctx, _arg, n) => ({ n: n as number }),
+      snapshotEvery: { messages: 1 },
+    });
+    const named = { name: name<TallyP>('tally') };
+    const sup = await startSupervisor({ children: [child('t', Tally, undefined, named)] });
+    await call(named.name, 'add', 5);
+    await reasonOf(call(named.name, 'crash'));
+    await settle();
+    expect(await call(named.name, 'add', 1)).toBe(6);
+    expect(processInfo(whereis(named.name) as AnyRef)?.restarts).toBe(1);
     await rig.end(sup);
   });
 

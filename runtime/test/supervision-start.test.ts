@@ -42,6 +42,14 @@ describe('start functions', () => {
     expect(isAlive(ref)).toBe(false);
   });
 
+  test('start: what it spawns ends in order: terminate runs on shutdown', async () => {
+    const log: unknown[] = [];
+    const arg = { trap: true, terminate: (reason: unknown) => void log.push(reason) };
+    const { sup } = await first({ id: 'a', start: () => spawn(Probe, arg) });
+    await rig.end(sup);
+    expect(log).toEqual(['shutdown']);
+  });
+
   test('start: a bare ref, a ref with fields, a promise of either', async () => {
     const forms: StartFunction[] = [
       async () => spawn(Probe, {}),
