@@ -96,6 +96,15 @@ export {
   defineDynamicSupervisor,
   startDynamicSupervisor,
 } from './supervision/dynamic-supervisor.ts';
+export {
+  definePartitionSupervisor,
+  partition,
+  partitionCount,
+  partitionOf,
+  resizePartitions,
+  startPartitionSupervisor,
+} from './supervision/partition-supervisor.ts';
+export { SpecError } from './supervision/spec-fault.ts';
 export { defineSupervisor, startSupervisor } from './supervision/supervisor.ts';
 export type * from './supervision/types.ts';
 export { asyncStream, awaitMany, type Yielded, yieldMany } from './tasks/many.ts';
