@@ -25,6 +25,7 @@ const VERBS = {
   chat: program('client/terminal/main.ts'),
   driftway: program('supervisors/main.ts'),
   'bench-smoke': program('bench/smoke.ts'),
+  'bench-runtime': program('bench/runtime/main.ts'),
   lint: tool('@biomejs/biome/bin/biome', 'ci'),
   types: tool('typescript/bin/tsc', '--noEmit'),
   test,
