@@ -103,7 +103,7 @@ export class FanOut {
   /** Delivers from `at` on: pulls up to the head, then joins. */
   start(subscription: Subscription, at: Cursor, isRingOnly = false): void {
     if (subscription.state === 'ended') return;
-    this.#leave(subscription);
+    subscription.topic.leave(subscription);
     subscription.moveTo(at);
     subscription.isRingOnly = isRingOnly;
     subscription.state = 'catchUp';
@@ -113,7 +113,7 @@ export class FanOut {
   /** Takes a live subscription off its native topic; its position is what was published to it. */
   suspend(subscription: Subscription): void {
     if (subscription.state !== 'live') return;
-    this.#leave(subscription);
+    subscription.topic.leave(subscription);
     subscription.state = 'pending';
   }
 
@@ -122,7 +122,7 @@ export class FanOut {
     if (subscription.state === 'ended') return;
     const { topic, subscriber } = subscription;
     this.replay.cancel(subscription);
-    this.#leave(subscription);
+    subscription.topic.leave(subscription);
     subscription.state = 'ended';
     const list = subscriber.subscriptions;
     const at = list.indexOf(subscription);
@@ -149,7 +149,7 @@ export class FanOut {
   lag(subscriber: Subscriber): void {
     for (const subscription of subscriber.subscriptions) {
       if (subscription.state !== 'live') continue;
-      this.#leave(subscription);
+      subscription.topic.leave(subscription);
       this.start(subscription, subscription, true);
     }
   }
@@ -305,7 +305,7 @@ export class FanOut {
       return;
     }
     if (m.atHead) this.#reconcile(topic, m.at);
-    const isJoining = m.atHead && isLevel(topic, m.at);
+    const isJoining = m.atHead && topic.isLevel(m.at);
     if (isJoining) this.#publisher.flushAll(topic);
     this.#write(subscription, m.gap, m.frames);
     subscription.moveTo(m.at);
@@ -323,7 +323,7 @@ export class FanOut {
 
   /** The owner's head is not where this thread believes it to be: something was missed. */
   #reconcile(topic: Topic, at: Cursor): void {
-    if (isLevel(topic, at)) return;
+    if (topic.isLevel(at)) return;
     if (topic.state === 'attaching') this.#attach(topic);
     else if (topic.joined === 0) topic.reset(at);
     else if (at.epoch !== topic.epoch) this.#lose(topic);
@@ -459,10 +459,6 @@ export class FanOut {
     this.#options.upstream.attach(topic.sid, [...uids]);
   }
 
-  #leave(subscription: Subscription): void {
-    subscription.topic.leave(subscription);
-  }
-
   #drop(topic: Topic): void {
     const wasAttached = topic.state !== 'attaching';
     this.#topics.delete(topic.sid);
@@ -498,9 +494,4 @@ export class FanOut {
     this.#options.metrics.topicsNow = this.#topics.size;
     this.#options.metrics.subscriptionsNow += delta;
   }
-}
-
-/** Whether this thread has received exactly what the owner has published up to `at`. */
-function isLevel(topic: Topic, at: Cursor): boolean {
-  return topic.state !== 'attaching' && at.epoch === topic.epoch && at.seq === topic.seq;
 }

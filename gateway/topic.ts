@@ -164,6 +164,11 @@ export class Topic {
     return this.#heldBytes > HELD_BYTES_MAX;
   }
 
+  /** Whether this thread has received exactly what the owner has published up to `at`. */
+  isLevel(at: Cursor): boolean {
+    return this.state !== 'attaching' && at.epoch === this.epoch && at.seq === this.seq;
+  }
+
   /** First seq behind the hole and the ts to name with it. */
   get holeEnd(): { readonly to: number; readonly first: PublishMessage | undefined } {
     const first = this.#held[0];
