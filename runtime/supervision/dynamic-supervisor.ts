@@ -115,10 +115,11 @@ export function startDynamicSupervisor(
   flags: DynamicFlags = {},
   options?: SpawnOptions<DynamicSupervisorP>,
 ): Promise<Ref<DynamicSupervisorP>> {
-  const behaviour = erase(defineDynamicSupervisor(() => flags));
   const parent = rt.current === null ? NONE : rt.current.ref;
-  return spawnAny(behaviour, undefined, options, parent, false) as Promise<Ref<DynamicSupervisorP>>;
+  return spawnAny(fromFlags, flags, options, parent, false) as Promise<Ref<DynamicSupervisorP>>;
 }
+
+const fromFlags = erase(defineDynamicSupervisor((flags: DynamicFlags) => flags));
 
 // ---------------------------------------------------------------- start
 

@@ -123,10 +123,12 @@ export function startSupervisor(
   flags: SupervisorFlags,
   options?: SpawnOptions<SupervisorP>,
 ): Promise<Ref<SupervisorP>> {
-  const behaviour = erase(defineSupervisor(() => flags));
   const parent = rt.current === null ? NONE : rt.current.ref;
-  return spawnAny(behaviour, undefined, options, parent, false) as Promise<Ref<SupervisorP>>;
+  return spawnAny(fromFlags, flags, options, parent, false) as Promise<Ref<SupervisorP>>;
 }
+
+// The flags are its argument, which nobody keeps: start arguments of temporary children go with them.
+const fromFlags = erase(defineSupervisor((flags: SupervisorFlags) => flags));
 
 // ---------------------------------------------------------------- start
 
