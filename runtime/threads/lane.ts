@@ -64,6 +64,16 @@ export interface LaneOptions {
   readonly onPoison: (kind: number, from: From | 0, error: unknown) => void;
 }
 
+/** Makes the transport of a lane; `onBatch` must not keep the bytes. */
+export type Connect = (onBatch: (batch: Uint8Array) => void) => Transport;
+export type TransportWrapper = (to: string, connect: Connect) => Connect;
+let wrapTransport: TransportWrapper | null = null;
+
+/** Puts faults between the lanes made from now on and their transports (testkit); null: none. */
+export function setTransportWrapper(wrapper: TransportWrapper | null): void {
+  wrapTransport = wrapper;
+}
+
 export class Lane {
   readonly #options: LaneOptions;
   readonly #transport: Transport;
@@ -83,7 +93,9 @@ export class Lane {
 
   constructor(port: MessagePort, options: LaneOptions) {
     this.#options = options;
-    this.#transport = portTransport(port, (batch) => this.#receive(batch));
+    const connect: Connect = (onBatch) => portTransport(port, onBatch);
+    const wrapped = wrapTransport === null ? connect : wrapTransport(options.to, connect);
+    this.#transport = wrapped((batch) => this.#receive(batch));
   }
 
   /**
