@@ -34,11 +34,9 @@ export class Locks {
   /** The claim ends; if it held the lock, the next one gets it. A second time: nothing. */
   leave(claim: Claim): void {
     const queue = this.#queues.get(claim.key);
-    if (queue === undefined) return;
-    const [first] = queue;
-    if (!queue.delete(claim)) return;
+    if (queue?.delete(claim) !== true) return;
     if (queue.size === 0) this.#queues.delete(claim.key);
-    if (first !== claim) return;
+    // Where a waiter has left, this is the holder: it has been told already.
     const [next] = queue;
     next?.grant();
   }

@@ -35,6 +35,7 @@ export class Entry {
 /** Via of a registry's names on its thread; no type of entity begins with it. */
 export const REGISTRY = '@';
 
+const NONE = 0 as AnyRef;
 const tables = new Map<string, Table>();
 
 /** The running registry `name` of this thread. DriftwayError DRIFT_RUNTIME_REGISTRY when there is none. */
@@ -114,8 +115,9 @@ export class Table implements Place, Holding {
 
   /** The owner of a key; the first one with duplicate keys. */
   ref(key: Key): AnyRef | undefined {
-    for (const entry of this.entries(key)) return entry.ref;
-    return undefined;
+    // Once per message to a name, so past the generator of entries().
+    if (!this.#byOwner) return firstOf(this.#partition(key, NONE).get(key));
+    return firstOf(this.partitionsOf(key)[0]);
   }
 
   // -------------------------------------------------------------- reading
@@ -128,7 +130,7 @@ export class Table implements Place, Holding {
   /** The entries of a key by partition; partitions without any are left out. */
   partitionsOf(key: Key): Set<Entry>[] {
     const found: Set<Entry>[] = [];
-    const parts = this.#byOwner ? this.#partitions : [this.#partition(key, 0 as AnyRef)];
+    const parts = this.#byOwner ? this.#partitions : [this.#partition(key, NONE)];
     for (const part of parts) {
       const entries = part.get(key);
       if (entries !== undefined) found.push(entries);
@@ -149,9 +151,8 @@ export class Table implements Place, Holding {
   register(owner: Cell, key: Key, value: unknown): Registered {
     const part = this.#partition(key, owner.ref);
     const present = part.get(key);
-    if (this.unique && present !== undefined) {
-      for (const { ref } of present) return { ok: false, why: 'alreadyRegistered', ref };
-    }
+    const taken = this.unique ? firstOf(present) : undefined;
+    if (taken !== undefined) return { ok: false, why: 'alreadyRegistered', ref: taken };
     const entry = new Entry(key, owner.ref, value);
     if (present === undefined) part.set(key, new Set([entry]));
     else present.add(entry);
@@ -236,6 +237,11 @@ export class Table implements Place, Holding {
       else castTo(listener, 'registryChange', change);
     }
   }
+}
+
+function firstOf(entries: Set<Entry> | undefined): AnyRef | undefined {
+  if (entries !== undefined) for (const { ref } of entries) return ref;
+  return undefined;
 }
 
 function isDead(ref: AnyRef): boolean {

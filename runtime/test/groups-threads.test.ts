@@ -6,6 +6,7 @@ import {
   call,
   cast,
   defineActor,
+  defineNameService,
   type GroupChange,
   type GroupListenerP,
   type Groups,
@@ -19,6 +20,7 @@ import {
   startGroups,
   startNode,
   stop,
+  via,
   whereis,
 } from '../index.ts';
 import { type AgentP, Member, type MemberP } from './fixtures/names-slot.ts';
@@ -233,4 +235,30 @@ test('call: noproc on a name of another thread is resolved once more', async () 
     await call(agent(0), 'kill', ref);
     expect(await reasonOf(call(k, 'heard'))).toBe('noproc');
   }
+});
+
+test('via: noproc at an actor of another thread, the service is asked once more', async () => {
+  await start();
+  const [dead, live] = [await call(agent(0), 'member'), await call(agent(0), 'member')];
+  await call(agent(0), 'kill', dead);
+  let answers: Ref<MemberP>[] = [];
+  let asked = 0;
+  defineNameService('moving', {
+    register: () => true,
+    unregister: () => {},
+    whereis() {
+      asked++;
+      return answers.length > 1 ? answers.shift() : answers[0];
+    },
+  });
+  const moving = via<MemberP>('moving', 'x');
+  answers = [dead, live];
+  expect(await call(moving, 'heard')).toEqual([]);
+  expect(asked).toBe(2);
+  answers = [dead];
+  expect(await reasonOf(call(moving, 'heard'))).toBe('noproc');
+  expect(asked).toBe(4);
+  answers = [live];
+  cast(moving, 'hear', 'hello');
+  expect(await call(moving, 'heard')).toEqual(['hello']);
 });
