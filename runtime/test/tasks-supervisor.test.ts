@@ -157,3 +157,15 @@ test('TS:async_stream, async_stream_nolink: results under the supervisor, no tas
   await settle();
   expect(await sup.children()).toEqual([]);
 });
+
+test('asyncStreamNolink: the end of the owner kills its tasks, linked or not', async () => {
+  const streaming = inActor(owner, async () => {
+    for await (const _ of sup.asyncStreamNolink([1, 2, 3], forever, { maxConcurrency: 2 }));
+  });
+  await settle();
+  expect((await sup.children()).length).toBe(2);
+  exit(owner, 'kill');
+  expect(await reasonOf(streaming)).toBe('killed');
+  await settle();
+  expect(await sup.children()).toEqual([]);
+});
