@@ -267,10 +267,14 @@ export interface Ctx<P> {
   guard<T>(promise: Promise<T>): Promise<T>;
   /** A callback for foreign code: a throw is the actor's crash; does nothing after death. */
   wrap<T extends readonly unknown[]>(callback: (...args: T) => void): (...args: T) => void;
-  spawn<Q, S, A>(behaviour: Behaviour<Q, S, A>, arg: A, options?: SpawnOptions<Q>): Promise<Ref<Q>>;
+  spawn<Q, S, A>(
+    behaviour: Behaviour<Q, S, A>,
+    arg: NoInfer<A>,
+    options?: SpawnOptions<Q>,
+  ): Promise<Ref<Q>>;
   spawnLink<Q, S, A>(
     behaviour: Behaviour<Q, S, A>,
-    arg: A,
+    arg: NoInfer<A>,
     options?: SpawnOptions<Q>,
   ): Promise<Ref<Q>>;
   /** Text shown in tree() and processInfo(). */

@@ -27,7 +27,7 @@ import { isNormalClass } from './reason.ts';
 import { type AnyDest, callTo, castTo, replyTo, sendTo, targetOf } from './send.ts';
 import { sendExit, sendStop, unwatch, watch } from './signals.ts';
 import { spawnAny } from './spawn.ts';
-import { allCells, LONG_HANDLER_MS, lookup, rt, wheel } from './thread.ts';
+import { allCells, lookup, rt, wheel } from './thread.ts';
 import { after } from './timers.ts';
 
 const NONE = 0 as AnyRef;
@@ -55,7 +55,7 @@ export function erase<P, S, A>(behaviour: Behaviour<P, S, A>): AnyBehaviour {
  */
 export function spawn<P, S, A>(
   behaviour: Behaviour<P, S, A>,
-  arg: A,
+  arg: NoInfer<A>,
   options?: SpawnOptions<P>,
 ): Promise<Ref<P>> {
   const parent = rt.current === null ? NONE : rt.current.ref;
@@ -202,9 +202,10 @@ export interface RuntimeOptions {
    */
   readonly payloads?: 'share' | 'freeze' | 'clone';
   /**
-   * A synchronous handler over it is reported (longHandler); > 0, and handlers are all timed from now on,
-   * which costs two looks at the clock each. Infinity takes that back. Without it only suspects are
-   * timed: the actors that ran while a slice of the scheduler took over 50 ms.
+   * A synchronous handler over it is reported (longHandler) with actor and op; > 0, BEAM's long_schedule
+   * and our advice is 50. Handlers are timed from now on, which costs two looks at the clock for each
+   * message; Infinity (default) takes that back. In a node the watchdog reports what holds a thread for
+   * 250 ms without it.
    */
   readonly longHandlerMs?: Ms;
 }
@@ -225,9 +226,9 @@ export function configureRuntime(options: RuntimeOptions): void {
 function timeHandlers(limitMs: Ms): void {
   if (!(limitMs > 0)) throw new RangeError(`longHandlerMs: got ${limitMs}, want > 0`);
   rt.timeAll = limitMs !== Number.POSITIVE_INFINITY;
-  rt.longHandlerMs = rt.timeAll ? limitMs : LONG_HANDLER_MS;
+  rt.longHandlerMs = limitMs;
   for (const cell of allCells()) {
-    if (rt.timeAll) extraOf(cell).timed = Number.POSITIVE_INFINITY;
-    else if (cell.extra !== null) cell.extra.timed = 0;
+    if (rt.timeAll) extraOf(cell).isTimed = true;
+    else if (cell.extra !== null) cell.extra.isTimed = cell.extra.debug?.statistics != null;
   }
 }

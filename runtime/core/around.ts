@@ -39,14 +39,13 @@ export function beforeHandler(cell: Cell, extra: Extra, arg: unknown): void {
   if (extra.debug !== null) {
     extra.debug.event({ kind: 'in', op: cell.currentOp, arg, isCall: cell.from !== 0 });
   }
-  extra.runningSinceMs = extra.timed > 0 ? rt.clock.monotonic() : -1;
+  extra.runningSinceMs = extra.isTimed ? rt.clock.monotonic() : -1;
 }
 
 /** The handler's synchronous part is over. */
 export function endTiming(cell: Cell, extra: Extra): void {
   const tookMs = rt.clock.monotonic() - extra.runningSinceMs;
   extra.runningSinceMs = -1;
-  extra.timed--;
   extra.handlerTimeMs += tookMs;
   if (tookMs > extra.longestHandlerMs) extra.longestHandlerMs = tookMs;
   if (extra.debug?.statistics != null) extra.debug.statistics.handlerMs += tookMs;

@@ -65,6 +65,12 @@ export function setCallIncarnation(incarnation: number): void {
   epochBase = (incarnation % 64) * COUNTER_SPAN;
 }
 
+/** The actor that calls, and the number of the message it is handling. */
+interface Caller {
+  readonly ref: number;
+  readonly messagesIn: number;
+}
+
 /** The From of the call opened last. */
 export let openedFrom = 0 as From;
 
@@ -75,8 +81,7 @@ export function openCall(
   nowMs: Ms,
   deadline: Ms,
   signal: AbortSignal | undefined,
-  caller: number,
-  callerMessage: number,
+  caller: Caller | null,
 ): Promise<unknown> {
   const promise = new Promise(executor);
   const call = pool.pop() ?? new PendingCall();
@@ -87,8 +92,10 @@ export function openCall(
   call.from = rt.base + epochBase + counter;
   call.deadline = deadline;
   call.target = target;
-  call.caller = caller;
-  call.callerMessage = callerMessage;
+  if (caller !== null) {
+    call.caller = caller.ref;
+    call.callerMessage = caller.messagesIn;
+  }
   call.op = op;
   call.resolve = takenResolve;
   call.reject = takenReject;
@@ -176,6 +183,7 @@ function settle(call: PendingCall): Settlers {
   settlers.resolve = call.resolve;
   settlers.reject = call.reject;
   call.from = 0;
+  call.caller = 0;
   call.resolve = ignore;
   call.reject = ignore;
   call.signal = undefined;

@@ -74,21 +74,21 @@ export class Context {
 
   cast(to: AnyDest, op: string, arg?: unknown): void {
     const cell = this.#alive();
+    cell.messagesOut++;
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
-    // A handler that runs is counted by castTo, a continuation here.
-    if (rt.current !== cell) cell.messagesOut++;
     castTo(to, op, arg);
   }
 
   send(to: AnyDest, op: string, arg?: unknown): Promise<void> {
     const cell = this.#alive();
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
-    if (rt.current !== cell) cell.messagesOut++;
+    cell.messagesOut++;
     return sendTo(to, op, arg);
   }
 
   call(to: AnyDest, op: string, arg?: unknown, options?: CallOptions): Promise<unknown> {
     const cell = this.#alive();
+    cell.messagesOut++;
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
     return callTo(to, op, arg, options, cell, cell.deadline);
   }

@@ -57,8 +57,8 @@ export class Extra {
   /** Calls and sends that wait for room (`block`): (op, arg, from, deadline), deadline PLAIN is a send. */
   waiters: Mailbox | null = null;
   aliases: Set<AnyRef> | null = null;
-  /** Handlers that are still to be timed; Infinity while statistics are on. */
-  timed = 0;
+  /** Handlers are timed: statistics are on, or RuntimeOptions.longHandlerMs. */
+  isTimed = false;
   /** When the handler that runs began; -1 when it is not timed. */
   runningSinceMs: Ms = -1;
   handlerTimeMs: Ms = 0;

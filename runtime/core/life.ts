@@ -21,6 +21,7 @@ import {
   type Status,
   TERMINATING,
 } from './cell.ts';
+import type { Extra } from './extra.ts';
 import type { Mailbox } from './mailbox.ts';
 import { isNormalClass, reasonOf, StopSignal } from './reason.ts';
 import { threadOf } from './ref.ts';
@@ -48,14 +49,19 @@ export function wake(cell: Cell): void {
 
 /** Something is waiting for the cell's next turn. */
 export function hasWork(cell: Cell): boolean {
-  if (cell.stopReason !== null) return true;
-  const { extra, mailbox } = cell;
-  if (extra !== null) {
-    if (extra.requests !== null) return true;
-    if (extra.suspended) return false;
-    if (extra.inactivity?.due === true) return true;
-  }
-  return cell.nexts !== null || (mailbox !== null && mailbox.count > 0);
+  if (cell.extra !== null) return hasWorkWithExtra(cell, cell.extra);
+  return (
+    cell.stopReason !== null ||
+    cell.nexts !== null ||
+    (cell.mailbox !== null && cell.mailbox.count > 0)
+  );
+}
+
+function hasWorkWithExtra(cell: Cell, extra: Extra): boolean {
+  if (cell.stopReason !== null || extra.requests !== null) return true;
+  if (extra.suspended) return false;
+  if (extra.inactivity?.due === true || cell.nexts !== null) return true;
+  return cell.mailbox !== null && cell.mailbox.count > 0;
 }
 
 /** A handler awaits, and the next message is one that may run meanwhile. */

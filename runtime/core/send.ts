@@ -27,7 +27,6 @@ import { actorName, lookup, report, rt, type Via } from './thread.ts';
 const CALL_TIMEOUT_MS = 5000;
 /** What a nested call leaves to its caller: more than the grain of timers, so that it still can answer. */
 const MARGIN_MS = 15;
-const NO_OPTIONS: CallOptions = {};
 const NONE = 0 as AnyRef;
 
 export type AnyDest = number | Name<unknown>;
@@ -185,7 +184,6 @@ export function targetOf(to: AnyDest): WatchTarget {
 // ---------------------------------------------------------------- cast, call, reply
 
 export function castTo(to: AnyDest, op: string, arg: unknown): void {
-  if (rt.current !== null) rt.current.messagesOut++;
   if (typeof to === 'number') {
     const cell = lookup(to);
     if (cell !== undefined) post(cell, op, arg, 0, 0);
@@ -226,16 +224,11 @@ export function callTo(
   const thread = byRef ? threadOf(to) : nameThread(to);
   const via = byRef ? 0 : viaOf(to);
   const key = byRef ? to : to.key;
-  if (caller !== null) {
-    caller.messagesOut++;
-    if (thread === rt.thread && wouldWait(caller, findRef(via, key), op)) {
-      return Promise.reject(new ActorError('callingSelf', `call ${op}`));
-    }
+  if (caller !== null && thread === rt.thread && wouldWait(caller, findRef(via, key), op)) {
+    return Promise.reject(new ActorError('callingSelf', `call ${op}`));
   }
-  const { signal } = options ?? NO_OPTIONS;
-  const callerRef = caller === null ? 0 : caller.ref;
-  const message = caller === null ? 0 : caller.messagesIn;
-  const promise = openCall(op, thread, now, deadline, signal, callerRef, message);
+  const signal = options?.signal;
+  const promise = openCall(op, thread, now, deadline, signal, caller);
   const from = openedFrom;
   if (signal?.aborted === true) return promise;
   if (thread === rt.thread) deliver(via, key, op, arg, from, deadline);
@@ -316,7 +309,6 @@ const DONE = Promise.resolve();
 
 /** As castTo, but resolves when the message is queued; an op nobody knows is no crash. */
 export function sendTo(to: AnyDest, op: string, arg: unknown): Promise<void> {
-  if (rt.current !== null) rt.current.messagesOut++;
   if (typeof to !== 'number' && to.via === 'service') {
     service.cast(to.of, to.key, op, arg);
     return DONE;
@@ -346,7 +338,7 @@ export function sendTo(to: AnyDest, op: string, arg: unknown): Promise<void> {
 /** Resolves whatever becomes of the receiver, as a cast does; rejects only when nobody may wait any more. */
 function openSend(op: string, thread: number): Promise<void> {
   const never = Number.POSITIVE_INFINITY;
-  return openCall(op, thread, rt.clock.monotonic(), never, undefined, 0, 0).then(
+  return openCall(op, thread, rt.clock.monotonic(), never, undefined, null).then(
     () => undefined,
     (error: unknown) => {
       if (error instanceof ActorError && error.reason === 'mailboxFull') throw error;

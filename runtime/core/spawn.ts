@@ -26,6 +26,7 @@ import { linkCell, unlinkCell, watch } from './signals.ts';
 import { snapshotState } from './snapshot-take.ts';
 import type { SnapshotKeeper } from './snapshots.ts';
 import { addCell, lookup, nextRef, rt, setPulse } from './thread.ts';
+import './step-extra.ts';
 import { after, cancelTimer } from './timers.ts';
 import { hasWork } from './turn.ts';
 
@@ -144,7 +145,7 @@ function makeCell(behaviour: AnyBehaviour, options: StartOptions): Cell {
   if (options.restarts !== undefined && options.restarts > 0) {
     extraOf(cell).restarts = options.restarts;
   }
-  if (rt.timeAll) extraOf(cell).timed = Number.POSITIVE_INFINITY;
+  if (rt.timeAll) extraOf(cell).isTimed = true;
   if (cell.compiled.hibernateAfterMs !== Number.POSITIVE_INFINITY) extraOf(cell);
   addCell(cell);
   rt.counters.spawned++;

@@ -6,10 +6,10 @@ import { admitWaiters, serveRequests } from './around.ts';
 import { AWAITING, type Cell, IDLE } from './cell.ts';
 import type { Extra } from './extra.ts';
 import { mayRunAside, terminateCell } from './life.ts';
-import { runAside, runNext, runNotice, runOp } from './run.ts';
+import { runAside, runNext, runNotice, runOp, setSpecial } from './turn.ts';
 
 /** As step() in turn.ts. */
-export function stepWithExtra(cell: Cell, extra: Extra): boolean {
+function stepWithExtra(cell: Cell, extra: Extra): boolean {
   if (extra.requests !== null) serveRequests(cell, extra);
   if (cell.status !== IDLE) return false;
   if (cell.stopReason !== null) {
@@ -45,7 +45,7 @@ function takeMessage(cell: Cell, extra: Extra): void {
 }
 
 /** Runs the next message if it is a concurrent op, while another handler of the actor awaits. */
-export function stepAside(cell: Cell): boolean {
+function stepAside(cell: Cell): boolean {
   const { mailbox, extra } = cell;
   if (mailbox === null || !mayRunAside(cell)) return false;
   mailbox.take();
@@ -56,3 +56,5 @@ export function stepAside(cell: Cell): boolean {
   runAside(cell, op as string, arg, from, deadline);
   return cell.status === AWAITING;
 }
+
+setSpecial({ stepWithExtra, stepAside });

@@ -145,10 +145,10 @@ function statistics(extra: Extra, debug: Debug, flag: unknown): Statistics | 'no
   }
   if (flag === 'on') {
     debug.statistics = { startTime: rt.clock.now(), messagesIn: 0, messagesOut: 0, handlerMs: 0 };
-    extra.timed = Number.POSITIVE_INFINITY;
+    extra.isTimed = true;
   } else {
     debug.statistics = null;
-    if (!rt.timeAll) extra.timed = 0;
+    extra.isTimed = rt.timeAll;
   }
   return 'ok';
 }

@@ -71,7 +71,7 @@ export function askThread(
   const { thread, via, key } = target;
   const now = rt.clock.monotonic();
   const deadline = now + timeoutMs;
-  const promise = openCall(`sys.${op}`, thread, now, deadline, undefined, 0, 0);
+  const promise = openCall(`sys.${op}`, thread, now, deadline, undefined, null);
   const from = openedFrom;
   const asked: Asked = { via, key, op, arg, timeoutMs };
   if (rt.remote === null || thread < 0) failCall(from, 'noconnection');
