@@ -45,17 +45,17 @@ export function startChild(to: Dest<SupervisorP>, spec: ChildSpec): Promise<Star
 export function startChild<P, S, A>(
   to: Dest<DynamicSupervisorP>,
   behaviour: Behaviour<P, S, A>,
-  arg: A,
+  arg: NoInfer<A>,
   options?: ChildOptions<P>,
 ): Promise<StartDynamicResult<P>>;
 export function startChild<P, S, A>(
   to: Dest<SupervisorP>,
   what: ChildSpec | Behaviour<P, S, A>,
-  arg?: A,
+  arg?: NoInfer<A>,
   options?: ChildOptions<P>,
 ): Promise<StartChildResult> {
   const isBehaviour = typeof what === 'object' && what !== null && 'handle' in what;
-  const spec = isBehaviour ? child('', what, arg as A, options) : (what as ChildSpec);
+  const spec = isBehaviour ? child('', what, arg as NoInfer<A>, options) : (what as ChildSpec);
   return call(to, 'startChild', spec, NO_LIMIT);
 }
 
@@ -100,7 +100,7 @@ export function countChildren(to: Dest<SupervisorP>): Promise<ChildCounts> {
 export function startDynamicChild<P, S, A>(
   to: Dest<DynamicSupervisorP>,
   behaviour: Behaviour<P, S, A>,
-  arg: A,
+  arg: NoInfer<A>,
   options?: ChildOptions<P>,
 ): Promise<StartDynamicResult<P>> {
   return startChild(to, behaviour, arg, options);

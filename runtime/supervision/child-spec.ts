@@ -38,7 +38,7 @@ export function isSupervisor(behaviour: AnyBehaviour): boolean {
 export function child<P, S, A>(
   id: Key,
   behaviour: Behaviour<P, S, A>,
-  arg: A,
+  arg: NoInfer<A>,
   options: ChildOptions<P> = {},
 ): CompleteChildSpec {
   const { name, initTimeoutMs } = options;

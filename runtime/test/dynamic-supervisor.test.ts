@@ -263,7 +263,8 @@ describe('start and restart outcomes', () => {
   test('S:hanging_restart_loop_simple: while it is tried again, requests are served', async () => {
     configureRuntime({ clock: systemClock });
     const sup = await startDynamicSupervisor({ intensity: 10_000_000, period: 3600 });
-    const ref = refOf(await startChild(sup, scripted('', ['ok', 'error'])));
+    const start = thenAgain(() => ({ error: 'again' }));
+    const ref = refOf(await startChild(sup, { id: '', start }));
     await killRef(ref);
     expect((await whichChildren(sup)).map((each) => each.ref)).toEqual(['restarting']);
     expect(await countChildren(sup)).toEqual({ ...EMPTY, specs: 1, workers: 1 });
