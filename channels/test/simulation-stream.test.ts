@@ -3,112 +3,25 @@
  * is lost, other owners, and the death of the actor between a commit and its answer.
  */
 import { expect, test } from 'vitest';
+import { call } from '../../runtime/index.ts';
+import { explore, simulationSchedules } from '../../runtime/testkit/index.ts';
+import { decode } from './kit.ts';
 import {
-  ActorError,
-  type AnyRef,
-  call,
-  cast,
-  entity,
-  hostEntity,
-  type Ref,
-  spawn,
-  whereis,
-} from '../../runtime/index.ts';
-import { explore, type Simulation, simulationSchedules } from '../../runtime/testkit/index.ts';
-import { pad } from '../ids.ts';
-import { memoryStore } from '../store/index.ts';
-import { createAbsentSids, Stream, type StreamEnvironment } from '../stream.ts';
-import { newStreamCounters, STREAM_LIMITS } from '../stream-ports.ts';
-import type { ChannelLog, Id, StreamP } from '../types.ts';
-import { decode, jsonCodec } from './kit.ts';
-import {
-  type GatewayP,
-  gatewayOf,
-  guildOf,
-  type LogFault,
-  simulatedDocs,
-  simulatedLog,
-  Truth,
-} from './simulation-kit.ts';
-
-const SID: Id = 500;
-const GID: Id = 400;
-const stream = entity<StreamP>('stream', SID);
-
-interface World {
-  readonly truth: Truth;
-  /** The log without delays and faults. */
-  readonly log: ChannelLog;
-  readonly gateway: Ref<GatewayP>;
-  /** Seq by nonce, as acknowledged. */
-  readonly acknowledged: Map<string, number>;
-}
-
-async function build(sim: Simulation): Promise<World> {
-  const truth = new Truth();
-  const store = memoryStore({ rng: sim.rng });
-  await store.docs.write([
-    { kind: 'stream', key: pad(SID), expect: 'any', value: { type: 'channel', gid: GID } },
-  ]);
-  const faults = sim.pick<readonly LogFault[]>([
-    ['none'],
-    ['none', 'none', 'none', 'unavailable', 'lost', 'answerLost', 'usurped'],
-    ['none', 'answerLost'],
-  ]);
-  const environment: StreamEnvironment = {
-    log: simulatedLog(sim, store.log, truth, () => sim.pick(faults)),
-    docs: simulatedDocs(sim, store.docs),
-    codec: jsonCodec,
-    clock: sim.clock,
-    limits: { ...STREAM_LIMITS, batchEventsMax: 3, appendQueueMax: 8, chunkEventsMax: 3 },
-    counters: newStreamCounters(),
-    absentSids: createAbsentSids(sim.clock),
-  };
-  await hostEntity('guild', { behaviour: guildOf(sim), arg: (gid) => gid, idleMs: 60_000 });
-  await hostEntity('stream', {
-    behaviour: Stream,
-    arg: (sid) => ({ sid, environment }),
-    idleMs: sim.pick([400, 60_000]),
-    intensity: 1000,
-  });
-  const gateway = await spawn(gatewayOf(SID, truth), undefined);
-  cast(gateway, 'join');
-  return { truth, log: store.log, gateway, acknowledged: new Map() };
-}
-
-/** Sends until the outcome is known, as a client does: the same nonce each time. */
-async function sendUntilKnown(sim: Simulation, world: World, uid: Id, nonce: string) {
-  for (;;) {
-    const m = { uid, nonce, kind: 1, body: [nonce] };
-    const reply = await call(stream, 'append', m).catch((error: unknown) => {
-      if (!(error instanceof ActorError)) throw error;
-      return undefined;
-    });
-    if (reply?.ok === true) {
-      await confirm(world, reply.seq, reply.ts, nonce);
-      return;
-    }
-    if (reply !== undefined && reply.code !== 501) expect(reply.retryMs).toBeGreaterThan(0);
-    await sim.sleep(1 + sim.int(100));
-  }
-}
-
-/** An OK: the event is in the log, at that place, now and for every repetition. */
-async function confirm(
-  { truth, log, acknowledged }: World,
-  seq: number,
-  ts: number,
-  nonce: string,
-) {
-  expect(truth.head).toBeGreaterThanOrEqual(seq);
-  const [event] = await log.get(SID, [seq]);
-  expect([event?.seq, event?.ts, event?.nonce]).toEqual([seq, ts, nonce]);
-  expect(acknowledged.get(nonce) ?? seq).toBe(seq);
-  acknowledged.set(nonce, seq);
-}
+  append,
+  buildStream,
+  confirm,
+  killing,
+  SID,
+  type StreamWorld,
+  stream,
+} from './simulation-world.ts';
 
 /** The whole log: gapless, every nonce once, each writer's messages in the order of their sending. */
-async function judge(world: World, writers: readonly string[], messages: number): Promise<void> {
+async function judge(
+  world: StreamWorld,
+  writers: readonly string[],
+  messages: number,
+): Promise<void> {
   const events = await world.log.replay(SID, 0, 10_000, Number.MAX_SAFE_INTEGER);
   const log = events.map(({ frame }) => decode(frame));
   expect(log.map(({ seq }) => seq)).toEqual(log.map((_, i) => i + 1));
@@ -132,17 +45,14 @@ test('stream: slow and failing store, kills between commit and answer, no messag
     schedules: simulationSchedules(0.1),
     steps: 400,
     setup: async (sim) => {
-      const world = await build(sim);
-      const owner = (): AnyRef | undefined => whereis(stream);
-      sim.killing('stream', sim.pick([0, 0.01, 0.03]), owner);
-      sim.killing('guild', 0.002, () => whereis(entity('guild', GID)));
+      const world = await buildStream(sim);
+      killing(sim, sim.pick([0, 0.01, 0.03]));
       let done = 0;
       for (const [i, who] of writers.entries()) {
         sim.client(who, async () => {
-          for (let n = 0; n < messages; n++)
-            await sendUntilKnown(sim, world, 10 + i, `${who}-${n}`);
+          for (let n = 0; n < messages; n++) await append(sim, world, 10 + i, `${who}-${n}`);
           // A repetition long after: the same place.
-          await sendUntilKnown(sim, world, 10 + i, `${who}-${sim.int(messages)}`);
+          await append(sim, world, 10 + i, `${who}-${sim.int(messages)}`);
           done++;
           if (done < writers.length) return;
           sim.calm();
@@ -163,8 +73,8 @@ test('stream: many appends at once beyond its queue, each is answered, what is c
     schedules: simulationSchedules(0.05),
     steps: 300,
     setup: async (sim) => {
-      const world = await build(sim);
-      sim.killing('stream', 0.01, () => whereis(stream));
+      const world = await buildStream(sim);
+      killing(sim, 0.01);
       for (const [i, who] of ['a', 'b'].entries()) {
         sim.client(who, async () => {
           const uid = 10 + i;

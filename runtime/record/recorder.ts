@@ -16,14 +16,48 @@ import type { Entry, Plain, Recording, RecordOptions } from './types.ts';
 
 type AnyOptions = RecordOptions<never, never>;
 
-class Recorder implements Tape, Recording {
+/** What one life writes on: what its ports still do when it is over is not the next one's. */
+class Life implements Tape {
+  readonly cell: Cell;
+  readonly compiled: Compiled;
+  isOver = false;
+  readonly #recorder: Recorder;
+  /** A message was taken, and no promise has run since. */
+  #inTurn = false;
+
+  constructor(recorder: Recorder, cell: Cell) {
+    this.#recorder = recorder;
+    this.cell = cell;
+    this.compiled = cell.compiled;
+  }
+  push(entry: Entry): void {
+    if (!this.isOver) this.#recorder.write(entry);
+  }
+  message(op: string, arg: Plain): void {
+    const call = this.cell.from === 0 ? {} : { call: true as const };
+    const j = this.#inTurn ? { j: true as const } : {};
+    this.push({ t: 'in', op, arg, ...call, ...j });
+    if (this.#inTurn) return;
+    this.#inTurn = true;
+    queueMicrotask(() => {
+      this.#inTurn = false;
+    });
+  }
+  number(): number {
+    return this.#recorder.number();
+  }
+  redact(where: string, value: unknown): unknown {
+    return this.#recorder.redact(where, value);
+  }
+}
+
+class Recorder implements Recording {
   readonly #options: RecordOptions;
   #lives = 0;
   #serial = 0;
   #stopped = false;
-  /** What the recorded cell had before; undefined between two lives. */
-  #cell: Cell | undefined;
-  #compiled: Compiled | undefined;
+  /** Undefined between two lives. */
+  #life: Life | undefined;
   #monitor: MonitorId | undefined;
   #unhook = () => {};
 
@@ -57,8 +91,8 @@ class Recorder implements Tape, Recording {
   /** A life begins: the argument with its ports behind taps comes back. */
   begin(cell: Cell, arg: unknown): unknown {
     const { plain, tap } = this.#options;
-    this.#attach(cell, 'arg', plain === undefined ? arg : plain(arg));
-    return tap === undefined ? arg : tap(arg, (name, port) => tapped(this, name, port));
+    const life = this.#attach(cell, 'arg', plain === undefined ? arg : plain(arg));
+    return tap === undefined ? arg : tap(arg, (name, port) => tapped(life, name, port));
   }
 
   /** In the middle of a life: the state has to be plain data. */
@@ -66,11 +100,13 @@ class Recorder implements Tape, Recording {
     this.#attach(cell, 'snapshot', cell.state);
   }
 
-  #attach(cell: Cell, how: 'arg' | 'snapshot', value: unknown): void {
+  #attach(cell: Cell, how: 'arg' | 'snapshot', value: unknown): Life {
     this.#detach('replaced');
     const { compiled, entity } = cell;
+    const life = new Life(this, cell);
+    this.#life = life;
     this.#lives++;
-    this.push({
+    life.push({
       t: 'start',
       version: 1,
       actor: actorName(cell),
@@ -80,34 +116,29 @@ class Recorder implements Tape, Recording {
       ...(entity === null ? {} : { entityKey: entity.key }),
       [how]: toPlain(this.redact('start', value)),
     });
-    this.#cell = cell;
-    this.#compiled = compiled;
-    cell.compiled = new Compiled(this.#around(compiled.behaviour, cell));
-    cell.ctx = tapped(this, 'ctx', cell.ctx as object);
-    this.#monitor = watch(targetOf(cell.ref), null, (reason) => this.#ended(cell, reason));
+    cell.compiled = new Compiled(this.#around(compiled.behaviour, life));
+    cell.ctx = tapped(life, 'ctx', cell.ctx as object);
+    this.#monitor = watch(targetOf(cell.ref), null, (reason) => this.#end(life, toPlain(reason)));
+    return life;
   }
 
-  #ended(cell: Cell, reason: unknown): void {
-    if (this.#cell !== cell) return;
-    this.#cell = undefined;
-    this.push({ t: 'end', why: toPlain(reason) });
+  #end(life: Life, why: Plain): void {
+    life.push({ t: 'end', why });
+    life.isOver = true;
+    if (this.#life === life) this.#life = undefined;
   }
 
   #detach(why: string): void {
-    const cell = this.#cell;
-    if (cell === undefined) return;
-    this.#cell = undefined;
+    const life = this.#life;
+    if (life === undefined) return;
     if (this.#monitor !== undefined) unwatch(this.#monitor);
-    if (this.#compiled !== undefined) cell.compiled = this.#compiled;
-    this.push({ t: 'end', why });
+    life.cell.compiled = life.compiled;
+    this.#end(life, why);
   }
 
   // -------------------------------------------------------------- what happens
 
-  push(entry: Entry): void {
-    // The context of a former life, or of one whose recording was stopped, is still in use.
-    if (this.#stopped || (this.#cell === undefined && entry.t !== 'start' && entry.t !== 'end'))
-      return;
+  write(entry: Entry): void {
     this.#options.sink.write(JSON.stringify(entry));
   }
   number(): number {
@@ -118,14 +149,14 @@ class Recorder implements Tape, Recording {
     return redact === undefined ? value : redact(where, value);
   }
 
-  #around(behaviour: AnyBehaviour, cell: Cell): AnyBehaviour {
+  #around(behaviour: AnyBehaviour, life: Life): AnyBehaviour {
     const handle: Record<string, HandlerFn> = {};
     for (const op of Object.keys(behaviour.handle)) {
       const fn = behaviour.handle[op] as HandlerFn;
       handle[op] = this.#handler(
         op,
         (state, arg, ctx) => fn.call(behaviour, state, arg, ctx),
-        cell,
+        life,
       );
     }
     const around: Record<string, unknown> = { handle };
@@ -135,45 +166,43 @@ class Recorder implements Tape, Recording {
       around[op] = this.#handler(
         op,
         (state, arg, ctx) => fn.call(behaviour, state, arg, ctx),
-        cell,
+        life,
       );
     }
     return Object.assign(Object.create(behaviour), around);
   }
 
-  #handler(op: string, fn: HandlerFn, cell: Cell): HandlerFn {
+  #handler(op: string, fn: HandlerFn, life: Life): HandlerFn {
     return (state, arg, ctx) => {
-      const input = toPlain(this.redact(`in ${op}`, arg), numberOf);
-      const isCall = cell.from !== 0;
-      this.push({ t: 'in', op, arg: input, ...(isCall ? { call: true as const } : {}) });
+      life.message(op, toPlain(this.redact(`in ${op}`, arg), numberOf));
       let result: unknown;
       try {
         result = fn(state, arg, ctx);
       } catch (thrown) {
-        this.#out(op, state, { x: toPlain(thrown) });
+        this.#out(life, op, state, { x: toPlain(thrown) });
         throw thrown;
       }
       if (!isThenable(result)) {
-        this.#out(op, state, { v: toPlain(this.redact(`out ${op}`, result)) });
+        this.#out(life, op, state, { v: toPlain(this.redact(`out ${op}`, result)) });
         return result;
       }
       return result.then(
         (value) => {
-          this.#out(op, state, { v: toPlain(this.redact(`out ${op}`, value)) });
+          this.#out(life, op, state, { v: toPlain(this.redact(`out ${op}`, value)) });
           return value;
         },
         (thrown: unknown) => {
-          this.#out(op, state, { x: toPlain(thrown) });
+          this.#out(life, op, state, { x: toPlain(thrown) });
           throw thrown;
         },
       );
     };
   }
 
-  #out(op: string, state: unknown, came: { v: Plain } | { x: Plain }): void {
+  #out(life: Life, op: string, state: unknown, came: { v: Plain } | { x: Plain }): void {
     const { view } = this.#options;
     const digest = view === undefined ? {} : { s: digestOf(view(state)) };
-    this.push({ t: 'out', op, ...came, ...digest });
+    life.push({ t: 'out', op, ...came, ...digest });
   }
 }
 

@@ -64,12 +64,16 @@ class Player implements Replay {
     if (script.divergence !== undefined) return undefined;
     const before = this.#begun ? this.#view() : undefined;
     const { at } = script;
-    const inputs = this.#begun ? script.nextInputs() : [this.#start];
+    const inputs: (Input | Start)[] = this.#begun ? script.nextInputs() : [this.#start];
     if (inputs.length === 0) return undefined;
     this.#steps++;
     const first = script.at;
-    if (this.#begun) for (const input of inputs) this.#put(input as Input);
-    else this.#begin();
+    if (!this.#begun) this.#begin();
+    else for (const input of inputs) this.#put(input as Input);
+    for (let next = script.nextJoined(); next !== undefined; next = script.nextJoined()) {
+      inputs.push(next);
+      this.#put(next);
+    }
     await promisesRun();
     script.expectInput();
     const outputs = script.between(first);

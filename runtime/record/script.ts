@@ -56,10 +56,18 @@ export class Script {
     }
   }
 
+  /** The next message, when no promise ran before it. */
+  nextJoined(): Input | undefined {
+    const entry = this.#entries[this.#at];
+    if (this.divergence !== undefined || entry?.t !== 'in' || entry.j !== true) return undefined;
+    this.#at++;
+    return entry;
+  }
+
   /** The actor has done all it did: the record must go on with an input. */
   expectInput(): void {
     const entry = this.#entries[this.#at];
-    if (entry === undefined || isInput(entry) || entry.t === 'end') return;
+    if (entry === undefined || isOver(entry) || isInput(entry)) return;
     this.diverge('nothing');
   }
 
@@ -86,6 +94,7 @@ export class Script {
   ): void {
     const entry = this.#entries[this.#at];
     const got = { t: 'out', op, ...came, ...(s === undefined ? {} : { s }) };
+    if (isOver(entry)) return;
     if (entry?.t !== 'out') {
       this.diverge(JSON.stringify(got));
       return;
@@ -100,7 +109,7 @@ export class Script {
 
   /** An init or a callback threw. */
   failed(thrown: unknown): void {
-    if (thrown instanceof Left || this.#entries[this.#at]?.t === 'end') return;
+    if (thrown instanceof Left || isOver(this.#entries[this.#at])) return;
     this.diverge(`a throw: ${String(thrown)}`);
   }
 
@@ -135,8 +144,8 @@ export class Script {
   }
 
   #use(port: string, m: string, args: readonly unknown[]): unknown {
-    if (this.divergence !== undefined) throw new Left();
     const entry = this.#entries[this.#at];
+    if (this.divergence !== undefined || isOver(entry)) throw new Left();
     const callbacks: ((...args: unknown[]) => unknown)[] = [];
     const a = toPlain(args, (fn) => {
       callbacks.push(fn as (...args: unknown[]) => unknown);
@@ -154,7 +163,26 @@ export class Script {
     this.#at++;
     const marks = marksIn(entry);
     for (const [i, callback] of callbacks.entries()) this.#callbacks.set(marks[i] ?? 0, callback);
+    if (port === 'ctx' && m === 'wrap') return this.#wrapped(marks[0] ?? 0);
     return this.#came(entry.r);
+  }
+
+  /** What ctx.wrap gives: the actor's own promises call it when they did, foreign code by nextInputs. */
+  #wrapped(n: number): (...args: unknown[]) => void {
+    return (...args) => {
+      const entry = this.#entries[this.#at];
+      if (isOver(entry)) return;
+      if (entry?.t !== 'enter' || entry.n !== n || !same(unnumbered(entry.a), toPlain(args))) {
+        this.diverge(JSON.stringify({ t: 'enter', n, a: toPlain(args) }));
+        return;
+      }
+      this.#at++;
+      try {
+        this.#callbacks.get(n)?.(...args);
+      } catch (thrown) {
+        this.failed(thrown);
+      }
+    };
   }
 
   #came(came: Came): unknown {
@@ -166,6 +194,11 @@ export class Script {
     promise.catch(() => undefined);
     return promise;
   }
+}
+
+/** The record ends here: what the actor still did is not known. */
+function isOver(entry: Entry | undefined): boolean {
+  return entry === undefined || entry.t === 'end';
 }
 
 function isInput(entry: Entry): entry is Input {

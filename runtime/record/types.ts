@@ -31,7 +31,14 @@ export type Entry =
       readonly snapshot?: Plain;
     }
   /** Input: a message (or onDown, onExit, terminate), `call` when an answer is awaited. */
-  | { readonly t: 'in'; readonly op: string; readonly arg: Plain; readonly call?: true }
+  | {
+      readonly t: 'in';
+      readonly op: string;
+      readonly arg: Plain;
+      readonly call?: true;
+      /** No promise ran between the message before and this one: they were taken in one turn. */
+      readonly j?: true;
+    }
   /** Input: promise `n` settled. */
   | { readonly t: 'settled'; readonly n: number; readonly v?: Plain; readonly x?: Plain }
   /** Input: callback `n` was called. */
@@ -126,7 +133,7 @@ export interface Divergence {
 
 export interface ReplayStep {
   readonly at: number;
-  /** What was put in: one input, or several promises that settled together. */
+  /** What was put in: one input, or several that came together (promises, messages of one turn). */
   readonly inputs: readonly (Input | Extract<Entry, { t: 'start' }>)[];
   /** What the actor did with it. */
   readonly outputs: readonly Entry[];
