@@ -318,6 +318,23 @@ describe('start', () => {
     expect(() => rooms.count()).toThrow(/unknown registry/);
   });
 
+  test('R:allows listeners: given at the start, by a name that may be taken later', async () => {
+    const log: RegistryChange[] = [];
+    const listener = name<RegistryListenerP>('listener');
+    rooms = await startRegistry({ name: 'rooms', keys: 'unique', listeners: [listener] });
+    const a = await actor();
+    rooms.register(a, 'early', 1);
+    const heard = await spawn<RegistryListenerP, null, undefined>(
+      { init: () => null, handle: { registryChange: (_s, change) => void log.push(change) } },
+      undefined,
+      { name: listener },
+    );
+    rooms.register(a, 'late', 1);
+    await settle();
+    expect(log.map(({ kind, key }) => [kind, key])).toEqual([['register', 'late']]);
+    await stop(heard);
+  });
+
   test('R:can get, put and delete metadata', async () => {
     rooms = await startRegistry({ name: 'rooms', keys: 'unique', meta: { first: 'a' } });
     expect([rooms.meta('first'), rooms.meta('second')]).toEqual(['a', undefined]);
