@@ -5,11 +5,12 @@
 import { TRUSTED_FACTOR } from '../gateway/rates/index.ts';
 
 /**
- * Lanes gather while they are busy: an idle lane sends at once, a busy one at most each so many ms. 10 ms from gateways bounds
- * the wake-ups of a shard and thereby the fsyncs of the store to 100 a second for each gateway; publishes are gathered by the
- * gateway itself (gateway/gather.ts), so the way back does not wait. Measured: bench/NOTES.md.
+ * Lanes from gateways to shards gather while they are busy: an idle lane sends at once, a busy one each 10 ms, under load (12
+ * requests in 10 ms) each 20 ms. That bounds the wake-ups of a shard and thereby the fsyncs of the store to 100 or 50 a second
+ * for each gateway; publishes are gathered by the gateway itself (gateway/gather.ts), so the way back does not wait.
+ * Measured: bench/NOTES.md.
  */
-export const GATHER_MS = { gatewayToShard: 10 } as const;
+export const GATEWAY_TO_SHARD = { gatherMs: 10, loaded: { records: 12, gatherMs: 20 } } as const;
 
 /** A thread without a heartbeat for so long is replaced. Must exceed the longest garbage collection and the slowest fsync. */
 export const HUNG_MS = 5_000;

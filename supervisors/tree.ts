@@ -26,7 +26,7 @@ import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
 import { THREAD_FLAGS } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
-import { GATHER_MS, HUNG_MS, READERS, THREAD_RESTARTS, YOUNG_MAX_MB } from './policies.ts';
+import { GATEWAY_TO_SHARD, HUNG_MS, READERS, THREAD_RESTARTS, YOUNG_MAX_MB } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
 import { threadCounters } from './thread-counters.ts';
 
@@ -80,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const node = await startNode({
     slots: slotsFor(options, state),
     entities: { stream: 'shard', guild: 'shard', user: 'shard' },
-    lanes: [{ from: 'gateway', to: 'shard', gatherMs: GATHER_MS.gatewayToShard }],
+    lanes: [{ from: 'gateway', to: 'shard', ...GATEWAY_TO_SHARD }],
     restart: THREAD_RESTARTS,
     watchdog: { hungMs: HUNG_MS },
     report: (report) => {

@@ -33,7 +33,7 @@ function pair(options: Partial<LaneOptions>): { from: End; to: End; arrived: () 
     };
     end.lane = new Lane(port, {
       to: 'other',
-      gatherMs: 0,
+      pace: { gatherMs: 0 },
       limits: { flushMessages: 512, flushBytes: 65_536, inFlightBytes: 1_000_000 },
       clock: new FakeClock(),
       sentConsumed: consumed[i],
@@ -75,7 +75,7 @@ test('cast: what was sent may change at once, the batch leaves at the end of the
 
 test('cast: no drain is asked for while the pace timer is armed, one per gathering', async () => {
   const clock = new FakeClock();
-  const { from, to, arrived } = pair({ gatherMs: 10, clock });
+  const { from, to, arrived } = pair({ pace: { gatherMs: 10 }, clock });
   from.lane.cast(0, 1, 'op', 0);
   from.lane.flushPaced(clock.monotonic());
   await arrived();
@@ -92,6 +92,29 @@ test('cast: no drain is asked for while the pace timer is armed, one per gatheri
   from.lane.cast(0, 1, 'op', 'next');
   expect(from.dirty).toBe(3);
   expect(clock.pending).toBe(0);
+});
+
+test('cast: a batch of many records is followed by a longer gathering, one of few by the short one', async () => {
+  const clock = new FakeClock();
+  const pace = { gatherMs: 10, loaded: { records: 3, gatherMs: 20 } };
+  const { from } = pair({ pace, clock });
+  const send = (records: number): void => {
+    for (let i = 0; i < records; i++) from.lane.cast(0, 1, 'op', i);
+    from.lane.flushPaced(clock.monotonic());
+  };
+  const flushes = (): number => from.lane.counters().flushes;
+  send(3);
+  expect(flushes()).toBe(1);
+  send(2);
+  await clock.advance(19);
+  expect(flushes()).toBe(1);
+  await clock.advance(1);
+  expect(flushes()).toBe(2);
+  send(1);
+  await clock.advance(9);
+  expect(flushes()).toBe(2);
+  await clock.advance(1);
+  expect(flushes()).toBe(3);
 });
 
 test('cast: a batch that is full leaves at once, by number and by bytes', () => {

@@ -1,6 +1,6 @@
 /**
  * One ordered lane to another thread: messages, replies and signals in the order they were sent,
- * gathered in a batch that leaves at the end of the drain (or, paced, `gatherMs` after the last one).
+ * gathered in a batch that leaves at the end of the drain (or, paced, some ms after the last one).
  * The transport behind it carries bytes only, so that shared memory can replace the MessagePort.
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -9,7 +9,7 @@ import type { Via } from '../core/thread.ts';
 import type { From, Key, LaneCounters } from '../types.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
-import type { LaneLimits } from './types.ts';
+import type { LaneLimits, LanePace } from './types.ts';
 import { CALL, CAST, REPLY } from './wire.ts';
 
 /**
@@ -50,7 +50,7 @@ function portTransport(port: MessagePort, onBatch: (batch: Uint8Array) => void):
 
 export interface LaneOptions {
   readonly to: string;
-  readonly gatherMs: Ms;
+  readonly pace: LanePace;
   readonly limits: LaneLimits;
   readonly clock: Clock;
   /** Shared counts of bytes taken in: by the other side of what we sent, and by us. */
@@ -80,6 +80,8 @@ export class Lane {
   readonly #writer = new BatchWriter();
   readonly #reader = new BatchReader();
   #lastFlushMs = Number.NEGATIVE_INFINITY;
+  /** By the batch that left last: see LanePace. */
+  #gatherMs: Ms;
   #timer: TimerHandle | undefined;
   #dirty = false;
   #closed = false;
@@ -93,6 +95,7 @@ export class Lane {
 
   constructor(port: MessagePort, options: LaneOptions) {
     this.#options = options;
+    this.#gatherMs = options.pace.gatherMs;
     const connect: Connect = (onBatch) => portTransport(port, onBatch);
     const wrapped = wrapTransport === null ? connect : wrapTransport(options.to, connect);
     this.#transport = wrapped((batch) => this.#receive(batch));
@@ -185,11 +188,10 @@ export class Lane {
   flushPaced(nowMs: Ms): void {
     this.#dirty = false;
     if (this.#writer.records === 0 || this.#timer !== undefined) return;
-    const { gatherMs, clock } = this.#options;
-    const waitMs = this.#lastFlushMs + gatherMs - nowMs;
+    const waitMs = this.#lastFlushMs + this.#gatherMs - nowMs;
     if (waitMs <= 0) this.flush(nowMs);
     else {
-      this.#timer = clock.setTimeout(() => {
+      this.#timer = this.#options.clock.setTimeout(() => {
         this.#timer = undefined;
         this.flush();
       }, waitMs);
@@ -204,6 +206,8 @@ export class Lane {
     const { records } = this.#writer;
     if (records === 0 || this.#closed) return;
     this.#lastFlushMs = nowMs;
+    const { gatherMs, loaded } = this.#options.pace;
+    this.#gatherMs = loaded !== undefined && records >= loaded.records ? loaded.gatherMs : gatherMs;
     const batch = this.#writer.take();
     this.#messagesOut += records;
     this.#flushes++;

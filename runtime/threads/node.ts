@@ -70,11 +70,15 @@ function checkOptions({ slots, entities, lanes }: NodeOptions): void {
       throw new TypeError(`startNode: entities.${type}: no slot is in group ${group}`);
     }
   }
-  for (const { from, to, gatherMs } of lanes ?? []) {
+  for (const { from, to, gatherMs, loaded } of lanes ?? []) {
     for (const end of [from, to]) {
       if (!known.has(end)) throw new TypeError(`startNode: lanes: no slot or group ${end}`);
     }
     if (!(gatherMs >= 0)) throw new RangeError(`startNode: lanes: gatherMs: got ${gatherMs}`);
+    if (loaded !== undefined && !(loaded.records >= 1 && loaded.gatherMs >= gatherMs)) {
+      const got = `${loaded.records} records, ${loaded.gatherMs} ms`;
+      throw new RangeError(`startNode: lanes: loaded: got ${got}, want >= 1 and >= ${gatherMs} ms`);
+    }
   }
 }
 

@@ -33,7 +33,10 @@ import type { AnyRef, From, Key, LaneCounters, MonitorId, Reason } from '../type
 import type { BatchReader } from './batch-reader.ts';
 import { Lane } from './lane.ts';
 import { consumedView } from './shared.ts';
-import type { SharedMemory, Topology } from './types.ts';
+import type { LanePace, SharedMemory, Topology } from './types.ts';
+
+const UNPACED: LanePace = { gatherMs: 0 };
+
 import { CALL, CAST, DEMONITOR, DOWN, EXIT, LINK, MONITOR, REPLY, STOP, UNLINK } from './wire.ts';
 
 export class Router implements Remote {
@@ -75,7 +78,7 @@ export class Router implements Remote {
     const to = this.#nameOf(thread);
     this.#lanes[thread] = new Lane(port, {
       to,
-      gatherMs: this.#gatherMs(thread),
+      pace: this.#paceTo(thread),
       limits: this.#topology.limits,
       clock: rt.clock,
       sentConsumed: consumedView(this.#shared, rt.thread, thread),
@@ -128,14 +131,15 @@ export class Router implements Remote {
     return this.#topology.slots[thread]?.name ?? String(thread);
   }
 
-  #gatherMs(thread: number): Ms {
+  #paceTo(thread: number): LanePace {
     const own = this.#topology.slots[rt.thread];
     const other = this.#topology.slots[thread];
-    for (const { from, to, gatherMs } of this.#topology.pacing) {
+    for (const pacing of this.#topology.pacing) {
+      const { from, to } = pacing;
       const fits = from === own?.name || from === own?.group;
-      if (fits && (to === other?.name || to === other?.group)) return gatherMs;
+      if (fits && (to === other?.name || to === other?.group)) return pacing;
     }
-    return 0;
+    return UNPACED;
   }
 
   // -------------------------------------------------------------- places

@@ -39,11 +39,17 @@ export interface SlotOptions {
   readonly youngMaxMb?: number;
 }
 
-/** Gathering on the lanes from one slot or group to another: at most one flush per `gatherMs`; the first after a pause leaves at once. */
-export interface LanePacing {
+/** How a lane gathers: at most one flush per `gatherMs`; the first after a pause leaves at once. */
+export interface LanePace {
+  readonly gatherMs: Ms;
+  /** Longer gathering under load: after a batch of at least so many records. Default: none. */
+  readonly loaded?: { readonly records: number; readonly gatherMs: Ms };
+}
+
+/** Gathering on the lanes from one slot or group to another. */
+export interface LanePacing extends LanePace {
   readonly from: string;
   readonly to: string;
-  readonly gatherMs: Ms;
 }
 
 export interface LaneLimits {
