@@ -274,9 +274,13 @@ const Crasher = defineActor<CrasherP, null>({
 
 async function restart(): Promise<Batch> {
   return async () => {
-    let ns = 0;
-    for (let i = 0; i < BURSTS; i++) ns += (await restartBurst()).ns;
-    return { ops: BURSTS * BURST, ns };
+    let [ns, cpuNs] = [0, 0];
+    for (let i = 0; i < BURSTS; i++) {
+      const sample = await restartBurst();
+      ns += sample.ns;
+      cpuNs += sample.cpuNs;
+    }
+    return { ops: BURSTS * BURST, ns, cpuNs };
   };
 }
 

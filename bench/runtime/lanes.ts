@@ -15,7 +15,7 @@ import {
   startNode,
 } from '../../runtime/index.ts';
 import type { Message, SinkP, SourceP } from './lane-slot.ts';
-import { type Batch, type Figures, runSubject, type Sample, signal, turn } from './measure.ts';
+import { type Batch, type Figures, runSubject, signal, timed, turn } from './measure.ts';
 
 /** Messages per 'handled' notice, and the most that are under way. */
 const CHUNK = 4000;
@@ -79,13 +79,12 @@ async function throughput(): Promise<Batch> {
   const sender = await spawn(Sender, undefined);
   await call(sink, 'count');
   cast(sink, 'start', { source: sender, every: CHUNK });
-  return async (): Promise<Sample> => {
-    const { promise, resolve } = signal();
-    const begin = process.hrtime.bigint();
-    cast(sender, 'go', { count: PER_BATCH, done: resolve });
-    await promise;
-    return { ops: PER_BATCH, ns: Number(process.hrtime.bigint() - begin) };
-  };
+  return () =>
+    timed(PER_BATCH, () => {
+      const { promise, resolve } = signal();
+      cast(sender, 'go', { count: PER_BATCH, done: resolve });
+      return promise;
+    });
 }
 
 // ---------------------------------------------------------------- round trip

@@ -19,7 +19,7 @@ import {
 import { makeTables, resultKey, takesPart } from './table.ts';
 
 const FULL: Times = { warmMs: 400, windowMs: 800 };
-const QUICK: Times = { warmMs: 60, windowMs: 80 };
+const QUICK: Times = { warmMs: 120, windowMs: 100 };
 const RESULTS = new URL('../RESULTS.md', import.meta.url);
 const MARKS = ['<!-- bench:runtime -->', '<!-- end of bench:runtime -->'] as const;
 

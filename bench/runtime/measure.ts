@@ -3,10 +3,11 @@
  * JSON that a subject prints. The same method as erlang/measure.erl. Subject processes only, which run with --expose-gc.
  */
 
-/** One measured stretch: how many operations took how long. */
+/** One measured stretch: how many operations took how long, by the clock and of the CPU (all threads of the process). */
 export interface Sample {
   readonly ops: number;
   readonly ns: number;
+  readonly cpuNs: number;
 }
 
 /** Times itself, so that what it prepares and clears away is not in it. */
@@ -22,9 +23,12 @@ declare const gc: (() => void) | undefined;
 
 /** Runs `ops` operations once, from the call until `run` resolves. */
 export async function timed(ops: number, run: () => Promise<void>): Promise<Sample> {
+  const cpu = process.cpuUsage();
   const start = process.hrtime.bigint();
   await run();
-  return { ops, ns: Math.max(1, Number(process.hrtime.bigint() - start)) };
+  const ns = Math.max(1, Number(process.hrtime.bigint() - start));
+  const { user, system } = process.cpuUsage(cpu);
+  return { ops, ns, cpuNs: (user + system) * 1000 };
 }
 
 /** A promise with its resolve function: how an actor tells the measuring code that a batch is through. */
@@ -49,16 +53,23 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Repeats the batch until it has been measured for `ms`; the garbage of one batch is not charged to the next. */
+/** Under load a process gets so much less than its share at most. */
+const STARVED = 10;
+
+/**
+ * Repeats the batch until its measured parts have used `ms` of CPU, so that a busy machine does not cut the warm-up short; the
+ * garbage of one batch is not charged to the next.
+ */
 async function repeat(batch: Batch, ms: number): Promise<Sample> {
-  let [ops, ns] = [0, 0];
-  while (ns < ms * 1e6) {
+  let [ops, ns, cpuNs] = [0, 0, 0];
+  while (cpuNs < ms * 1e6 && ns < STARVED * ms * 1e6) {
     const sample = await batch();
     ops += sample.ops;
     ns += sample.ns;
+    cpuNs += sample.cpuNs;
     gc?.();
   }
-  return { ops, ns };
+  return { ops, ns, cpuNs };
 }
 
 /**
@@ -72,8 +83,8 @@ export async function runSubject(subject: Subject): Promise<void> {
   let figures: Figures;
   if (typeof ready === 'function') {
     await repeat(ready, Number(warm));
-    const { ops, ns } = await repeat(ready, Number(window));
-    figures = { ns: ns / ops };
+    const { ops, ns, cpuNs } = await repeat(ready, Number(window));
+    figures = { ns: ns / ops, cpuNs: cpuNs / ops };
   } else figures = ready;
   process.stdout.write(`${JSON.stringify(figures)}\n`, () => process.exit(0));
 }

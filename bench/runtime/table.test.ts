@@ -7,7 +7,12 @@ const ids = [...ROWS, ...LANE_ROWS].map(({ id }) => id);
 
 /** Results in which Driftway takes `ours` and each other side `others` for everything. */
 function results(ours: number, others: number): Map<string, readonly Figures[]> {
-  const all = (value: number): Figures => ({ ns: value, bytes: value, bytesUsed: value });
+  const all = (value: number): Figures => ({
+    ns: value,
+    cpuNs: value,
+    bytes: value,
+    bytesUsed: value,
+  });
   const map = new Map<string, readonly Figures[]>();
   for (const row of ROWS) {
     map.set(resultKey('driftway', row), [all(ours)]);
@@ -92,7 +97,7 @@ describe('makeTables', () => {
 
   test('--only: rows that were not asked for are not shown', () => {
     const { text } = makeTables(results(100, 450), ['ring']);
-    expect(text.split('\n')).toHaveLength(3);
+    expect(text.split('\n')).toHaveLength(7);
     expect(firstRow(text)?.[1]).toBe('ring of 1000, hop');
   });
 });

@@ -68,17 +68,32 @@ export function makeTables(results: Results, ids: readonly string[]): Tables {
     const heads = SIDES.map((side) => TITLES[side]);
     const ratios = ['Erlang / Driftway', 'Erlang +S 1 / Driftway', 'bar', ''];
     parts.push(markdown([['ns, or bytes; less is better', ...heads, ...ratios], ...sides]));
+    const cpu = ROWS.filter(({ id, figure }) => ids.includes(id) && figure === 'ns');
+    const cpuRatios = ratios.slice(0, 2);
+    const rows = cpu.map((row) => cpuRow(results, row));
+    parts.push(markdown([['ns of CPU, all threads', ...heads, ...cpuRatios], ...rows]));
   }
   if (lanes.length > 0)
     parts.push(markdown([['between two threads', 'Driftway', 'bar', ''], ...lanes]));
   return { text: parts.join('\n\n'), missed };
 }
 
+/** One figure of a side in all rounds. */
+function valuesOf(results: Results, side: SideId, row: Row, figure: string): readonly number[] {
+  if (!takesPart(side, row)) return [];
+  return (results.get(resultKey(side, row)) ?? []).map((figures) => figures[figure] as number);
+}
+
+/** The same operations by CPU time: no bar, but it moves less when the machine has other work. */
+function cpuRow(results: Results, row: Row): string[] {
+  const of = (side: SideId) => median(valuesOf(results, side, row, 'cpuNs'));
+  const cells = SIDES.map((side) => (Number.isNaN(of(side)) ? '-' : of(side).toFixed(0)));
+  const ratios = (['erlang', 'erlang-1'] as const).map((side) => times(of(side) / of('driftway')));
+  return [row.title, ...cells, ...ratios];
+}
+
 function sideRow(results: Results, row: Row, missed: string[]): string[] {
-  const values = (side: SideId) =>
-    takesPart(side, row)
-      ? (results.get(resultKey(side, row)) ?? []).map((figures) => figures[row.figure] as number)
-      : [];
+  const values = (side: SideId) => valuesOf(results, side, row, row.figure);
   const cells = SIDES.map((side) => {
     const all = values(side);
     return all.length === 0 ? '-' : `${median(all).toFixed(0)}${spread(all)}`;
