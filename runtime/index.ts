@@ -96,6 +96,7 @@ export {
   defineDynamicSupervisor,
   startDynamicSupervisor,
 } from './supervision/dynamic-supervisor.ts';
+export { DynamicSupervisor, PartitionSupervisor, Supervisor } from './supervision/families.ts';
 export {
   definePartitionSupervisor,
   partition,

@@ -7,6 +7,7 @@ import {
   cast,
   child,
   countChildren,
+  DynamicSupervisor,
   defineActor,
   defineDynamicSupervisor,
   definePartitionSupervisor,
@@ -15,11 +16,13 @@ import {
   type Key,
   name,
   type PartitionOptions,
+  PartitionSupervisor,
   partition,
   partitionCount,
   partitionOf,
   type Ref,
   resizePartitions,
+  Supervisor,
   spawn,
   startChild,
   startPartitionSupervisor,
@@ -300,4 +303,26 @@ describe('start and stop', () => {
       reason: { field: 'intensity' },
     });
   });
+});
+
+test('families: the same functions under one name each', async () => {
+  const sup = await Supervisor.start({ children: [child('a', Room, 1)] });
+  expect(await Supervisor.countChildren(sup)).toMatchObject({ active: 1 });
+  await rig.end(sup);
+  const dyn = await DynamicSupervisor.start({ maxChildren: 1 });
+  expect(await DynamicSupervisor.startChild(dyn, Room, 1)).toMatchObject({ ok: true });
+  expect(await DynamicSupervisor.startChild(dyn, Room, 2)).toEqual({
+    ok: false,
+    why: 'maxChildren',
+  });
+  await rig.end(dyn);
+  const parts = await PartitionSupervisor.start({
+    name: 'rooms',
+    partitions: 2,
+    child: (i) => child(i, Room, i),
+  });
+  expect(await call(PartitionSupervisor.name<RoomP>('rooms', 3), 'number')).toBe(1);
+  expect(await PartitionSupervisor.resize('rooms', 1)).toEqual({ ok: true, previous: 2 });
+  expect(PartitionSupervisor.partitions('rooms')).toBe(1);
+  await rig.end(parts);
 });

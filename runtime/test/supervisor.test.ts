@@ -151,6 +151,10 @@ describe('restart types', () => {
     ['crash', 'transient', 'restarted'],
     ['crash', 'temporary', 'gone'],
     ['kill', 'transient', 'restarted'],
+    ['kill', 'temporary', 'gone'],
+    ['detail', 'permanent', 'restarted'],
+    ['detail', 'transient', 'down'],
+    ['detail', 'temporary', 'gone'],
   ] as const;
   test.each(outcomes)(
     'S:permanent, transient, temporary: %s end of a %s child: %s',
@@ -159,12 +163,14 @@ describe('restart types', () => {
       const before = at('x') as Ref<ProbeP>;
       if (how === 'kill') exit(before, 'kill');
       else if (how === 'crash') await reasonOf(call(before, 'crash'));
-      else await reasonOf(call(before, 'stop', how));
+      else await reasonOf(call(before, 'stop', how === 'detail' ? { shutdown: how } : how));
       await settle();
       const after = at('x');
       if (outcome === 'restarted') expect(after).not.toBe(before);
       expect(after !== undefined).toBe(outcome === 'restarted');
       expect((await getChildSpec(sup, 'x')).ok).toBe(outcome !== 'gone');
+      const reported = rig.reports.filter((each) => each.kind === 'childFailed');
+      expect(reported).toHaveLength(how === 'crash' || how === 'kill' ? 1 : 0);
       await rig.end(sup);
     },
   );
