@@ -162,6 +162,14 @@ async function foreign(
 async function started(sup: Ref<never>, ctx: Ctx<CounterP>): Promise<void> {
   // @ts-expect-error missing start argument
   await spawn(Counter);
+  // @ts-expect-error undefined is no start argument where a number is asked
+  await spawn(Counter, undefined);
+  // @ts-expect-error nor in a child spec
+  child('c', Counter, undefined);
+  // @ts-expect-error nor from inside an actor
+  await ctx.spawnLink(Counter, undefined);
+  // @ts-expect-error nor for a dynamic child
+  await startDynamicChild(sup, Counter, undefined);
   // @ts-expect-error wrong start argument from inside an actor
   await ctx.spawn(Counter, 'ten');
   // @ts-expect-error wrong start argument of a linked child
