@@ -109,14 +109,12 @@ export function deliver(
   from: number,
   deadline: Ms,
 ): void {
-  if (from === 0 && via !== 0 && via !== '') {
-    const place = places.get(via);
-    if (place?.cast !== undefined) {
-      place.cast(key, op, arg);
-      return;
-    }
+  const place = via === 0 || via === '' ? undefined : places.get(via);
+  if (place?.cast !== undefined && from === 0) {
+    place.cast(key, op, arg);
+    return;
   }
-  const cell = resolve(via, key);
+  const cell = place === undefined ? resolve(via, key) : place.cell(key);
   if (from !== 0 && deadline === PLAIN) takeSend(cell, op, arg, from);
   else if (typeof cell === 'object' && 'compiled' in cell) post(cell, op, arg, from, deadline);
   else if (from === 0) rt.counters.deadLetters++;

@@ -26,6 +26,7 @@ export interface RegistryEntry<P, V> {
   readonly value: V;
 }
 
+/** Outcome of a registration. */
 export type RegisterResult<P> =
   | { readonly ok: true }
   /** Unique: the key has an owner, maybe the same one. */
@@ -33,6 +34,7 @@ export type RegisterResult<P> =
   /** The owner is dead. */
   | { readonly ok: false; readonly why: 'noproc' };
 
+/** What a listener of a registry is told. */
 export type RegistryChange =
   | {
       readonly kind: 'register';

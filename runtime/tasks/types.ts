@@ -18,21 +18,25 @@ export type TaskResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: Reason };
 
+/** Whose a task is. */
 export interface OwnerOptions {
   /** Who may await, and is linked: default the actor whose handler runs now. After an await say it: ctx.self. */
   readonly owner?: AnyRef;
 }
 
+/** Options of task(). */
 export interface TaskOptions extends OwnerOptions {
   /** Default true: the crash of one ends the other (the owner may trap it). */
   readonly link?: boolean;
 }
 
+/** Options of a task supervisor's async and asyncNolink. */
 export interface SupervisedTaskOptions extends OwnerOptions {
   /** Time to end when the supervisor ends it; default 5000. */
   readonly shutdown?: Shutdown;
 }
 
+/** Options of a task that is a child and nobody awaits. */
 export interface TaskChildOptions {
   /** Default temporary. */
   readonly restart?: Restart;
@@ -40,6 +44,7 @@ export interface TaskChildOptions {
   readonly shutdown?: Shutdown;
 }
 
+/** Options of yieldMany. */
 export interface YieldManyOptions {
   /** Default 5000, Infinity allowed; >= 0. */
   readonly timeoutMs?: Ms;
@@ -52,6 +57,7 @@ export interface YieldManyOptions {
   readonly limit?: number;
 }
 
+/** Options of asyncStream. */
 export interface StreamOptions extends OwnerOptions {
   /** Tasks at a time, those with a result that nobody has taken yet included; default 8. */
   readonly maxConcurrency?: number;
