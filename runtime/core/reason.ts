@@ -12,7 +12,10 @@ export function errorInfo(thrown: unknown, depth = 0): ErrorInfo {
   return {
     name: thrown.name,
     message: thrown.message,
-    ...(thrown.stack === undefined ? {} : { stack: thrown.stack }),
+    // Formatting a stack costs more than the rest of a restart: only for who reads it. Copies have it as data.
+    get stack() {
+      return thrown.stack ?? '';
+    },
     ...(code === undefined ? {} : { code }),
     ...(thrown.cause === undefined || depth >= CAUSE_DEPTH
       ? {}

@@ -57,10 +57,12 @@ describe('call', () => {
     patient.catch(() => {
       patientEnded = true;
     });
+    const { timeouts } = counters();
     await clock.advance(4990);
     expect(counters().callsPending).toBe(2);
     await clock.advance(20);
     expect(await plain).toBe('timeout');
+    expect(counters().timeouts).toBe(timeouts + 1);
     const late = counters().lateReplies;
     reply(from as From, 'late');
     expect(counters().lateReplies).toBe(late + 1);
@@ -68,6 +70,26 @@ describe('call', () => {
     expect(patientEnded).toBe(false);
     exit(ref, 'kill');
     expect(await reasonOf(patient)).toBe('killed');
+  });
+
+  test('a late reply never reaches a newer call, whatever place that has in the table', async () => {
+    let late: From | undefined;
+    const keep = (ctx: ProbeCtx): unknown => {
+      late = ctx.from;
+      return NOREPLY;
+    };
+    const ref = await spawn(Probe, {});
+    const given = reasonOf(call(ref, 'run', keep, { timeoutMs: 10 }));
+    await clock.advance(20);
+    expect(await given).toBe('timeout');
+    // The table has room for 256 at first; each place comes up once in so many calls.
+    for (let i = 0; i < 2048; i++) {
+      const fresh = (): number => {
+        reply(late as From, 'stale');
+        return i;
+      };
+      expect(await call(ref, 'run', fresh)).toBe(i);
+    }
   });
 
   test('a bad timeout: RangeError before anything is sent', async () => {

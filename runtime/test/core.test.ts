@@ -172,20 +172,6 @@ describe('call', () => {
     expect(counters().expired).toBe(expired + 1);
   });
 
-  test('ctx.call: never waits past the deadline of the message being handled', async () => {
-    const outer = await spawn(Probe, {});
-    const inner = await spawn(Probe, {});
-    const nested = call(
-      outer,
-      'run',
-      async (ctx) => [await reasonOf(ctx.call(inner, 'run', () => NOREPLY)), ctx.deadline],
-      { timeoutMs: 200 },
-    );
-    const [reason, deadline] = (await nested) as [unknown, number];
-    expect(reason).toBe('timeout');
-    expect(deadline).toBeLessThan(Number.POSITIVE_INFINITY);
-  });
-
   test('500 000 queued messages do not make a caller slower to be answered', async () => {
     const Deep = defineActor<
       { go(): void; noise(): void },

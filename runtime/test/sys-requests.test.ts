@@ -169,6 +169,10 @@ describe('suspend and resume', () => {
     const got = call(ref, 'get');
     await settle();
     expect(processInfo(ref)).toMatchObject({ mailboxLength: 4, status: 'suspended' });
+    // Nor does it keep the scheduler busy with what it must not handle.
+    const { drains } = counters();
+    await settle();
+    expect(counters().drains).toBe(drains);
     await sys.resume(ref);
     expect(await got).toBe(3);
   });
