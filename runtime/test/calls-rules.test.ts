@@ -237,6 +237,32 @@ describe('call circles', () => {
     expect(seen).toBe('served');
   });
 
+  test('a caller that waits in a later message is no circle', async () => {
+    const [a, b] = await Promise.all([spawn(Probe, {}), spawn(Probe, {})]);
+    let [openA, openB]: (() => void)[] = [];
+    const gateA = new Promise<void>((resolve) => {
+      openA = resolve;
+    });
+    const gateB = new Promise<void>((resolve) => {
+      openB = resolve;
+    });
+    let seen: unknown;
+    await call(a, 'run', (ctx) => {
+      const asked = ctx.call(b, 'run', async (inner) => {
+        await gateB;
+        seen = await inner.call(a, 'echo', 'served');
+      });
+      asked.catch(() => undefined);
+    });
+    cast(a, 'block', { until: gateA, after: 0 });
+    await settle();
+    openB?.();
+    await settle();
+    openA?.();
+    await settle();
+    expect(seen).toBe('served');
+  });
+
   test('longer than 8: ends by its deadline; found all the same while payloads are checked', async () => {
     for (const payloads of ['share', 'clone'] as const) {
       configureRuntime({ payloads });
