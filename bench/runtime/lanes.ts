@@ -23,7 +23,7 @@ const UNDER_WAY = 5 * CHUNK;
 const PER_BATCH = 200_000;
 const TRIPS_WARM = 3000;
 const TRIPS = 6000;
-const SPIN_MS = 1500;
+const SPIN_MS = 1200;
 const FLOOD_PER_TURN = 5000;
 
 const MESSAGE: Message = {
