@@ -239,7 +239,8 @@ describe('call circles', () => {
 
   test('a caller that waits in a later message is no circle', async () => {
     const [a, b] = await Promise.all([spawn(Probe, {}), spawn(Probe, {})]);
-    let [openA, openB]: (() => void)[] = [];
+    let openA: () => void = () => {};
+    let openB: () => void = () => {};
     const gateA = new Promise<void>((resolve) => {
       openA = resolve;
     });
@@ -256,9 +257,9 @@ describe('call circles', () => {
     });
     cast(a, 'block', { until: gateA, after: 0 });
     await settle();
-    openB?.();
+    openB();
     await settle();
-    openA?.();
+    openA();
     await settle();
     expect(seen).toBe('served');
   });
