@@ -2,9 +2,9 @@
  * The stream actor against a simulated store: delays in any order, unavailability, commits whose answer
  * is lost, other owners, and the death of the actor between a commit and its answer.
  */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { call } from '../../runtime/index.ts';
-import { explore, simulationSchedules } from '../../runtime/testkit/index.ts';
+import { explore, simulationSchedules, simulationTimeoutMs } from '../../runtime/testkit/index.ts';
 import { decode } from './kit.ts';
 import {
   append,
@@ -15,6 +15,8 @@ import {
   type StreamWorld,
   stream,
 } from './simulation-world.ts';
+
+vi.setConfig({ testTimeout: simulationTimeoutMs() });
 
 /** The whole log: gapless, every nonce once, each writer's messages in the order of their sending. */
 async function judge(

@@ -2,7 +2,7 @@
  * Entities and names under random idleness, crashes and kills: one activation per key, mail that outlives
  * passivation, order per sender, names that never lead to the dead.
  */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   ActorError,
   type AnyRef,
@@ -19,7 +19,14 @@ import {
   stop,
   whereis,
 } from '../index.ts';
-import { explore, type Simulation, simulationSchedules } from '../testkit/index.ts';
+import {
+  explore,
+  type Simulation,
+  simulationSchedules,
+  simulationTimeoutMs,
+} from '../testkit/index.ts';
+
+vi.setConfig({ testTimeout: simulationTimeoutMs() });
 
 interface MailP {
   mail(m: Letter): void;

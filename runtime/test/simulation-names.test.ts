@@ -2,7 +2,7 @@
  * Registries, their locks, and groups, while their actors are killed at random: the tables are what a
  * model says after every step, and the dead are in none of them.
  */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   ActorError,
   type AnyRef,
@@ -17,7 +17,14 @@ import {
   startGroups,
   startRegistry,
 } from '../index.ts';
-import { explore, type Simulation, simulationSchedules } from '../testkit/index.ts';
+import {
+  explore,
+  type Simulation,
+  simulationSchedules,
+  simulationTimeoutMs,
+} from '../testkit/index.ts';
+
+vi.setConfig({ testTimeout: simulationTimeoutMs() });
 
 interface MemberP {
   hear(n: number): void;

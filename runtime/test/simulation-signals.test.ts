@@ -2,7 +2,7 @@
  * Calls, monitors and links between actors that are killed, stop and crash at random: one notice per
  * monitor, exits along links, each answer to the call it belongs to and none too late.
  */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   ActorError,
   type AnyRef,
@@ -19,7 +19,14 @@ import {
   reply,
   spawn,
 } from '../index.ts';
-import { explore, type Simulation, simulationSchedules } from '../testkit/index.ts';
+import {
+  explore,
+  type Simulation,
+  simulationSchedules,
+  simulationTimeoutMs,
+} from '../testkit/index.ts';
+
+vi.setConfig({ testTimeout: simulationTimeoutMs() });
 
 interface NodeP {
   watch(to: Ref<NodeP>): void;

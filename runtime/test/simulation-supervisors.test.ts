@@ -2,7 +2,7 @@
  * Supervisors under random crashes, slow and failing starts, slow ends and shutdowns, in random order:
  * what their rules promise holds after every step of every schedule.
  */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   type AnyRef,
   call,
@@ -27,8 +27,15 @@ import {
   terminateDynamicChild,
   whichChildren,
 } from '../index.ts';
-import { explore, type Simulation, simulationSchedules } from '../testkit/index.ts';
+import {
+  explore,
+  type Simulation,
+  simulationSchedules,
+  simulationTimeoutMs,
+} from '../testkit/index.ts';
 import { expectDead, Family, isOver, Worker } from './simulation-support.ts';
+
+vi.setConfig({ testTimeout: simulationTimeoutMs() });
 
 const IDS = ['a', 'b', 'c', 'd', 'e'];
 /** Ends a child at once when its time is up; virtual ms. */

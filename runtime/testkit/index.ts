@@ -9,6 +9,12 @@ export {
   laneFaults,
 } from './lane-faults.ts';
 export { type Caught, type Probe, type ProbeOptions, probe } from './probe.ts';
-export { explore, SimulationError, simulate, simulationSchedules } from './simulation.ts';
+export {
+  explore,
+  SimulationError,
+  simulate,
+  simulationSchedules,
+  simulationTimeoutMs,
+} from './simulation.ts';
 export type * from './simulation-types.ts';
 export { type Runnable, type Stepped, type Stepper, stepper } from './stepper.ts';

@@ -36,6 +36,8 @@ export class SimulationError extends Error {
 }
 
 const LINES = 60;
+const SCHEDULES = 10_000;
+const TIMEOUT_MS = 90_000;
 
 /**
  * Runs one schedule. The scheduler is held, clock and report sink are the simulation's until it is
@@ -92,9 +94,19 @@ function scheduleSeed(seed: number, i: number): number {
  * of the repository together).
  */
 export function simulationSchedules(share: number): number {
-  const total = Number(process.env.SIMULATION_SCHEDULES ?? 10_000);
-  assert(total > 0 && share > 0, 'SIMULATION_SCHEDULES and the share are above 0');
-  return Math.max(1, Math.round(total * share));
+  assert(share > 0, 'a share is above 0');
+  return Math.max(1, Math.round(total() * share));
+}
+
+/** Time for one test's share of them on a busy machine: a test runner's limit, no measure. Real ms. */
+export function simulationTimeoutMs(): number {
+  return TIMEOUT_MS * Math.max(1, total() / SCHEDULES);
+}
+
+function total(): number {
+  const schedules = Number(process.env.SIMULATION_SCHEDULES ?? SCHEDULES);
+  assert(schedules > 0, 'SIMULATION_SCHEDULES is above 0');
+  return schedules;
 }
 
 function describe(
