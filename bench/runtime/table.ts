@@ -49,7 +49,7 @@ export function median(values: readonly number[]): number {
 
 /** Half of the range over the median, in percent: what to expect of a single round. */
 function spread(values: readonly number[]): string {
-  if (values.length < 2) return '';
+  if (values.length < 2 || median(values) === 0) return '';
   const half = (Math.max(...values) - Math.min(...values)) / 2;
   return ` ±${((half / median(values)) * 100).toFixed(0)}%`;
 }
