@@ -101,6 +101,8 @@ export class Audience {
       return;
     }
     this.#beacon = 2;
-    this.#ports.timer('beacon', BEACON_LAST_MS - quietMs, () => this.#fire(state));
+    // A thread that stood still may be later than that by itself.
+    const nextMs = Math.max(0, BEACON_LAST_MS - quietMs);
+    this.#ports.timer('beacon', nextMs, () => this.#fire(state));
   }
 }

@@ -260,6 +260,16 @@ test('beacon: HEAD 2 s and 15 s after the last event of a burst, and then silenc
   expect(rig.listen().at(-1)).toMatchObject({ op: 'head', m: { sid: SID, seq: 6 } });
 });
 
+test('beacon: a thread that stood still for longer than both sends both and lives on', async () => {
+  const { rig } = await filled(1);
+  await rig.subscribe(A);
+  await rig.append(A, 'late', 1, ['x']);
+  rig.clock.stall(60_000);
+  await rig.clock.advance(1);
+  await rig.clock.advance(1);
+  expect(rig.listen().filter((h) => h.op === 'head').length).toBe(2);
+});
+
 test('attach and detach: interest comes and goes, an idle stream may sleep', async () => {
   const { rig, at } = await filled(2);
   expect(rig.core.idle).toBe(true);

@@ -78,6 +78,10 @@ export class HandClock implements Clock {
     this.#set(until);
     await settled();
   }
+  /** Time passes while the thread stands still: what falls due runs late, at the next `advance`. */
+  stall(ms: Ms): void {
+    this.#set(this.#monotonic + ms);
+  }
   /** Sets the wall clock back, as an operator may. */
   stepBack(ms: Ms): void {
     this.#now -= ms;
@@ -437,6 +441,8 @@ export class StreamRig {
         });
       },
       timer: (key, ms, run) => {
+        // As the runtime's own.
+        if (!(ms >= 0)) throw new RangeError(`timer ${key}: ms: got ${ms}, want >= 0`);
         const life = this.#life;
         const old = timers.get(key);
         if (old !== undefined) this.clock.clearTimeout(old);
