@@ -94,6 +94,12 @@ export class HandClock implements Clock {
   }
 }
 
+/** A timer's time, checked as the runtime checks it. */
+function timerMs(ms: Ms): Ms {
+  if (!(ms >= 0)) throw new RangeError(`timer: ms: got ${ms}, want >= 0`);
+  return ms;
+}
+
 /** Lets promises that are ready run. */
 export async function settled(): Promise<void> {
   for (let i = 0; i < 4; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -441,8 +447,6 @@ export class StreamRig {
         });
       },
       timer: (key, ms, run) => {
-        // As the runtime's own.
-        if (!(ms >= 0)) throw new RangeError(`timer ${key}: ms: got ${ms}, want >= 0`);
         const life = this.#life;
         const old = timers.get(key);
         if (old !== undefined) this.clock.clearTimeout(old);
@@ -450,7 +454,7 @@ export class StreamRig {
           key,
           this.clock.setTimeout(() => {
             if (life === this.#life) run();
-          }, ms),
+          }, timerMs(ms)),
         );
       },
       retire: () => {
