@@ -187,7 +187,7 @@ export class BatchReader {
     const object: Record<string, unknown> = {};
     for (let i = 0; i < count; i++) {
       const key = this.value() as string;
-      // Assigning it would set the prototype; msgpackr does the same with it.
+      // Assigning it would set the prototype.
       object[key === '__proto__' ? '__proto_' : key] = this.value();
     }
     return object;

@@ -1,6 +1,5 @@
 /** BatchWriter and BatchReader: what is written comes out, and both sides agree whatever happens. */
 import fc from 'fast-check';
-import { Packr } from 'msgpackr/pack';
 import { describe, expect, test } from 'vitest';
 import type { From } from '../types.ts';
 import { BatchReader } from './batch-reader.ts';
@@ -48,7 +47,6 @@ class Pair {
   }
 }
 
-const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true });
 const poison = { deep: [1, { bad: Symbol('no') }] };
 
 const anyString = fc.oneof(
@@ -99,12 +97,11 @@ describe('values', () => {
     );
   });
 
-  test('any plain data: as msgpackr, which writes -0 as 0 and cannot hold half a surrogate pair', () => {
+  test('any plain data: as structuredClone gives it', () => {
     const pair = new Pair();
     fc.assert(
       fc.property(tree, (value) => {
-        fc.pre(!hasOddities(value));
-        expect(pair.cross(value)).toEqual(packr.unpack(packr.pack(value)));
+        expect(pair.cross(value)).toStrictEqual(structuredClone(value));
       }),
     );
   });
@@ -121,6 +118,8 @@ describe('values', () => {
       ['', 'a', 'ž', '🐎', 'é'.repeat(31), 'ž'.repeat(33), 'x'.repeat(70_000)],
     ],
     ['Set', new Set([1, 'a', { b: 2 }])],
+    ['Map', new Map([['a', { b: new Uint8Array(9) }]])],
+    ['bigint', [1n, -(2n ** 100n)]],
     ['Error', new TypeError('x')],
     ['Int32Array', new Int32Array([1, 2])],
     ['many', Array.from({ length: 1000 }, (_, i) => i)],
@@ -129,7 +128,7 @@ describe('values', () => {
     expect(new Pair().cross(value)).toEqual(value);
   });
 
-  test('what is not plain data: becomes what msgpackr makes of it', () => {
+  test('what is not plain data: own fields of objects, holes and functions undefined, no prototype set', () => {
     class Point {
       readonly x = 1;
     }
@@ -140,7 +139,6 @@ describe('values', () => {
       hole,
       fn: () => 1,
       point: new Point(),
-      map: new Map([['a', 1]]),
       bare: Object.assign(Object.create(null), { a: 1 }),
       proto: JSON.parse('{"__proto__":{"polluted":1},"a":2}'),
     };
@@ -149,12 +147,10 @@ describe('values', () => {
       hole: [1, undefined, 3],
       fn: undefined,
       point: { x: 1 },
-      map: { a: 1 },
       bare: { a: 1 },
       proto: { __proto_: { polluted: 1 }, a: 2 },
     });
     expect(Object.getPrototypeOf(got.proto)).toBe(Object.prototype);
-    expect(got).toEqual(packr.unpack(packr.pack(odd)));
   });
 
   test('Uint8Array: arrives as one whose memory is its own or a small slab', () => {
@@ -310,11 +306,4 @@ function ordinary(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   if (value instanceof Date) return value;
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, ordinary(each)]));
-}
-
-function hasOddities(value: unknown): boolean {
-  if (typeof value === 'string') return !value.isWellFormed();
-  if (Object.is(value, -0)) return true;
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
-  return Object.entries(value).some(([name, each]) => !name.isWellFormed() || hasOddities(each));
 }

@@ -1,17 +1,15 @@
 /**
- * The rare kinds of values on a lane (Date, Set, bigint, errors, typed arrays, instances of classes),
- * by msgpackr. What it makes of each is the rule for all of them; see README.md.
+ * The rare kinds of values on a lane (Date, Set, Map, bigint, errors, typed arrays, instances of classes),
+ * as V8 clones them for postMessage. What it makes of each is the rule for all of them; see README.md.
  */
-import { Packr, RESET_BUFFER_MODE } from 'msgpackr/pack';
+import { deserialize, serialize } from 'node:v8';
 
-const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true });
-
-/** The bytes are valid until the next call. Throws for what is not data. */
+/** Throws for what is not data: a function or a symbol inside. */
 export function encodeRare(value: unknown): Uint8Array {
-  return packr.pack(value, RESET_BUFFER_MODE);
+  return serialize(value);
 }
 
-/** What it gives has memory of its own. */
+/** What it gives has memory of its own: V8 would leave typed arrays in the bytes they came in. */
 export function decodeRare(bytes: Uint8Array): unknown {
-  return packr.unpack(bytes);
+  return deserialize(Uint8Array.from(bytes));
 }

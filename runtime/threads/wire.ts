@@ -44,7 +44,7 @@ export const ARRAY32 = 141;
 export const OBJECT = 142;
 /** u32 pairs, then key and value of each: an object whose shape is not worth a number. */
 export const PAIRS = 143;
-/** u32 bytes of msgpack: Date, Set, bigint and what else is rare. */
+/** u32 bytes of a structured clone: Date, Set, Map, bigint and what else is rare. */
 export const RARE = 144;
 
 // Name numbers.
