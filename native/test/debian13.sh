@@ -4,6 +4,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 debian=${1:-$root/.cache/debian-13}
+# debootstrap cannot work in a path with a space.
+[[ $debian != *' '* ]] || debian=${TMPDIR:-/tmp}/driftway-debian-13
 port=${PORT:-7918}
 
 if [[ $(id -u) != 0 ]]; then
