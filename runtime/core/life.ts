@@ -32,8 +32,6 @@ import { actorName, removeCell, report, rt, setPulse, wheel } from './thread.ts'
 /** Op name of what terminate does, for the watchdog. */
 const TERMINATE = internName('terminate');
 
-export { actorName } from './thread.ts';
-
 /** A value that can be awaited. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== 'object' || value === null) return false;

@@ -15,7 +15,6 @@ import {
   failFrom,
   openCall,
   openedFrom,
-  resolveCall,
 } from './calls.ts';
 import { AWAITING, type Cell, mailboxOf, RUNNING } from './cell.ts';
 import { PLAIN } from './extra.ts';
@@ -297,8 +296,7 @@ function sendAway(
 export function replyTo(from: From, value: unknown): void {
   undeferCall(from);
   if (rt.current !== null && rt.current.from === from) rt.current.from = 0;
-  if (threadOf(from) === rt.thread) resolveCall(from, value);
-  else rt.remote?.reply(from, true, value);
+  answerFrom(from, value);
 }
 
 // ---------------------------------------------------------------- send: a cast that waits for room

@@ -19,16 +19,16 @@ import {
   type StartResult,
 } from './cell.ts';
 import { contextOf, setSpawner } from './context.ts';
-import { crashCell, endCell, isThenable, wake } from './life.ts';
+import { crashCell, endCell, hasWork, isThenable, wake } from './life.ts';
 import type { Mailbox } from './mailbox.ts';
 import { StopSignal } from './reason.ts';
 import { linkCell, unlinkCell, watch } from './signals.ts';
 import { snapshotState } from './snapshot-take.ts';
 import type { SnapshotKeeper } from './snapshots.ts';
 import { addCell, lookup, nextRef, rt, setPulse } from './thread.ts';
+// Installs what a turn does, turn.ts included.
 import './step-extra.ts';
 import { after, cancelTimer } from './timers.ts';
-import { hasWork } from './turn.ts';
 
 /** Return it from init: nothing runs, the start gives reason 'ignore'. */
 export const IGNORE = Object.freeze({ ignore: true }) as unknown as Ignore;

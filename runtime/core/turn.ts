@@ -38,8 +38,6 @@ import { takeNotice } from './signals.ts';
 import { actorName, report, rt, setPulse } from './thread.ts';
 import { after, takeExpiry } from './timers.ts';
 
-export { hasWork } from './life.ts';
-
 /** Steps of actors with extra parts, and beside a handler that awaits; step-extra.ts installs them. */
 interface Special {
   stepWithExtra(cell: Cell, extra: Extra): boolean;

@@ -5,8 +5,8 @@ import type { Ms } from '../clock.ts';
 import { type AnyBehaviour, type Cell, compile, extraOf } from '../core/cell.ts';
 import { Debug, type Installed } from '../core/debug.ts';
 import type { Extra } from '../core/extra.ts';
-import { actorName, formattedState, requestStop } from '../core/life.ts';
-import { report, rt } from '../core/thread.ts';
+import { formattedState, requestStop } from '../core/life.ts';
+import { actorName, report, rt } from '../core/thread.ts';
 import type { AnyRef, Key, Reason, SystemEvent } from '../types.ts';
 
 /** Answer of sys.getStatus. */

@@ -6,14 +6,13 @@
 import type { Ms } from '../clock.ts';
 import { erase } from '../core/api.ts';
 import { type Cell, type EntityTag, IDLE, internName } from '../core/cell.ts';
-import { crashCell, drainMailbox } from '../core/life.ts';
+import { crashCell, drainMailbox, hasWork } from '../core/life.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { isNormalClass, reasonOf } from '../core/reason.ts';
 import { type AnyDest, type Place, removePlace, setPlace, targetOf } from '../core/send.ts';
 import { sendStop } from '../core/signals.ts';
 import { spawnAny, startActor } from '../core/spawn.ts';
 import { lookup, report, rt } from '../core/thread.ts';
-import { hasWork } from '../core/turn.ts';
 import { ActorError, type FailReason } from '../errors.ts';
 import { markSupervisor } from '../supervision/child-spec.ts';
 import { IntensityWindow } from '../supervision/intensity.ts';

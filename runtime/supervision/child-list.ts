@@ -6,7 +6,7 @@ import { NOREPLY } from '../core/around.ts';
 import { threadOf } from '../core/ref.ts';
 import { lookup, report, rt } from '../core/thread.ts';
 import type { AnyRef, NoReply } from '../types.ts';
-import type { ChildCounts, ChildInfo, CompleteChildSpec } from './types.ts';
+import type { ChildCounts, ChildInfo, CompleteChildSpec, GetChildSpecResult } from './types.ts';
 
 /** A child as its supervisor knows it. */
 export interface Listed {
@@ -25,6 +25,11 @@ export function labelOf(self: AnyRef): string {
 export function ignoreUnknown(actor: string, op: string, ref: AnyRef): NoReply {
   report({ kind: 'unknownMessage', ref, actor, op });
   return NOREPLY;
+}
+
+/** The answer of getChildSpec. */
+export function specOf(found: Listed | undefined): GetChildSpecResult {
+  return found === undefined ? { ok: false, why: 'notFound' } : { ok: true, spec: found.spec };
 }
 
 /** One child for whichChildren. */

@@ -20,7 +20,7 @@ import type {
   SpawnOptions,
 } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import { childInfo, countOf, ignoreUnknown, labelOf } from './child-list.ts';
+import { childInfo, countOf, ignoreUnknown, labelOf, specOf } from './child-list.ts';
 import { completeSpec, markSupervisor, withoutStart } from './child-spec.ts';
 import { type CompleteDynamicFlags, completeDynamicFlags } from './flags.ts';
 import { endedWell, shutdownAll, shutdownChild } from './shutdown.ts';
@@ -83,12 +83,7 @@ export function defineDynamicSupervisor<A = undefined>(
       terminateChild: (state, id, ctx) => terminateChild(state, id, ctx),
       restartChild: () => ({ ok: false, why: 'simpleOneForOne' }),
       deleteChild: () => ({ ok: false, why: 'simpleOneForOne' }),
-      getChildSpec: (state, id) => {
-        const found = state.children.get(id as AnyRef);
-        return found === undefined
-          ? { ok: false, why: 'notFound' }
-          : { ok: true, spec: found.spec };
-      },
+      getChildSpec: (state, id) => specOf(state.children.get(id as AnyRef)),
       whichChildren: (state) => [...state.children.values()].reverse().map(infoOf),
       countChildren: (state) => countOf(state.children.values()),
       retry: (state, ref, ctx) => {

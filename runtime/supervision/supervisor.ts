@@ -20,7 +20,7 @@ import type {
   SpawnOptions,
 } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import { childInfo, countOf, ignoreUnknown, labelOf } from './child-list.ts';
+import { childInfo, countOf, ignoreUnknown, labelOf, specOf } from './child-list.ts';
 import { completeSpec, markSupervisor, withoutStart } from './child-spec.ts';
 import { type CompleteFlags, completeFlags } from './flags.ts';
 import { endedWell, shutdownChild } from './shutdown.ts';
@@ -94,12 +94,7 @@ export function defineSupervisor<A = undefined>(
       },
       restartChild: (state, id, ctx) => restartChild(state, id, ctx),
       deleteChild: (state, id) => deleteChild(state, id),
-      getChildSpec: (state, id) => {
-        const found = state.children.get(id);
-        return found === undefined
-          ? { ok: false, why: 'notFound' }
-          : { ok: true, spec: found.spec };
-      },
+      getChildSpec: (state, id) => specOf(state.children.get(id)),
       whichChildren: (state) => [...state.children.values()].reverse().map(childInfo),
       countChildren: (state) => countOf(state.children.values()),
       retry: (state, id, ctx) => {

@@ -30,14 +30,12 @@ import {
   systemClock,
   waitResponse,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, Probe, type ProbeCtx, type ProbeP, reasonOf } from './support.ts';
+import { type FakeClock, settle } from '../testkit/index.ts';
+import { onFakeClock, Probe, type ProbeCtx, type ProbeP, reasonOf } from './support.ts';
 
 let clock: FakeClock;
 beforeEach(() => {
-  collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
+  ({ clock } = onFakeClock());
 });
 afterEach(() => configureRuntime({ clock: systemClock, payloads: 'share' }));
 

@@ -15,8 +15,8 @@ import {
   systemClock,
   whereis,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, reasonOf } from './support.ts';
+import { type FakeClock, settle } from '../testkit/index.ts';
+import { onFakeClock, reasonOf } from './support.ts';
 
 interface RoomP {
   add(n: number): number;
@@ -31,9 +31,7 @@ let clock: FakeClock;
 let host: AnyRef | undefined;
 let log: unknown[];
 beforeEach(() => {
-  reports = collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
+  ({ clock, reports } = onFakeClock());
   log = [];
 });
 afterEach(async () => {

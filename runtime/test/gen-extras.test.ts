@@ -17,16 +17,14 @@ import {
   spawn,
   systemClock,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
+import { type FakeClock, settle } from '../testkit/index.ts';
 import type { Ref } from '../types.ts';
-import { collectReports, Probe, reasonOf } from './support.ts';
+import { onFakeClock, Probe, reasonOf } from './support.ts';
 
 let reports: Report[];
 let clock: FakeClock;
 beforeEach(() => {
-  reports = collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
+  ({ clock, reports } = onFakeClock());
 });
 afterEach(() =>
   configureRuntime({

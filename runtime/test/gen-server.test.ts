@@ -21,15 +21,13 @@ import {
   systemClock,
   whereis,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, Probe, reasonOf } from './support.ts';
+import { type FakeClock, settle } from '../testkit/index.ts';
+import { onFakeClock, Probe, reasonOf } from './support.ts';
 
 let reports: Report[];
 let clock: FakeClock;
 beforeEach(() => {
-  reports = collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
+  ({ clock, reports } = onFakeClock());
 });
 afterEach(() => configureRuntime({ clock: systemClock }));
 

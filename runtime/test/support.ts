@@ -11,6 +11,7 @@ import {
   type Ref,
   type Report,
 } from '../index.ts';
+import { FakeClock } from '../testkit/index.ts';
 
 /** 'resolved', or the reason of the rejection. */
 export function reasonOf(promise: Promise<unknown>): Promise<unknown> {
@@ -25,6 +26,14 @@ export function collectReports(): Report[] {
   const all: Report[] = [];
   configureRuntime({ report: (each) => all.push(each) });
   return all;
+}
+
+/** A fresh fake clock for this thread, and its reports from now on. Afterwards: configureRuntime({ clock: systemClock }). */
+export function onFakeClock(): { readonly clock: FakeClock; readonly reports: Report[] } {
+  const reports = collectReports();
+  const clock = new FakeClock();
+  configureRuntime({ clock });
+  return { clock, reports };
 }
 
 /** An actor that does what a test asks for and tells `log`. */

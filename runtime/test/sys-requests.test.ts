@@ -19,15 +19,13 @@ import {
   systemClock,
   tree,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, Probe, type ProbeP, reasonOf } from './support.ts';
+import { type FakeClock, settle } from '../testkit/index.ts';
+import { onFakeClock, Probe, type ProbeP, reasonOf } from './support.ts';
 
 let reports: Report[];
 let clock: FakeClock;
 beforeEach(() => {
-  reports = collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
+  ({ clock, reports } = onFakeClock());
 });
 afterEach(() => configureRuntime({ clock: systemClock }));
 

@@ -17,15 +17,13 @@ import {
   task,
   yieldMany,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, Probe, type ProbeCtx, type ProbeP, reasonOf } from './support.ts';
+import { type FakeClock, settle } from '../testkit/index.ts';
+import { onFakeClock, Probe, type ProbeCtx, type ProbeP, reasonOf } from './support.ts';
 
 let clock: FakeClock;
 let actors: number;
 beforeEach(() => {
-  collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
+  ({ clock } = onFakeClock());
   actors = counters().actors;
 });
 afterEach(() => configureRuntime({ clock: systemClock }));

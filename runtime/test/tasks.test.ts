@@ -21,15 +21,13 @@ import {
   taskChild,
   whichChildren,
 } from '../index.ts';
-import { FakeClock, settle } from '../testkit/index.ts';
-import { collectReports, Probe, type ProbeCtx, type ProbeP, reasonOf } from './support.ts';
+import { type FakeClock, settle } from '../testkit/index.ts';
+import { onFakeClock, Probe, type ProbeCtx, type ProbeP, reasonOf } from './support.ts';
 
 let clock: FakeClock;
 let reports: Report[];
 beforeEach(() => {
-  reports = collectReports();
-  clock = new FakeClock();
-  configureRuntime({ clock });
+  ({ clock, reports } = onFakeClock());
 });
 afterEach(() => configureRuntime({ clock: systemClock }));
 

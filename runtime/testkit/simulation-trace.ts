@@ -3,7 +3,7 @@
  * asked for, with a digest over everything. Tests only.
  */
 import { type Cell, DEAD } from '../core/cell.ts';
-import { actorName } from '../core/life.ts';
+import { actorName } from '../core/thread.ts';
 import type { AnyRef } from '../types.ts';
 
 /** Schedules are cut at the front beyond it: an endless run shall end with a message, not without memory. */
