@@ -110,17 +110,24 @@ interface Client {
   read(request: ReadRequest): Promise<unknown>;
 }
 
-/** As `submit`, by a promise. */
-function write(client: Client, change: Change): Promise<Outcome> {
+/** A promise for what `run` gives its `done`: a result, or undefined and the error. */
+function promised<T>(
+  run: (done: (result: T | undefined, error?: unknown) => void) => void,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    client.submit(change, (outcome, error) => {
-      if (outcome === undefined) {
+    run((result, error) => {
+      if (result === undefined) {
         reject(error);
       } else {
-        resolve(outcome);
+        resolve(result);
       }
     });
   });
+}
+
+/** As `submit`, by a promise. */
+function write(client: Client, change: Change): Promise<Outcome> {
+  return promised((done) => client.submit(change, done));
 }
 
 class PortLog implements ChannelLog {
@@ -139,15 +146,7 @@ class PortLog implements ChannelLog {
   }
 
   commit(commit: Commit): Promise<CommitResult> {
-    return new Promise((resolve, reject) => {
-      this.submit(commit, (result, error) => {
-        if (result === undefined) {
-          reject(error);
-        } else {
-          resolve(result);
-        }
-      });
-    });
+    return promised((done) => this.submit(commit, done));
   }
 
   submit(commit: Commit, done: CommitDone): void {
