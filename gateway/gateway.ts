@@ -9,6 +9,7 @@ import {
   type Clock,
   type Ctx,
   child,
+  defer,
   name,
   type Rng,
   startSupervisor,
@@ -411,13 +412,6 @@ function attachOnlyGw(app: TemplatedApp): void {
   app.get('/gw', (res) => {
     res.writeStatus('426 Upgrade Required').writeHeader('upgrade', 'websocket').end();
   });
-}
-
-const settled = Promise.resolve();
-
-/** End of the present turn. Cheaper than queueMicrotask, which makes an AsyncResource for each. */
-function defer(fn: () => void): void {
-  void settled.then(fn);
 }
 
 function nextTurn(fn: () => void): void {

@@ -2,6 +2,7 @@
 export { AssertionError, assert } from './assert.ts';
 export {
   type Clock,
+  defer,
   type Ms,
   type Rng,
   systemClock,

@@ -2,6 +2,7 @@
  * PortStore: the Store over a port to a writer and readers, wherever these run. Checks arguments on the
  * caller's thread, encodes documents, and turns outcomes into the results of the contract. Any thread.
  */
+import { defer } from '../../runtime/index.ts';
 import type {
   ChannelLog,
   Commit,
@@ -82,7 +83,7 @@ export class PortStore implements Store {
     if (this.#closing === undefined) {
       this.#gather.add(change, done);
     } else {
-      void Promise.resolve().then(() => done(undefined, closed()));
+      defer(() => done(undefined, closed()));
     }
   }
 
@@ -153,7 +154,7 @@ class PortLog implements ChannelLog {
     try {
       checkCommit(commit);
     } catch (error) {
-      void Promise.resolve().then(() => done(undefined, error));
+      defer(() => done(undefined, error));
       return;
     }
     this.#client.submit({ op: 'commit', commit }, (outcome, error) => {

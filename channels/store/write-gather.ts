@@ -3,6 +3,7 @@
  * It waits for no timer: a batch leaves when the microtasks before it have run, or when it is full.
  * Belongs to one PortStore, any thread; each change keeps an outcome of its own.
  */
+import { defer } from '../../runtime/index.ts';
 import { bytesOf } from './commit-queue.ts';
 import type { Change, Outcome } from './types.ts';
 
@@ -15,9 +16,6 @@ export type WriteDone = (outcome: Outcome | undefined, error: unknown) => void;
 
 /** Carries out changes in order; rejects when no outcome is known. */
 export type WriteBatch = (changes: readonly Change[]) => Promise<readonly Outcome[]>;
-
-// Cheaper than queueMicrotask, which makes an AsyncResource for each.
-const settled = Promise.resolve();
 
 export class WriteGather {
   readonly #write: WriteBatch;
@@ -39,7 +37,7 @@ export class WriteGather {
     if (this.#changes.length >= BATCH_CHANGES_MAX || this.#bytes >= BATCH_BYTES_MAX) {
       this.flush();
     } else if (this.#changes.length === 1) {
-      void settled.then(this.#flush);
+      defer(this.#flush);
     }
   }
 

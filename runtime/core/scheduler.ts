@@ -4,6 +4,7 @@
  * timers are served. An idle queue is kicked by a microtask. Ends each drain by flushing the lanes.
  */
 import { assert } from '../assert.ts';
+import { defer } from '../clock.ts';
 import type { Cell } from './cell.ts';
 import { rt } from './thread.ts';
 
@@ -14,9 +15,6 @@ const TURNS_PER_LOOK = 8;
 const TURNS_MAX = 4096;
 /** Microtask kicks in a row before one goes through setImmediate: awaiting actors in a circle must not starve I/O. */
 const KICKS_MAX = 32;
-
-// Cheaper than queueMicrotask, which makes an AsyncResource for each.
-const settled = Promise.resolve();
 
 let queue: (Cell | undefined)[] = new Array(1024).fill(undefined);
 let mask = 1023;
@@ -54,7 +52,7 @@ function kick(): void {
   if (kicks >= KICKS_MAX) setImmediate(drainImmediate);
   else {
     kicks++;
-    void settled.then(drainMicrotask);
+    defer(drainMicrotask);
   }
 }
 
