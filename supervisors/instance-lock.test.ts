@@ -26,9 +26,10 @@ beforeEach(() => {
   dataDir = join(folder, `data ${++number}`, 'inner');
 });
 
-/** A process that claims `dataDir`, says so, and stays. */
-function claimant(): Child {
+/** A process that claims `dataDir`, says so, and stays. Memory that it has touched makes its end take longer. */
+function claimant(memoryMiB = 0): Child {
   const code = `
+    const memory = Buffer.alloc(${memoryMiB} * 2 ** 20, 1);
     const { claimDataDir } = await import(${JSON.stringify(new URL('./instance-lock.ts', import.meta.url).href)});
     const claim = claimDataDir({ dataDir: ${JSON.stringify(dataDir)}, heartPid: 4711 });
     console.log(claim.ok ? 'claimed' : claim.message);
@@ -80,6 +81,16 @@ test('claimDataDir: the holder was killed by SIGKILL, succeeds at once and knows
   instance.release();
 });
 
+test('claimDataDir: the holder was killed this instant and is not gone yet, waits for it', async () => {
+  await using other = claimant(512);
+  await other.line(/claimed/);
+  other.process.kill('SIGKILL');
+  const instance = claimed();
+  expect(instance.afterCrash).toBe(true);
+  instance.release();
+  await other.ended;
+});
+
 test('claimDataDir: the dead holder left the pid of a living process, succeeds', () => {
   claimed().release();
   writeFileSync(join(dataDir, 'server.pid'), `${process.ppid}\n`);
@@ -87,7 +98,7 @@ test('claimDataDir: the dead holder left the pid of a living process, succeeds',
 });
 
 test('claimDataDir: six processes at once, one gets it and the others name it', async () => {
-  const all = Array.from({ length: 6 }, claimant);
+  const all = Array.from({ length: 6 }, () => claimant());
   try {
     const said = await Promise.all(all.map((child) => child.line(/claimed|in use by [a-z]+ ?\d*/)));
     const winners = all.filter((_child, i) => said[i]?.[0] === 'claimed');
@@ -131,6 +142,20 @@ test('claimPort: port 0, gives a free one that can be listened on', async () => 
   if (!result.ok) throw new Error(result.message);
   expect(result.claim.port).toBeGreaterThan(0);
   result.claim.release();
+});
+
+test('claimPort: its listener was killed this instant and is not gone yet, waits for it', async () => {
+  const code = `
+    const memory = Buffer.alloc(512 * 2 ** 20, 1);
+    require('node:net').createServer().listen(0, '127.0.0.1', function () { console.log('port', this.address().port); });
+  `;
+  await using other = new Child(process.execPath, ['-e', code]);
+  const port = Number((await other.line(/port (\d+)/))[1]);
+  other.process.kill('SIGKILL');
+  const result = await claimPort('127.0.0.1', port);
+  expect(result).toMatchObject({ ok: true });
+  if (result.ok) result.claim.release();
+  await other.ended;
 });
 
 test('claimPort: claimed but not yet listened on, is refused to the next', async () => {

@@ -4,7 +4,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockHolder, takeFileLock } from './file-lock.ts';
+import { ENDING_WAIT_MS, isEnding } from './ending.ts';
+import { type FileLock, lockHolder, takeFileLock } from './file-lock.ts';
 import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 
 /** The claim on a data folder. */
@@ -33,7 +34,7 @@ export function claimDataDir({ dataDir, heartPid }: InstanceOptions): InstanceRe
   const heartFile = join(dataDir, 'heart.pid');
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const lock = takeFileLock(lockPath);
+    const lock = takeFileLock(lockPath) ?? takeFromEnding(lockPath);
     if (lock === null) return { ok: false, message: inUse(dataDir, lockPath, serverFile) };
     const before = readPidFile(serverFile);
     const heartBefore = readPidFile(heartFile);
@@ -51,6 +52,14 @@ export function claimDataDir({ dataDir, heartPid }: InstanceOptions): InstanceRe
     const advice = 'make it writable for this user, or choose another with DRIFTWAY_DATA_DIR';
     return { ok: false, message: `data folder ${dataDir} cannot be used (${message}): ${advice}` };
   }
+}
+
+/** The lock of a process that is ending, as soon as it lets go; null when its holder lives. */
+function takeFromEnding(lockPath: string): FileLock | null {
+  const holder = lockHolder(lockPath);
+  // No holder: it let go between the two looks.
+  if (holder === null) return takeFileLock(lockPath);
+  return isEnding(holder) ? takeFileLock(lockPath, ENDING_WAIT_MS) : null;
 }
 
 /** The process that holds a data folder at this moment; null when nobody does or there is no such folder. */

@@ -2,22 +2,27 @@
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { isPretty, type LogOptions, openLog } from './log.ts';
 import { Child } from './test/support/child.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftway-log-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function written(
+/** What `use` logged: the first line may be on its way in the thread pool when `flush` returns. */
+async function written(
   format: LogOptions['format'],
   use: (log: ReturnType<typeof openLog>) => void,
-): string {
+): Promise<string> {
   const path = join(folder, `${format}.log`);
   const log = openLog({ level: 'info', format, slot: 'gateway-0', fd: openSync(path, 'w') });
   use(log);
   log.flush();
-  return readFileSync(path, 'utf8');
+  return vi.waitFor(() => {
+    const text = readFileSync(path, 'utf8');
+    expect(text).toMatch(/\n$/);
+    return text;
+  });
 }
 
 const SECRETS = {
@@ -27,8 +32,8 @@ const SECRETS = {
   message: { content: 's3cret' },
 };
 
-test('openLog: json, one line of JSON with slot and session and without secrets', () => {
-  const text = written('json', ({ logger }) => {
+test('openLog: json, one line of JSON with slot and session and without secrets', async () => {
+  const text = await written('json', ({ logger }) => {
     logger.child({ session: 17 }).info(SECRETS, 'hello');
     logger.debug('below the level');
   });
@@ -47,10 +52,10 @@ test('openLog: json, one line of JSON with slot and session and without secrets'
   expect(text).not.toContain('s3cret');
 });
 
-test('openLog: auto into a file, is JSON; pretty, is readable and without secrets', () => {
+test('openLog: auto into a file, is JSON; pretty, is readable and without secrets', async () => {
   expect(isPretty('auto', openSync(join(folder, 'x'), 'w'))).toBe(false);
-  expect(written('auto', ({ logger }) => logger.info('hello'))).toMatch(/^\{.*\}\n$/);
-  const text = written('pretty', ({ logger }) => logger.warn(SECRETS, 'hello'));
+  expect(await written('auto', ({ logger }) => logger.info('hello'))).toMatch(/^\{.*\}\n$/);
+  const text = await written('pretty', ({ logger }) => logger.warn(SECRETS, 'hello'));
   expect(text).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: \(gateway-0\) hello \{/);
   expect(text).not.toContain('s3cret');
 });

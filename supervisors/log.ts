@@ -25,7 +25,10 @@ export interface Log {
   readonly logger: Logger;
   /** Lines that did not fit since the start, for metrics. */
   droppedCount(): number;
-  /** Writes what is pending, blocking: before the thread ends, and after a fatal error. */
+  /**
+   * Writes what is pending, blocking: before the thread ends, and after a fatal error. Lines that the thread pool is already
+   * writing arrive beside it: Node waits for them at a normal exit.
+   */
   flush(): void;
 }
 

@@ -5,6 +5,8 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ENDING_WAIT_MS, isEnding } from './ending.ts';
 
 /** The claim on a port. */
 export interface PortClaim {
@@ -19,9 +21,16 @@ export type PortResult =
   | { readonly ok: true; readonly claim: PortClaim }
   | { readonly ok: false; readonly message: string };
 
-/** Makes sure that nobody listens on `host:port` and that no other Driftway is about to. Leaves the port unbound. */
+const RETRY_MS = 20;
+/** Sockets of a process that is half gone are nobody's for a moment. */
+const NOBODY_WAIT_MS = 500;
+
+/**
+ * Makes sure that nobody listens on `host:port` and that no other Driftway is about to. Leaves the port unbound. Waits for a
+ * holder that is ending.
+ */
 export async function claimPort(host: string, port: number): Promise<PortResult> {
-  const probe = await listen({ host, port, exclusive: true });
+  const probe = await listenPatiently(host, port);
   if (!probe.ok) return { ok: false, message: refusal(host, port, probe.code) };
   const address = probe.server.address();
   const taken = typeof address === 'object' && address !== null ? address.port : port;
@@ -44,6 +53,17 @@ async function takeGuard(host: string, port: number): Promise<Server | 'held' | 
   if (!guard.ok) return guard.code === 'EADDRINUSE' ? 'held' : null;
   guard.server.unref();
   return guard.server;
+}
+
+async function listenPatiently(host: string, port: number): Promise<Listening> {
+  for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
+    const probe = await listen({ host, port, exclusive: true });
+    if (probe.ok || probe.code !== 'EADDRINUSE') return probe;
+    const holder = portHolder(port);
+    const waitMaxMs = holder === null ? NOBODY_WAIT_MS : ENDING_WAIT_MS;
+    if (waitedMs >= waitMaxMs || (holder !== null && !isEnding(holder.pid))) return probe;
+    await pause(RETRY_MS);
+  }
 }
 
 type Listening =

@@ -4,7 +4,7 @@
  * Runs in the test process; must never import product code: it knows the outside contract only.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -74,11 +74,19 @@ export async function until<T>(
   }
 }
 
-/** Whether a process exists and is no zombie. */
+/** Whether a thread of a process still runs: a killed one keeps its locks until the last of them has ended. */
 export function pidAlive(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z';
+    return readdirSync(`/proc/${pid}/task`).some((task) => threadAlive(pid, task));
+  } catch {
+    return false;
+  }
+}
+
+function threadAlive(pid: number, task: string): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
   } catch {
     return false;
   }
