@@ -95,7 +95,8 @@ export class GuildData {
 
   channelView(channel: ChannelDoc): Channel {
     const { id, name, topic, position } = channel;
-    return { id, guildId: this.gid, name, type: 'text', topic, position };
+    const rest = { slowModeS: 0, overwrites: [], parentId: null, startSeq: null };
+    return { id, guildId: this.gid, name, type: 'text', topic, position, ...rest };
   }
 }
 

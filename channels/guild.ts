@@ -44,6 +44,7 @@ import type {
   DocStore,
   DocWrite,
   GuildP,
+  GuildRightsP,
   Id,
   Ms,
   Result,
@@ -65,9 +66,14 @@ export interface GuildArg {
 }
 
 /** Ops that the actor sends to itself. */
-interface GuildActorP extends GuildP {
+interface GuildActorP extends GuildSpineP {
   pump(): void;
 }
+
+/** What is served here. */
+type GuildSpineP = Omit<GuildP, keyof GuildRightsP | 'watch'> & {
+  watch(m: { readonly sid: Id; readonly stream: Ref<StreamP> }): Ref<GuildSpineP>;
+};
 
 interface GuildActor {
   readonly gid: Id;

@@ -6,8 +6,14 @@
 import type { Ref } from '../runtime/index.ts';
 
 import type { Id, LogHead, MessageAnchor, Ms, Seq } from './store-contract.ts';
+import type { Notice, StreamNoticesP } from './types-notices.ts';
+import type { GuildRightsP } from './types-acl.ts';
+import type { Channel, Guild, Invite, Member, Result, User } from './types-domain.ts';
 
 export type * from './store-contract.ts';
+export type * from './types-notices.ts';
+export type * from './types-acl.ts';
+export type * from './types-domain.ts';
 
 // ---------------------------------------------------------------- event codec (given by the composition root)
 
@@ -16,6 +22,8 @@ export interface EventCodec {
   /** The bytes may be the codec's own: they are valid until the next call, so the caller copies them. */
   encodeEvent(sid: Id, epoch: number, event: EventFields): Uint8Array;
   decodeEvent(frame: Uint8Array): EventFields & { sid: Id; epoch: number };
+  /** A frame that is no event, opcode first (protocol.md 2.4). Fresh bytes. */
+  encodeNotice(frame: readonly WireValue[]): Uint8Array;
 }
 
 export interface EventFields {
@@ -170,7 +178,7 @@ export interface MessageView {
 }
 
 /** Ops of one stream: a channel, a guild view or a user inbox. Home shard only; single writer. */
-export interface StreamP {
+export interface StreamP extends StreamNoticesP {
   subscribe(m: SubscribeRequest): SubscribeReply;
   /** Answered by FanOutP.chunk. */
   pull(m: PullRequest): void;
@@ -204,69 +212,12 @@ export interface StreamP {
 
 // ---------------------------------------------------------------- guild entity: entity('guild', gid)
 
-/** Expected failures of the domain, by the codes of api.md. */
-export type Result<T> =
-  | { readonly ok: true; readonly value: T }
-  | {
-      readonly ok: false;
-      readonly code: DomainCode;
-      readonly field?: string;
-      readonly retryMs?: number;
-    };
-
-export type DomainCode =
-  | 'forbidden'
-  | 'not_found'
-  | 'conflict'
-  | 'username_taken'
-  | 'owner_must_transfer'
-  | 'invite_expired'
-  | 'invite_required'
-  | 'registration_closed'
-  | 'bad_credentials'
-  | 'refresh_reused'
-  | 'token_expired'
-  | 'unauthorized'
-  | 'invalid'
-  | 'unavailable';
-
-export interface Guild {
-  readonly id: Id;
-  readonly name: string;
-  readonly ownerId: Id;
-  readonly createdAt: Ms;
-}
-
-export interface Channel {
-  readonly id: Id;
-  readonly guildId: Id;
-  readonly name: string;
-  readonly type: 'text';
-  readonly topic: string | null;
-  readonly position: number;
-}
-
-export interface Invite {
-  readonly code: string;
-  readonly guildId: Id;
-  readonly maxUses: number | null;
-  readonly uses: number;
-  readonly expiresAt: Ms | null;
-}
-
-export interface Member {
-  readonly user: User;
-  readonly nick: string | null;
-  readonly roles: readonly Id[];
-  readonly joinedAt: Ms;
-}
-
 /** Permission bits on the wire (protocol.md 2.4, `perms`). */
 export interface GuildView {
   readonly aclVer: number;
   readonly channels: readonly {
     readonly sid: Id;
-    /** 1 text (protocol.md 2.4, channel type). */
+    /** 1 text, 2 voice, 5 thread (protocol.md 2.4, channel type). */
     readonly type: number;
     readonly name: string;
     readonly perms: number;
@@ -281,7 +232,7 @@ export interface GuildView {
   readonly large: boolean;
 }
 
-export interface GuildP {
+export interface GuildP extends GuildRightsP {
   /**
    * Wire perms of a user in a channel or view of this guild; 0 = may not view or absent; null = the
    * store cannot be read now.
@@ -303,6 +254,8 @@ export interface GuildP {
     readonly uid: Id;
     readonly name: string;
     readonly topic: string | null;
+    /** Default 'text'. */
+    readonly type?: 'text' | 'voice';
   }): Result<Channel>;
   updateChannel(m: {
     readonly uid: Id;
@@ -310,6 +263,8 @@ export interface GuildP {
     readonly name?: string;
     readonly topic?: string | null;
     readonly position?: number;
+    /** 0 to 21,600. */
+    readonly slowModeS?: number;
   }): Result<Channel>;
   removeChannel(m: { readonly uid: Id; readonly sid: Id }): Result<null>;
   createInvite(m: {
@@ -331,13 +286,6 @@ export interface GuildP {
 }
 
 // ---------------------------------------------------------------- user entity: entity('user', uid)
-
-export interface User {
-  readonly id: Id;
-  readonly username: string;
-  readonly displayName: string;
-  readonly createdAt: Ms;
-}
 
 export interface ConnectRequest {
   readonly gateway: Ref<FanOutP>;
@@ -405,6 +353,8 @@ export interface FanOutP {
     readonly frames: readonly Uint8Array[];
   }): void;
   chunk(m: Chunk): void;
+  /** A frame without seq for whoever is joined now, behind what was published before. */
+  ephemeral(m: { readonly sid: Id } & Notice): void;
   /** HEAD 2 s and 15 s after the last event of a burst. */
   head(m: { readonly sid: Id } & Cursor): void;
   /** SUBEND `code` to the subscribers of `sid`: to one user, or to all (uid 0). */

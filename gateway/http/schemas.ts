@@ -191,7 +191,7 @@ export const channel = z
     id,
     guildId: id,
     name: z.string(),
-    type: z.literal('text'),
+    type: z.enum(['text', 'voice', 'dm', 'group', 'thread']),
     topic: z.string().nullable(),
     position: z.int(),
   })

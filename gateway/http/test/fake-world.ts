@@ -157,6 +157,10 @@ export class FakeWorld {
       type: 'text',
       topic,
       position: channels.size,
+      slowModeS: 0,
+      overwrites: [],
+      parentId: null,
+      startSeq: null,
     };
     channels.set(id, channel);
     this.streams.set(id, { type: 'channel', gid });
