@@ -26,6 +26,7 @@ const VERBS = {
   driftway: program('supervisors/main.ts'),
   'bench-smoke': program('bench/smoke.ts'),
   'bench-runtime': program('bench/runtime/main.ts'),
+  conformance: program('conformance/main.ts'),
   lint: tool('@biomejs/biome/bin/biome', 'ci'),
   types: tool('typescript/bin/tsc', '--noEmit'),
   test,
