@@ -5,7 +5,7 @@
 import type { MonitorId, Ref } from '../runtime/index.ts';
 import type { StreamPorts } from './stream-ports.ts';
 import type { StreamState } from './stream-state.ts';
-import type { FanOutP, Id, LogEvent, Ms } from './types.ts';
+import type { FanOutP, Id, LogEvent, Ms, Notice } from './types.ts';
 
 /** protocol.md 2.7. */
 const BEACON_FIRST_MS: Ms = 2000;
@@ -69,6 +69,14 @@ export class Audience {
     const message = { sid, epoch, seq: first.seq, ts: last.ts, frames };
     for (const gateway of this.#gateways.keys()) this.#ports.gateways.publish(gateway, message);
     this.#armBeacon(state);
+  }
+
+  /** A frame without seq, behind everything published before. */
+  broadcast(sid: Id, notice: Notice): void {
+    const { frame, class: shedClass } = notice;
+    for (const gateway of this.#gateways.keys()) {
+      this.#ports.gateways.ephemeral(gateway, { sid, frame, class: shedClass });
+    }
   }
 
   /** Ends subscriptions of one user, or of all (uid 0). */

@@ -26,6 +26,7 @@ import type {
   MessageAnchor,
   MessagesReply,
   Ms,
+  Notice,
   OpenedLog,
   PullRequest,
   Seq,
@@ -182,6 +183,11 @@ export class StreamCore {
         else parts.reads.head(uid, answer);
       },
     );
+  }
+
+  /** Best effort: while the stream is being opened nobody is subscribed. */
+  broadcast(notice: Notice): void {
+    this.#parts?.audience.broadcast(this.#sid, notice);
   }
 
   /** Rights of one user, or of all (uid 0), changed: those who may not view any more lose the stream. */

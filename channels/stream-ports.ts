@@ -104,6 +104,7 @@ export interface GatewayPort {
   publish(gateway: Ref<FanOutP>, m: Parameters<FanOutP['publish']>[0]): void;
   chunk(gateway: Ref<FanOutP>, m: Parameters<FanOutP['chunk']>[0]): void;
   head(gateway: Ref<FanOutP>, m: Parameters<FanOutP['head']>[0]): void;
+  ephemeral(gateway: Ref<FanOutP>, m: Parameters<FanOutP['ephemeral']>[0]): void;
   revoke(gateway: Ref<FanOutP>, m: Parameters<FanOutP['revoke']>[0]): void;
   monitor(gateway: Ref<FanOutP>): MonitorId;
   demonitor(monitor: MonitorId): void;

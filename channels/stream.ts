@@ -74,6 +74,7 @@ const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
     messages: (s, m, ctx) => later(ctx, (answer) => s.core.messages(m, answer)),
     message: (s, m, ctx) => later(ctx, (answer) => s.core.message(m, answer)),
     head: (s, m, ctx) => later(ctx, (answer) => s.core.head(m.uid, answer)),
+    broadcast: (s, m) => s.core.broadcast(m),
     permsChanged: (s, m) => s.core.permsChanged(m.uid),
     remove: (s, _m, ctx) => later(ctx, (answer) => s.core.remove(answer)),
     timerFired: (s, key) => {
@@ -127,6 +128,7 @@ function makePorts(
       publish: (gateway, m) => ctx.cast(gateway, 'publish', m),
       chunk: (gateway, m) => ctx.cast(gateway, 'chunk', m),
       head: (gateway, m) => ctx.cast(gateway, 'head', m),
+      ephemeral: (gateway, m) => ctx.cast(gateway, 'ephemeral', m),
       revoke: (gateway, m) => ctx.cast(gateway, 'revoke', m),
       monitor: (gateway) => ctx.monitor(gateway),
       demonitor: (monitor) => ctx.demonitor(monitor),

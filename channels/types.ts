@@ -6,14 +6,14 @@
 import type { Ref } from '../runtime/index.ts';
 
 import type { Id, LogHead, MessageAnchor, Ms, Seq } from './store-contract.ts';
-import type { Notice, StreamNoticesP } from './types-notices.ts';
 import type { GuildRightsP } from './types-acl.ts';
 import type { Channel, Guild, Invite, Member, Result, User } from './types-domain.ts';
+import type { Notice, StreamNoticesP } from './types-notices.ts';
 
 export type * from './store-contract.ts';
-export type * from './types-notices.ts';
 export type * from './types-acl.ts';
 export type * from './types-domain.ts';
+export type * from './types-notices.ts';
 
 // ---------------------------------------------------------------- event codec (given by the composition root)
 

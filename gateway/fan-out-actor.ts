@@ -33,6 +33,7 @@ export const FanOutActor = defineActor<FanOutP, FanOutBinding, FanOutBinding>({
     publish: ({ fanOut }, m) => fanOut.publish(m),
     chunk: ({ fanOut }, m) => fanOut.chunk(m),
     head: ({ fanOut }, m) => fanOut.head(m),
+    ephemeral: ({ fanOut }, m) => fanOut.ephemeral.publish(m),
     revoke: ({ fanOut }, m) => fanOut.revoke(m),
     closeConn: (binding, { conn, code }) => binding.closeConn(conn, code),
     loginRevoked: (binding, { login, until }) => binding.loginRevoked(login, until),

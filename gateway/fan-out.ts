@@ -8,8 +8,10 @@
  * then each publish is taken in order. A socket is brought to the head by pulled chunks and joins in
  * the synchronous step that handles a chunk with `atHead`, when all that was received is published.
  */
-import type { Chunk, Cursor, FanOutP, Gap, Id } from '../channels/index.ts';
+import type { Chunk, Cursor, FanOutP, Id } from '../channels/index.ts';
 import type { Clock, Ref } from '../runtime/index.ts';
+import { writeChunk } from './chunk-frames.ts';
+import { Ephemeral } from './ephemeral.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import {
   Err,
@@ -17,13 +19,12 @@ import {
   GapReason,
   gapFrame,
   headFrame,
-  packBatches,
   readEventHead,
   subEndFrame,
-  transcodeToJson,
 } from './protocol/index.ts';
 import { Publisher } from './publisher.ts';
 import { Replay } from './replay.ts';
+import type { Shedding } from './shedding.ts';
 import { type Publish, type Subscriber, Subscription, Topic } from './topic.ts';
 import type { GatewayLog, Upstream } from './types.ts';
 
@@ -37,6 +38,7 @@ export interface FanOutOptions {
   readonly log: GatewayLog;
   readonly upstream: Upstream;
   readonly publish: Publish;
+  readonly shedding: Shedding;
   /** See ReplayOptions.concurrency. */
   readonly replayConcurrency: number;
   /** End of the present turn (a microtask) and the next turn (setImmediate). */
@@ -48,6 +50,7 @@ type Message<K extends keyof FanOutP> = Parameters<FanOutP[K]>[0];
 
 export class FanOut {
   readonly replay: Replay;
+  readonly ephemeral: Ephemeral;
   readonly #options: FanOutOptions;
   readonly #topics = new Map<Id, Topic>();
   readonly #owners = new Map<number, Topic>();
@@ -61,6 +64,8 @@ export class FanOut {
     const { clock, metrics, upstream } = options;
     const failed = (topic: Topic, error: unknown): void => this.#abandon(topic, error);
     this.#publisher = new Publisher({ ...options, failed });
+    const mark = (topic: Topic): void => this.#publisher.mark(topic);
+    this.ephemeral = new Ephemeral({ ...options, topics: this.#topics, mark });
     this.replay = new Replay({
       clock,
       metrics,
@@ -307,7 +312,7 @@ export class FanOut {
     if (m.atHead) this.#reconcile(topic, m.at);
     const isJoining = m.atHead && topic.isLevel(m.at);
     if (isJoining) this.#publisher.flushAll(topic);
-    this.#write(subscription, m.gap, m.frames);
+    writeChunk(subscription, m.gap, m.frames);
     subscription.moveTo(m.at);
     if (!subscriber.isReady) return;
     if (isJoining) {
@@ -328,16 +333,6 @@ export class FanOut {
     else if (topic.joined === 0) topic.reset(at);
     else if (at.epoch !== topic.epoch) this.#lose(topic);
     else this.#noteHead(topic, at);
-  }
-
-  #write(subscription: Subscription, gap: Gap | undefined, frames: readonly Uint8Array[]): void {
-    const { subscriber, topic } = subscription;
-    const { encoding } = subscriber;
-    if (gap !== undefined)
-      subscriber.send(encodeFrame(gapFrame({ sid: topic.sid, ...gap }), encoding));
-    if (frames.length === 0) return;
-    const encoded = encoding === 'json' ? frames.map(transcodeToJson) : frames;
-    for (const message of packBatches(encoded, encoding)) subscriber.send(message);
   }
 
   // -------------------------------------------------------------- holes

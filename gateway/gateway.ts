@@ -32,6 +32,7 @@ import type { RateTable } from './rates/index.ts';
 import { PULLS_MAX } from './replay.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './session.ts';
+import { Shedding } from './shedding.ts';
 import {
   BACKLOG_TOTAL_BYTES_MAX,
   IDENTIFY_DEADLINE_S,
@@ -114,6 +115,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   readonly fanOut: FanOut;
   readonly #options: GatewayOptions;
   readonly #metrics = createMetrics();
+  readonly shedding = new Shedding();
   readonly #connections = new Connections();
   readonly #admission: Admission;
   readonly #listener: Listener;
@@ -146,6 +148,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
       log,
       upstream: context.upstream,
       publish,
+      shedding: this.shedding,
       replayConcurrency: PULLS_MAX,
       defer,
       nextTurn,

@@ -2,6 +2,7 @@
  * Counters of one gateway thread, one for every bound and refusal of the socket side. A plain object
  * that the HTTP layer reads for /metrics. Runs on gateway threads; never holds names or content.
  */
+import type { ShedClass } from '../channels/index.ts';
 
 /** All counters only grow, except the ones named `...Now`. */
 export interface GatewayMetrics {
@@ -52,6 +53,11 @@ export interface GatewayMetrics {
   epochChanges: number;
   topicsAbandoned: number;
   strayPublishes: number;
+  /** Notices (frames without seq) by class: given to a native topic; dropped under pressure; nobody joined. */
+  noticesPublished: Record<ShedClass, number>;
+  noticesShed: Record<ShedClass, number>;
+  noticesUnheard: Record<ShedClass, number>;
+  noticesOversize: number;
   lagEntered: number;
   lagLeft: number;
   dropsNoticed: number;
@@ -112,6 +118,10 @@ export function createMetrics(): GatewayMetrics {
     epochChanges: 0,
     topicsAbandoned: 0,
     strayPublishes: 0,
+    noticesPublished: byClass(),
+    noticesShed: byClass(),
+    noticesUnheard: byClass(),
+    noticesOversize: 0,
     lagEntered: 0,
     lagLeft: 0,
     dropsNoticed: 0,
@@ -123,4 +133,8 @@ export function createMetrics(): GatewayMetrics {
     closedByCode: {},
     handlerErrors: 0,
   };
+}
+
+function byClass(): Record<ShedClass, number> {
+  return { typing: 0, presence: 0, receipt: 0, unread: 0, voice: 0 };
 }

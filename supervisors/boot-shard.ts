@@ -3,7 +3,7 @@
  * that a handler that hangs costs this thread and nothing else. Replaced by the thread supervisor when it ends.
  */
 import { hostChannels } from '../channels/index.ts';
-import { decodeEvent, encodeEvent } from '../gateway/protocol/index.ts';
+import { decodeEvent, encodeEvent, encodeMp } from '../gateway/protocol/index.ts';
 import { type Booted, systemClock, systemRng } from '../runtime/index.ts';
 import { connectToStore } from './connect-store.ts';
 import { openSlot } from './open-slot.ts';
@@ -18,7 +18,7 @@ export async function boot(arg: StoreUserArg): Promise<Booted> {
   const { log } = await openSlot(arg, () => read());
   const hosted = await hostChannels({
     store: connectToStore(arg.readers),
-    codec: { encodeEvent, decodeEvent },
+    codec: { encodeEvent, decodeEvent, encodeNotice: encodeMp },
     clock: systemClock,
     rng: systemRng,
     slotNumber: arg.slotNumber,

@@ -66,6 +66,7 @@ const TestFanOut = defineActor<TestFanOutP, FanOutState, null>({
     publish: note('publish'),
     chunk: note('chunk'),
     head: note('head'),
+    ephemeral: note('ephemeral'),
     revoke: note('revoke'),
     closeConn: note('closeConn'),
     loginRevoked: note('loginRevoked'),

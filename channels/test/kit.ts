@@ -115,6 +115,7 @@ export const jsonCodec: EventCodec = {
     );
     return { sid, epoch, seq, ts, kind, actor, body };
   },
+  encodeNotice: (frame) => new TextEncoder().encode(JSON.stringify(frame)),
 };
 
 export function decode(frame: Uint8Array): EventFields {
@@ -240,6 +241,7 @@ export type Heard =
   | { readonly op: 'publish'; readonly m: Parameters<FanOutP['publish']>[0] }
   | { readonly op: 'chunk'; readonly m: Chunk }
   | { readonly op: 'head'; readonly m: Parameters<FanOutP['head']>[0] }
+  | { readonly op: 'ephemeral'; readonly m: Parameters<FanOutP['ephemeral']>[0] }
   | { readonly op: 'revoke'; readonly m: Parameters<FanOutP['revoke']>[0] };
 
 export const OWNER: Id = 1;
@@ -392,12 +394,25 @@ export class StreamRig {
     return events.map((event) => decode(event.frame));
   }
 
-  #makePorts(limits: StreamLimits): StreamPorts {
+  #makeGateways(): StreamPorts['gateways'] {
     const record = <K extends Heard['op']>(op: K) => {
       return (gateway: Ref<FanOutP>, m: Extract<Heard, { op: K }>['m']) => {
         this.listen(gateway).push({ op, m } as Heard);
       };
     };
+    return {
+      attached: record('attached'),
+      publish: record('publish'),
+      chunk: record('chunk'),
+      head: record('head'),
+      ephemeral: record('ephemeral'),
+      revoke: record('revoke'),
+      monitor: () => this.#nextMonitor++ as unknown as MonitorId,
+      demonitor: () => undefined,
+    };
+  }
+
+  #makePorts(limits: StreamLimits): StreamPorts {
     const timers = new Map<string, TimerHandle>();
     return {
       self: 99 as unknown as Ref<StreamP>,
@@ -407,15 +422,7 @@ export class StreamRig {
       clock: this.clock,
       limits,
       counters: newStreamCounters(),
-      gateways: {
-        attached: record('attached'),
-        publish: record('publish'),
-        chunk: record('chunk'),
-        head: record('head'),
-        revoke: record('revoke'),
-        monitor: () => this.#nextMonitor++ as unknown as MonitorId,
-        demonitor: () => undefined,
-      },
+      gateways: this.#makeGateways(),
       guild: {
         perms: async (_gid, uid) => {
           this.asked += 1;

@@ -173,6 +173,7 @@ export function gatewayOf(sid: Id, truth: Truth): Behaviour<GatewayP, GatewaySta
         else if (s.from !== undefined) ctx.reply(s.from, s.pulled);
       },
       head: () => undefined,
+      ephemeral: () => undefined,
       revoke: () => undefined,
       closeConn: () => undefined,
       loginRevoked: () => undefined,

@@ -15,11 +15,12 @@ import type {
   HistoryReply,
   HistoryRequest,
   PullRequest,
+  ShedClass,
   StreamP,
   SubscribeReply,
 } from '../../channels/index.ts';
 import { ActorError, type MonitorId, type Ref } from '../../runtime/index.ts';
-import { encodeEvent, GapReason } from '../protocol/index.ts';
+import { encodeEvent, encodeMp, GapReason, type WireValue } from '../protocol/index.ts';
 import type { Disconnected, Upstream } from '../types.ts';
 
 interface FakeEvent {
@@ -141,6 +142,12 @@ export class FakeShard implements Upstream {
     stream.viewers.delete(uid);
     if (!stream.isInterested) return;
     this.#cast('revoke', { sid, uid, code: 301 });
+  }
+
+  /** A notice of the stream's owner. */
+  broadcast(sid: number, shedClass: ShedClass, frame: readonly WireValue[]): void {
+    if (!this.stream(sid).isInterested) return;
+    this.#cast('ephemeral', { sid, class: shedClass, frame: encodeMp(frame) });
   }
 
   tellHead(sid: number): void {

@@ -8,6 +8,7 @@ import { FanOut } from '../fan-out.ts';
 import { createMetrics } from '../metrics.ts';
 import { PingCohorts } from '../ping-cohorts.ts';
 import type { Encoding } from '../protocol/index.ts';
+import { Shedding } from '../shedding.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import type { SocketContext } from '../types.ts';
 import { FakeClock, FakeNet, FakeSocket } from './fake-net.ts';
@@ -26,6 +27,7 @@ export class World implements ConnectionHost {
   readonly clock = new FakeClock();
   readonly net = new FakeNet();
   readonly metrics = createMetrics();
+  readonly shedding = new Shedding();
   readonly shard: FakeShard;
   readonly fanOut: FanOut;
   readonly subscriptions: Subscriptions;
@@ -57,6 +59,7 @@ export class World implements ConnectionHost {
       log,
       upstream: this.shard,
       publish: net.publish,
+      shedding: this.shedding,
       replayConcurrency: 20,
       defer: nextTurn,
       nextTurn,
