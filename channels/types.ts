@@ -6,12 +6,14 @@
 import type { Ref } from '../runtime/index.ts';
 
 import type { Id, LogHead, MessageAnchor, Ms, Seq } from './store-contract.ts';
-import type { GuildRightsP } from './types-acl.ts';
+import type { ChannelAcl, GuildRightsP } from './types-acl.ts';
+import type { DmMembersP } from './types-dm.ts';
 import type { Channel, Guild, Invite, Member, Result, User } from './types-domain.ts';
 import type { Notice, StreamNoticesP } from './types-notices.ts';
 
 export type * from './store-contract.ts';
 export type * from './types-acl.ts';
+export type * from './types-dm.ts';
 export type * from './types-domain.ts';
 export type * from './types-notices.ts';
 
@@ -209,6 +211,20 @@ export interface StreamP extends StreamNoticesP {
   /** From the guild: the channel is deleted. Ends subscriptions with SUBEND 301 and drops the log. */
   remove(m: Record<string, never>): void;
 }
+
+/** What a stream asks of the entity that says who may do what in it: its guild, or its dm. */
+export interface RightsP {
+  /** Wire perms of a user in the stream; 0 = may not view or absent; null = the store cannot be read. */
+  perms(m: { readonly uid: Id; readonly sid: Id }): number | null;
+  acl(m: { readonly sid: Id }): ChannelAcl | null | undefined;
+  /** Registers an active stream to hear permsChanged. */
+  watch(m: { readonly sid: Id; readonly stream: Ref<StreamP> }): Ref<RightsP>;
+}
+
+// ---------------------------------------------------------------- dm entity: entity('dm', sid)
+
+/** One dm or group DM; its key is the sid of its stream. */
+export interface DmP extends DmMembersP, RightsP {}
 
 // ---------------------------------------------------------------- guild entity: entity('guild', gid)
 
