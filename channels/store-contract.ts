@@ -21,7 +21,7 @@ export interface LogEvent {
   readonly actor: Id;
   /** seq of the message that an edit, delete, reaction or pin refers to, else 0. */
   readonly target: Seq;
-  /** Emoji of a reaction, else ''. */
+  /** Emoji of a reaction; `PIN_ON` of a pin that is set; else ''. */
   readonly emoji: string;
   /** Client nonce, '' for events without one. Unique per (sid, actor) inside the window. */
   readonly nonce: string;
@@ -132,6 +132,10 @@ export interface ChannelLog {
     limit: number,
     viewer: Id,
   ): Promise<readonly MessageRow[]>;
+  /** Pinned messages (kind 1), the newest pin first. `me` in reactions is judged for `viewer`. */
+  pins(sid: Id, limit: number, viewer: Id): Promise<readonly MessageRow[]>;
+  /** Users that reacted to a message with an emoji, above `after`, ascending. */
+  reactors(sid: Id, target: Seq, emoji: string, after: Id, limit: number): Promise<readonly Id[]>;
   /** Heads of the streams that exist, in any order. */
   heads(sids: readonly Id[]): Promise<readonly LogHead[]>;
   /** Removes a stream and all of its events. Idempotent. */

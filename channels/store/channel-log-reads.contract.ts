@@ -12,6 +12,7 @@ export function channelLogReadsContract(start: () => StoreHarness): void {
   rangeTests(start);
   rewriteTests(start);
   reactionTests(start);
+  pinTests(start);
   pageTests(start);
 }
 
@@ -132,6 +133,62 @@ function reactionTests(start: () => StoreHarness): void {
       const redact = { seq: 1, kind: 0, frame: bytes(''), editedAt: 0 };
       await commit({ kind: 3, target: 1 }, [redact]);
       expect(await reactions(22)).toBeUndefined();
+    }));
+}
+
+function pinTests(start: () => StoreHarness): void {
+  test('pins: newest pin first, off and delete take it away, a stream of the same sid has none', () =>
+    withLog(start, async (log, opened) => {
+      await log.commit(messagesCommit(opened, 0, 4));
+      let head = 4;
+      const commit = async (fields: Partial<LogEvent>, rewrites: object[] = []): Promise<void> => {
+        const events = [event(head + 1, fields)];
+        const whole = { ...messagesCommit(opened, head, 1), events, rewrites: rewrites as [] };
+        expect(await log.commit(whole)).toMatchObject({ ok: true });
+        head += 1;
+      };
+      const pin = (target: number, emoji = 'on'): Promise<void> =>
+        commit({ kind: 6, target, emoji });
+      const pinned = async (limit = 10): Promise<number[]> =>
+        (await log.pins(SID, limit, 7)).map((row) => row.event.seq);
+      for (const target of [2, 1, 3, 99]) await pin(target);
+      expect(await pinned()).toEqual([3, 1, 2]);
+      await pin(2);
+      expect(await pinned()).toEqual([2, 3, 1]);
+      expect(await pinned(2)).toEqual([2, 3]);
+      await pin(3, '');
+      await pin(4, '');
+      expect(await pinned()).toEqual([2, 1]);
+      await commit({ kind: 4, actor: 20, emoji: 'z', target: 1 });
+      const reactions = [{ emoji: 'z', count: 1, me: true }];
+      expect((await log.pins(SID, 10, 20)).map((row) => row.reactions)).toEqual([[], reactions]);
+      const redact = { seq: 2, kind: 0, frame: bytes(''), editedAt: 0 };
+      await commit({ kind: 3, target: 2 }, [redact]);
+      expect(await pinned()).toEqual([1]);
+      expect(await log.pins(SID + 1, 10, 7)).toEqual([]);
+      await log.drop(SID);
+      expect(await pinned()).toEqual([]);
+      const again = await log.open(SID);
+      await log.commit(messagesCommit(again, 0, 4));
+      expect(await pinned()).toEqual([]);
+    }));
+
+  test('reactors: users of one emoji in pages, none after the delete', () =>
+    withLog(start, async (log, opened) => {
+      const reactions = [30, 10, 20, 10, 40].map((actor, i) =>
+        event(i + 2, { kind: 4, actor, emoji: i === 4 ? 'y' : 'x', target: 1 }),
+      );
+      const first = messagesCommit(opened, 0, 1);
+      await log.commit({ ...first, events: [...first.events, ...reactions] });
+      expect(await log.reactors(SID, 1, 'x', 0, 10)).toEqual([10, 20, 30]);
+      expect(await log.reactors(SID, 1, 'x', 10, 1)).toEqual([20]);
+      expect(await log.reactors(SID, 1, 'y', 0, 10)).toEqual([40]);
+      expect(await log.reactors(SID, 1, 'z', 0, 10)).toEqual([]);
+      expect(await log.reactors(SID + 1, 1, 'x', 0, 10)).toEqual([]);
+      const redact = { seq: 1, kind: 0, frame: bytes(''), editedAt: 0 };
+      const gone = { ...messagesCommit(opened, 6, 1, () => ({ kind: 3, target: 1 })) };
+      await log.commit({ ...gone, rewrites: [redact] });
+      expect(await log.reactors(SID, 1, 'x', 0, 10)).toEqual([]);
     }));
 }
 

@@ -26,6 +26,8 @@ export class LogCommit {
   readonly #anyDropped: SqliteStatement;
   readonly #forgetDropped: SqliteStatement;
   readonly #sweeps: readonly SqliteStatement[];
+  readonly #pin: SqliteStatement;
+  readonly #unpin: SqliteStatement;
   readonly #reactions: Reactions;
 
   constructor(connection: SqliteConnection) {
@@ -62,7 +64,10 @@ export class LogCommit {
          (SELECT sid, target, uid, emoji FROM reactions WHERE sid = ? LIMIT ?)`,
       `DELETE FROM tallies WHERE (sid, target, emoji) IN
          (SELECT sid, target, emoji FROM tallies WHERE sid = ? LIMIT ?)`,
+      `DELETE FROM pins WHERE (sid, target) IN (SELECT sid, target FROM pins WHERE sid = ? LIMIT ?)`,
     ].map(prepare);
+    this.#pin = prepare('INSERT OR REPLACE INTO pins (sid, target, at) VALUES (?, ?, ?)');
+    this.#unpin = prepare('DELETE FROM pins WHERE sid = ? AND target = ?');
     this.#reactions = new Reactions(connection);
   }
 
@@ -88,7 +93,7 @@ export class LogCommit {
     if (event === undefined || events.length > 1 || rewrites.length > 0) {
       return undefined;
     }
-    if (event.kind >= 3 && event.kind <= 5) {
+    if (event.kind >= 3 && event.kind <= 6) {
       return undefined;
     }
     const hash = hashOf(event);
@@ -122,6 +127,7 @@ export class LogCommit {
       }
       if (kind === 0) {
         this.#reactions.clear(commit.sid, seq);
+        this.#unpin.run(commit.sid, seq);
       }
     }
     const last = commit.events.at(-1);
@@ -172,10 +178,14 @@ export class LogCommit {
     this.#insert.run(sid, seq, ts, kind, actor, target, emoji, nonce, hash, digest, frame);
     if (kind === 3) {
       this.#reactions.clear(sid, target);
+      this.#unpin.run(sid, target);
     } else if (kind === 4) {
       this.#reactions.add(sid, event);
     } else if (kind === 5) {
       this.#reactions.remove(sid, event);
+    } else if (kind === 6) {
+      if (emoji === '') this.#unpin.run(sid, target);
+      else this.#pin.run(sid, target, seq);
     }
   }
 

@@ -33,6 +33,8 @@ interface MemoryStream {
   readonly nonces: Map<string, Seq>;
   /** Target to emoji to the users that reacted; the order of the emojis is that of the first reaction. */
   readonly reactions: Map<Seq, Map<string, Set<Id>>>;
+  /** Pinned targets to the seq of the event that pinned them. */
+  readonly pins: Map<Seq, Seq>;
 }
 
 export class MemoryLog implements ChannelLog {
@@ -54,7 +56,8 @@ export class MemoryLog implements ChannelLog {
     let stream = this.#streams.get(sid);
     if (stream === undefined) {
       const epoch = this.#rng.u32() || 1;
-      stream = { epoch, fence: 0, events: [], nonces: new Map(), reactions: new Map() };
+      const folded = { nonces: new Map(), reactions: new Map(), pins: new Map() };
+      stream = { epoch, fence: 0, events: [], ...folded };
       this.#streams.set(sid, stream);
     }
     this.#fences += 1;
@@ -80,6 +83,7 @@ export class MemoryLog implements ChannelLog {
         stream.nonces.set(nonceKey(event.actor, event.nonce), event.seq);
       }
       applyReaction(stream, event);
+      applyPin(stream, event);
     }
     for (const rewrite of commit.rewrites) {
       const stored = stream.events[rewrite.seq - 1]!;
@@ -88,6 +92,7 @@ export class MemoryLog implements ChannelLog {
       stored.editedAt = rewrite.editedAt;
       if (rewrite.kind === 0) {
         stream.reactions.delete(rewrite.seq);
+        stream.pins.delete(rewrite.seq);
       }
     }
     return { ok: true, head: stream.events.length };
@@ -181,15 +186,44 @@ export class MemoryLog implements ChannelLog {
       return [];
     }
     const live = stream.events.filter(({ event }) => event.kind === 1);
-    return pageOf(live, anchor, limit).map(({ event, editedAt }) => {
-      const sets = [...(stream.reactions.get(event.seq) ?? [])];
-      const reactions = sets.map(([emoji, users]) => ({
-        emoji,
-        count: users.size,
-        me: users.has(viewer),
-      }));
-      return { event: copyOf(event), editedAt, reactions };
-    });
+    return pageOf(live, anchor, limit).map((stored) => rowOf(stream, stored, viewer));
+  }
+
+  async pins(sid: Id, limit: number, viewer: Id): Promise<readonly MessageRow[]> {
+    this.#guard();
+    checkU53('sid', sid);
+    checkLimit('limit', limit);
+    checkU53('viewer', viewer);
+    const stream = this.#streams.get(sid);
+    if (stream === undefined) {
+      return [];
+    }
+    return [...stream.pins]
+      .sort(([, a], [, b]) => b - a)
+      .flatMap(([target]) => stream.events[target - 1] ?? [])
+      .filter(({ event }) => event.kind === 1)
+      .slice(0, limit)
+      .map((stored) => rowOf(stream, stored, viewer));
+  }
+
+  async reactors(
+    sid: Id,
+    target: Seq,
+    emoji: string,
+    after: Id,
+    limit: number,
+  ): Promise<readonly Id[]> {
+    this.#guard();
+    checkU53('sid', sid);
+    checkU53('target', target);
+    checkText('emoji', emoji);
+    checkU53('after', after);
+    checkLimit('limit', limit);
+    const users = this.#streams.get(sid)?.reactions.get(target)?.get(emoji) ?? [];
+    return [...users]
+      .filter((uid) => uid > after)
+      .sort((a, b) => a - b)
+      .slice(0, limit);
   }
 
   async heads(sids: readonly Id[]): Promise<readonly LogHead[]> {
@@ -229,6 +263,16 @@ function pageOf(
   const newer = live.length - older;
   const start = older - Math.min(older, Math.max(Math.floor(limit / 2), limit - newer));
   return live.slice(start, start + limit);
+}
+
+function rowOf(stream: MemoryStream, { event, editedAt }: StoredEvent, viewer: Id): MessageRow {
+  const sets = [...(stream.reactions.get(event.seq) ?? [])];
+  const reactions = sets.map(([emoji, users]) => ({
+    emoji,
+    count: users.size,
+    me: users.has(viewer),
+  }));
+  return { event: copyOf(event), editedAt, reactions };
 }
 
 function headOf(sid: Id, stream: MemoryStream): LogHead {
@@ -275,6 +319,14 @@ function applyReaction(stream: MemoryStream, { kind, target, emoji, actor }: Log
     if (users?.size === 0) {
       sets?.delete(emoji);
     }
+  }
+}
+
+function applyPin(stream: MemoryStream, { kind, target, emoji, seq }: LogEvent): void {
+  if (kind === 3 || (kind === 6 && emoji === '')) {
+    stream.pins.delete(target);
+  } else if (kind === 6) {
+    stream.pins.set(target, seq);
   }
 }
 

@@ -225,6 +225,29 @@ class PortLog implements ChannelLog {
     >;
   }
 
+  async pins(sid: Id, limit: number, viewer: Id): Promise<readonly MessageRow[]> {
+    checkU53('sid', sid);
+    checkLimit('limit', limit);
+    checkU53('viewer', viewer);
+    return this.#client.read({ op: 'pins', sid, limit, viewer }) as Promise<MessageRow[]>;
+  }
+
+  async reactors(
+    sid: Id,
+    target: Seq,
+    emoji: string,
+    after: Id,
+    limit: number,
+  ): Promise<readonly Id[]> {
+    checkU53('sid', sid);
+    checkU53('target', target);
+    checkText('emoji', emoji);
+    checkU53('after', after);
+    checkLimit('limit', limit);
+    const request: ReadRequest = { op: 'reactors', sid, target, emoji, after, limit };
+    return this.#client.read(request) as Promise<Id[]>;
+  }
+
   async heads(sids: readonly Id[]): Promise<readonly LogHead[]> {
     checkIds('sid', sids);
     return this.#client.read({ op: 'heads', sids }) as Promise<LogHead[]>;

@@ -19,6 +19,7 @@ import type {
 } from './types.ts';
 
 type Reaction = MessageRow['reactions'][number];
+type ReactorsRequest = Extract<ReadRequest, { op: 'reactors' }>;
 
 export class SqliteReader {
   readonly #options: ReaderOptions;
@@ -46,6 +47,10 @@ export class SqliteReader {
         return this.findNonce(request.sid, request.actor, request.nonce);
       case 'messages':
         return this.messages(request.sid, request.anchor, request.limit, request.viewer);
+      case 'pins':
+        return this.pins(request.sid, request.limit, request.viewer);
+      case 'reactors':
+        return this.reactors(request);
       case 'heads':
         return this.heads(request.sids);
       case 'docsGet':
@@ -122,12 +127,25 @@ export class SqliteReader {
         return [];
       }
       const reactions = reactionsOf(db, sid, first as Seq, last as Seq, viewer);
-      return rows.map((row) => {
-        const event = eventOf(row);
-        const editedAt = row[9] as number;
-        return { event, editedAt, reactions: reactions.get(event.seq) ?? [] };
-      });
+      return rows.map((row) => rowOf(row, reactions));
     });
+  }
+
+  pins(sid: Id, limit: number, viewer: Id): readonly MessageRow[] {
+    return this.#read((db) =>
+      (db.exists(sid) ? db.pins.all(sid, limit) : []).map((row) => {
+        const seq = row[0] as Seq;
+        return rowOf(row, reactionsOf(db, sid, seq, seq, viewer));
+      }),
+    );
+  }
+
+  reactors({ sid, target, emoji, after, limit }: ReactorsRequest): readonly Id[] {
+    return this.#read((db) =>
+      db.exists(sid)
+        ? db.reactors.all(sid, target, after, emoji, limit).map((row) => row[0] as Id)
+        : [],
+    );
   }
 
   heads(sids: readonly Id[]): readonly LogHead[] {
@@ -232,8 +250,10 @@ class Statements {
   readonly olderMessages: SqliteStatement;
   readonly edits: SqliteStatement;
   readonly nonces: SqliteStatement;
+  readonly pins: SqliteStatement;
   readonly tallies: SqliteStatement;
   readonly ownReactions: SqliteStatement;
+  readonly reactors: SqliteStatement;
   readonly doc: SqliteStatement;
   readonly docHolding: SqliteStatement;
   readonly docs: SqliteStatement;
@@ -259,12 +279,22 @@ class Statements {
     this.nonces = connection.prepare(
       `SELECT ${EVENT_COLUMNS} FROM log WHERE sid = ? AND nonce_hash = ?`,
     );
+    const columns = `${EVENT_COLUMNS}, edited_at`.replace(/\w+/g, 'log.$&');
+    this.pins = connection.prepare(
+      `SELECT ${columns} FROM pins
+       JOIN log ON log.sid = pins.sid AND log.seq = pins.target AND log.kind = 1
+       WHERE pins.sid = ? ORDER BY pins.at DESC LIMIT ?`,
+    );
     this.tallies = connection.prepare(
       `SELECT target, emoji, count FROM tallies
        WHERE sid = ? AND target BETWEEN ? AND ? ORDER BY target, first_seq`,
     );
     this.ownReactions = connection.prepare(
       'SELECT emoji FROM reactions WHERE sid = ? AND target = ? AND uid = ?',
+    );
+    this.reactors = connection.prepare(
+      `SELECT uid FROM reactions
+       WHERE sid = ? AND target = ? AND uid > ? AND emoji = ? ORDER BY uid LIMIT ?`,
     );
     this.doc = connection.prepare('SELECT key, rev, json FROM docs WHERE kind = ? AND key = ?');
     this.docHolding = connection.prepare(
@@ -321,6 +351,13 @@ function reactionsOf(
     list.push({ emoji: row[1] as string, count: row[2] as number, me: own.has(row[1]) });
   }
   return all;
+}
+
+/** A message from a row of EVENT_COLUMNS and edited_at. */
+function rowOf(row: SqlRow, reactions: ReadonlyMap<Seq, readonly Reaction[]>): MessageRow {
+  const event = eventOf(row);
+  const editedAt = row[9] as number;
+  return { event, editedAt, reactions: reactions.get(event.seq) ?? [] };
 }
 
 function docOf(row: SqlRow): RawDoc {

@@ -53,8 +53,29 @@ CREATE TABLE uniques (
 CREATE INDEX uniques_key ON uniques (kind, key);
 `;
 
+/**
+ * Version 2. A pin is a row as long as it is set and its message lives; `at` is the seq of the kind 6
+ * event that set it. Until then pins were events only: `on` is the last element of their frames, so the
+ * last byte (msgpack true) of the newest one of each message tells.
+ */
+const VERSION_2 = `
+CREATE TABLE pins (
+  sid INTEGER NOT NULL, target INTEGER NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (sid, target)
+) WITHOUT ROWID;
+INSERT INTO pins (sid, target, at)
+  SELECT sid, target, seq FROM (
+    SELECT sid, target, max(seq) AS seq, substr(frame, -1) AS on_off FROM log
+    WHERE kind = 6 GROUP BY sid, target
+  ) AS newest
+  WHERE on_off = x'c3' AND EXISTS (
+    SELECT 1 FROM log AS message
+    WHERE message.sid = newest.sid AND message.seq = newest.target AND message.kind = 1
+  );
+`;
+
 /** migrations[i] leads from version i to i + 1. */
-const MIGRATIONS: readonly string[] = [VERSION_1];
+const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
 
 /** The schema version that this code reads and writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -111,6 +111,15 @@ export type ReadRequest =
       readonly limit: number;
       readonly viewer: Id;
     }
+  | { readonly op: 'pins'; readonly sid: Id; readonly limit: number; readonly viewer: Id }
+  | {
+      readonly op: 'reactors';
+      readonly sid: Id;
+      readonly target: Seq;
+      readonly emoji: string;
+      readonly after: Id;
+      readonly limit: number;
+    }
   | { readonly op: 'heads'; readonly sids: readonly Id[] }
   | { readonly op: 'docsGet'; readonly kind: string; readonly keys: readonly string[] }
   | { readonly op: 'docsFind'; readonly kind: string; readonly unique: string }

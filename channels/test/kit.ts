@@ -217,6 +217,14 @@ export class FaultLog implements ChannelLog {
     this.#check();
     return await this.#inner.messages(sid, anchor, limit, viewer);
   }
+  async pins(...rest: Parameters<ChannelLog['pins']>): ReturnType<ChannelLog['pins']> {
+    this.#check();
+    return await this.#inner.pins(...rest);
+  }
+  async reactors(...rest: Parameters<ChannelLog['reactors']>): ReturnType<ChannelLog['reactors']> {
+    this.#check();
+    return await this.#inner.reactors(...rest);
+  }
   async heads(sids: readonly Id[]): Promise<readonly LogHead[]> {
     this.#check();
     return await this.#inner.heads(sids);

@@ -66,6 +66,8 @@ export function simulatedLog(
     editsOf: (...rest) => there('editsOf', () => inner.editsOf(...rest)),
     findNonce: (...rest) => there('findNonce', () => inner.findNonce(...rest)),
     messages: (...rest) => there('messages', () => inner.messages(...rest)),
+    pins: (...rest) => there('pins', () => inner.pins(...rest)),
+    reactors: (...rest) => there('reactors', () => inner.reactors(...rest)),
     heads: (...rest) => there('heads', () => inner.heads(...rest)),
     drop: (...rest) => there('drop', () => inner.drop(...rest)),
   };
