@@ -3,11 +3,18 @@
  * Afterwards `verdict` says whether anything at all happened to them.
  */
 import { check } from '../checker.ts';
-import type { Fixture } from './fixture.ts';
 import { Follower } from './follower.ts';
 import { Seeded } from './seeded.ts';
 import { until } from './server-process.ts';
 import { Writer } from './writer.ts';
+
+/** What the witness needs of a server under attack. */
+export interface WitnessHost {
+  readonly port: number;
+  /** Users 0 and 1 are its own. */
+  token(user: number): string;
+  newChannel(): Promise<number>;
+}
 
 export class Witness {
   readonly #writer: Writer;
@@ -19,7 +26,7 @@ export class Witness {
   }
 
   /** Starts chatting in a channel of its own. */
-  static async start(fixture: Fixture, name: string): Promise<Witness> {
+  static async start(fixture: WitnessHost, name: string): Promise<Witness> {
     const sid = await fixture.newChannel();
     const common = { port: fixture.port, sids: [sid] };
     const reader = new Follower({
