@@ -16,6 +16,7 @@ export type * from './types-acl.ts';
 export type * from './types-dm.ts';
 export type * from './types-domain.ts';
 export type * from './types-notices.ts';
+export type * from './types-presence.ts';
 
 // ---------------------------------------------------------------- event codec (given by the composition root)
 
