@@ -8,8 +8,12 @@ import { type Booted, systemClock, systemRng } from '../runtime/index.ts';
 import { connectToStore } from './connect-store.ts';
 import { openSlot } from './open-slot.ts';
 import { limitsFactor } from './policies.ts';
+import { settleMemory } from './settle-memory.ts';
 import type { StoreUserArg } from './slot-args.ts';
 import type { CounterTree } from './thread-counters.ts';
+
+// A thread in reserve is loaded and not booted: it gives back what loading left behind all the same.
+settleMemory(systemClock);
 
 /** Makes the thread a home of entities; they start on first use. */
 export async function boot(arg: StoreUserArg): Promise<Booted> {

@@ -140,7 +140,9 @@ function slotsFor(
       const slot = count === 1 && group === 'store' ? group : `${group}-${i}`;
       const onDown = group === 'gateway' ? 'fatal' : 'restart';
       const youngMaxMb = YOUNG_MAX_MB[group];
-      return { name: slot, group, module: url, arg: arg(slot), onDown, youngMaxMb };
+      // A shard is what a stuck handler takes down: its replacement waits ready.
+      const spare = group === 'shard';
+      return { name: slot, group, module: url, arg: arg(slot), onDown, youngMaxMb, spare };
     });
   return [
     ...many('store', 1, module.store, base),

@@ -3,16 +3,11 @@
  * is told when one dies. Runs on main only. Full mesh: each new thread gets a fresh channel to every
  * other one, so nothing of its predecessor can come through.
  */
-import {
-  MessageChannel,
-  type MessagePort,
-  type Worker,
-  type WorkerOptions,
-} from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { rt } from '../core/thread.ts';
 import type { Router } from './router.ts';
 import { consumedView, pulseOf, setWatched } from './shared.ts';
-import type { NodeFailure, SharedMemory, Topology, ToWorker } from './types.ts';
+import type { NodeFailure, SharedMemory, ThreadFlags, Topology, ToWorker } from './types.ts';
 
 /** Strikes after which an entity that hangs its thread is left down. */
 const STRIKES = 2;
@@ -20,8 +15,8 @@ const STRIKES = 2;
 export class Mesh {
   readonly topology: Topology;
   readonly shared: SharedMemory;
-  /** Options that every Worker of the node has. */
-  readonly workerOptions: Pick<WorkerOptions, 'execArgv'>;
+  /** Flags that every thread of the node has. */
+  readonly flags: ThreadFlags;
   readonly #router: Router;
   readonly #fatal: (failure: NodeFailure) => void;
   readonly #workers = new Map<number, Worker>();
@@ -36,11 +31,11 @@ export class Mesh {
     shared: SharedMemory,
     router: Router,
     fatal: (failure: NodeFailure) => void,
-    execArgv: readonly string[] | undefined,
+    flags: ThreadFlags,
   ) {
     this.topology = topology;
     this.shared = shared;
-    this.workerOptions = execArgv === undefined ? {} : { execArgv: [...execArgv] };
+    this.flags = flags;
     this.#router = router;
     this.#fatal = fatal;
   }

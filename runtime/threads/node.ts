@@ -11,6 +11,7 @@ import { startSupervisor } from '../supervision/supervisor.ts';
 import type { SupervisorP } from '../supervision/types.ts';
 import type { Ref, Report, RuntimeCounters, TreeNode } from '../types.ts';
 import { Mesh } from './mesh.ts';
+import { Spares } from './prepared.ts';
 import { startPulse } from './pulse.ts';
 import { Router } from './router.ts';
 import { makeShared, marksOf, setWatched, THREADS_MAX } from './shared.ts';
@@ -103,6 +104,7 @@ class Node implements NodeHandle {
   readonly #options: NodeOptions;
   readonly #router: Router;
   readonly #mesh: Mesh;
+  readonly #spares: Spares;
   /** Made ahead, so that all modules load while the first slots boot. */
   readonly #ahead = new Map<number, SlotThread>();
   readonly #current = new Map<number, SlotThread>();
@@ -121,7 +123,10 @@ class Node implements NodeHandle {
     if (options.clock !== undefined) configureRuntime({ clock: options.clock });
     this.#router = new Router(topology, shared);
     const fatal = (failure: NodeFailure): void => options.fatal?.(failure);
-    this.#mesh = new Mesh(topology, shared, this.#router, fatal, options.execArgv);
+    const { execArgv } = options;
+    const flags = execArgv === undefined ? {} : { execArgv: [...execArgv] };
+    this.#mesh = new Mesh(topology, shared, this.#router, fatal, flags);
+    this.#spares = new Spares(flags);
     becomeThread(0, 'main', serialMark());
     const marks = marksOf(shared);
     marks[0] = serialMark();
@@ -149,7 +154,11 @@ class Node implements NodeHandle {
           child(
             slot.name,
             Slot,
-            { mesh: this.#mesh, take: () => this.#take(slot, i + 1) },
+            {
+              mesh: this.#mesh,
+              take: () => this.#take(slot, i + 1),
+              booted: () => this.#booted(slot),
+            },
             {
               restart: slot.onDown === 'restart' ? 'permanent' : 'transient',
               shutdown: Number.POSITIVE_INFINITY,
@@ -161,6 +170,8 @@ class Node implements NodeHandle {
       await this.stop();
       throw error;
     }
+    // Not before: nothing is to take a processor away from the start.
+    for (const slot of slots) this.#spares.refill(slot);
   }
 
   stop(): Promise<void> {
@@ -175,6 +186,7 @@ class Node implements NodeHandle {
       await stop(this.#supervisor, 'shutdown').catch(() => undefined);
     }
     for (const thread of this.#ahead.values()) await thread.end();
+    await this.#spares.close();
     await this.#stopWatchdog();
     this.#router.close();
     this.#stopPulse();
@@ -192,7 +204,7 @@ class Node implements NodeHandle {
       },
       onFatal: (error) => this.#mesh.fail({ slot: slot.name, why: 'threadDown', reason: error }),
     };
-    const made = new SlotThread(slot, thread, this.#mesh, events);
+    const made = new SlotThread(slot, thread, this.#spares.take(slot), this.#mesh, events);
     this.#current.set(thread, made);
     return made;
   }
@@ -201,6 +213,11 @@ class Node implements NodeHandle {
     const ahead = this.#ahead.get(thread);
     this.#ahead.delete(thread);
     return ahead ?? this.#makeThread(slot, thread);
+  }
+
+  /** A thread is ready; if it was a replacement, the next one may come as quickly. */
+  #booted(slot: SlotOptions): void {
+    if (this.#supervisor !== undefined) this.#spares.refill(slot);
   }
 
   #silent({ kind, thread, silentMs, culprit }: NamedSilence): void {

@@ -2,18 +2,18 @@
  * One life of one worker thread, seen from main: load, boot, orderly stop, end. No actor; slot.ts
  * puts it under supervision.
  */
-import { type ResourceLimits, Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../clock.ts';
 import { rt } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
 import { DriftwayError } from '../errors.ts';
 import type { ErrorInfo, Report, RuntimeCounters, TreeNode } from '../types.ts';
 import type { Mesh } from './mesh.ts';
-import type { FromWorker, SlotOptions, WorkerBoot } from './types.ts';
+import { errorInfoOf, type PreparedThread } from './prepared.ts';
+import type { FromWorker, SlotOptions, ToWorker, WorkerBoot } from './types.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
-const ENTRY = new URL('./worker-entry.ts', import.meta.url);
 
 /** What a thread tells about itself. */
 export interface ThreadEvents {
@@ -41,35 +41,38 @@ export class SlotThread {
   #bootSent = false;
   #stopping = false;
 
-  constructor(slot: SlotOptions, thread: number, mesh: Mesh, events: ThreadEvents) {
+  constructor(
+    slot: SlotOptions,
+    thread: number,
+    prepared: PreparedThread,
+    mesh: Mesh,
+    events: ThreadEvents,
+  ) {
     this.slot = slot;
     this.thread = thread;
     this.#mesh = mesh;
     this.#events = events;
     this.incarnation = mesh.nextIncarnation(thread);
     this.#startedMs = rt.clock.monotonic();
-    const workerData: WorkerBoot = {
+    if (prepared.isLoaded) this.#reached.add('loaded');
+    this.#worker = prepared.release();
+    this.#worker.on('message', (message: FromWorker) => this.#take(message));
+    this.#worker.on('error', (error) => {
+      this.#error ??= errorInfoOf(error);
+    });
+    this.#worker.on('exit', (code) => this.#ended(code));
+    const boot: WorkerBoot = {
       topology: mesh.topology,
       shared: mesh.shared,
       thread,
       incarnation: this.incarnation,
-      module: String(slot.module),
       exportName: slot.export ?? 'boot',
       arg: slot.arg,
       fatal: slot.onDown === 'fatal',
       blocked: mesh.blocked(),
     };
-    this.#worker = new Worker(ENTRY, {
-      workerData,
-      name: slot.name,
-      ...mesh.workerOptions,
-      resourceLimits: limitsOf(slot),
-    });
-    this.#worker.on('message', (message: FromWorker) => this.#take(message));
-    this.#worker.on('error', (error) => {
-      this.#error ??= { name: error.name, message: error.message, ...stackOf(error) };
-    });
-    this.#worker.on('exit', (code) => this.#ended(code));
+    const become: ToWorker = { kind: 'become', boot };
+    this.#worker.postMessage(become);
     mesh.attach(thread, this.#worker);
   }
 
@@ -187,15 +190,4 @@ export class SlotThread {
       else this.#waiting.push(entry);
     });
   }
-}
-
-function limitsOf({ heapMaxMb, youngMaxMb }: SlotOptions): ResourceLimits {
-  return {
-    ...(heapMaxMb === undefined ? {} : { maxOldGenerationSizeMb: heapMaxMb }),
-    ...(youngMaxMb === undefined ? {} : { maxYoungGenerationSizeMb: youngMaxMb }),
-  };
-}
-
-function stackOf(error: Error): { stack: string } | Record<string, never> {
-  return error.stack === undefined ? {} : { stack: error.stack };
 }

@@ -17,6 +17,8 @@ export interface SlotArg {
   readonly mesh: Mesh;
   /** The thread made ahead at the start of the node, or a new one. */
   readonly take: () => SlotThread;
+  /** The thread has booted. */
+  readonly booted: () => void;
 }
 
 interface State {
@@ -26,7 +28,7 @@ interface State {
 
 export const Slot: Behaviour<SlotP, State, SlotArg> = defineActor({
   name: 'slot',
-  async init(ctx, { mesh, take }) {
+  async init(ctx, { mesh, take, booted }) {
     ctx.trapExit(true);
     const thread = take();
     const { slot, incarnation } = thread;
@@ -36,6 +38,7 @@ export const Slot: Behaviour<SlotP, State, SlotArg> = defineActor({
     try {
       const tookMs = await thread.boot();
       report({ kind: 'threadUp', thread: slot.name, incarnation, tookMs });
+      booted();
     } catch (error) {
       await thread.end();
       throw error;

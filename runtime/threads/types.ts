@@ -2,7 +2,7 @@
  * Types of threads and nodes: the options of startNode, what a slot's module sees, and the control
  * messages between main and its workers. Types only.
  */
-import type { MessagePort } from 'node:worker_threads';
+import type { MessagePort, WorkerOptions } from 'node:worker_threads';
 import type { Clock, Ms } from '../clock.ts';
 import type { RestartLimit } from '../supervision/types.ts';
 import type { Culprit, ErrorInfo, Report, RuntimeCounters, TreeNode } from '../types.ts';
@@ -37,6 +37,11 @@ export interface SlotOptions {
    * thread near what it really holds, and collects more often.
    */
   readonly youngMaxMb?: number;
+  /**
+   * Keeps one thread in reserve that has loaded the module, so that a replacement costs its boot alone: some ms instead of
+   * 40 and the loading. One for all slots of the same module and limits; costs the memory of a thread. Default false.
+   */
+  readonly spare?: boolean;
 }
 
 /** How a lane gathers: at most one flush per `gatherMs`; the first after a pause leaves at once. */
@@ -171,12 +176,20 @@ export interface SharedMemory {
   readonly pulseDoubles: SharedArrayBuffer;
 }
 
+/** Options of Node for each thread. */
+export type ThreadFlags = Pick<WorkerOptions, 'execArgv'>;
+
+/** What a thread is made with. */
+export interface WorkerLoad {
+  readonly module: string;
+}
+
+/** What makes a loaded thread a slot. */
 export interface WorkerBoot {
   readonly topology: Topology;
   readonly shared: SharedMemory;
   readonly thread: number;
   readonly incarnation: number;
-  readonly module: string;
   readonly exportName: string;
   readonly arg: unknown;
   readonly fatal: boolean;
@@ -185,6 +198,7 @@ export interface WorkerBoot {
 }
 
 export type ToWorker =
+  | { readonly kind: 'become'; readonly boot: WorkerBoot }
   | { readonly kind: 'connect'; readonly thread: number; readonly port: MessagePort }
   | { readonly kind: 'disconnect'; readonly thread: number }
   | { readonly kind: 'boot' }

@@ -35,7 +35,7 @@ export function startWatchdog(
   const worker = new Worker(ENTRY, {
     workerData,
     name: 'watchdog',
-    ...mesh.workerOptions,
+    ...mesh.flags,
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
   });
   worker.unref();
