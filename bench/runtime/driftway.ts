@@ -25,13 +25,13 @@ import {
   usedBytes,
 } from './measure.ts';
 
-const TRIPS = 20_000;
+const TRIPS = 200_000;
 const RECEIVERS = 1000;
 const ROUNDS = 20;
-const HOPS = 50_000;
+const HOPS = 500_000;
 const SPAWNS = 10_000;
 const IDLE = 100_000;
-const CALLS = 20_000;
+const CALLS = 100_000;
 const BURST = 200;
 const BURSTS = 20;
 

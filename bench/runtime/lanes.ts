@@ -1,6 +1,6 @@
 /**
- * Driftway's lanes between two threads as a subject of bench:runtime: one-way throughput, round trip on idle threads, and a flood
- * of a thread that takes nothing in. Through the runtime's public API alone. A process of its own per figure.
+ * Driftway's threads as a subject of bench:runtime: lanes between two of them (one-way throughput, round trip while idle, a flood
+ * of one that takes nothing in), and a hung one that is replaced. Through the runtime's public API alone. A process of its own per figure.
  */
 import {
   at,
@@ -11,9 +11,11 @@ import {
   defineActor,
   type LaneCounters,
   type NodeHandle,
+  name,
   spawn,
   startNode,
 } from '../../runtime/index.ts';
+import type { HangerP, WitnessP } from './hung-slot.ts';
 import type { Message, SinkP, SourceP } from './lane-slot.ts';
 import { type Batch, type Figures, runSubject, signal, timed, turn } from './measure.ts';
 
@@ -25,6 +27,9 @@ const TRIPS_WARM = 3000;
 const TRIPS = 6000;
 const SPIN_MS = 1200;
 const FLOOD_PER_TURN = 5000;
+const HUNG_MS = 1000;
+const HANGS = 5;
+const SPARE_MS = 1000;
 
 const MESSAGE: Message = {
   sid: 281_474_976_710_656,
@@ -138,4 +143,47 @@ async function flood(): Promise<Figures> {
   };
 }
 
-await runSubject({ lane: throughput, 'round-trip': roundTrip, flood });
+// ---------------------------------------------------------------- hung thread
+
+/**
+ * From the detection limit on: the watchdog's look, the end of the thread, its replacement, and the start of its thousand
+ * actors. Both threads run on one clock, so the hang counts from its cast.
+ */
+async function hung(): Promise<Figures> {
+  configureRuntime({ report: () => undefined });
+  let allRunning: () => void = () => undefined;
+  const Witness = defineActor<WitnessP, null>({
+    init: () => null,
+    handle: { allRunning: () => allRunning() },
+  });
+  await spawn(Witness, undefined, { name: name<WitnessP>('witness') });
+  const node = await startNode({
+    slots: [
+      {
+        name: 'hangs',
+        module: new URL('./hung-slot.ts', import.meta.url),
+        onDown: 'restart',
+        spare: true,
+      },
+    ],
+    watchdog: { slowMs: HUNG_MS / 2, hungMs: HUNG_MS },
+    restart: { intensity: HANGS + 1, period: 3600 },
+    report: () => undefined,
+  });
+  const ms: number[] = [];
+  for (let i = 0; i < HANGS; i++) {
+    // The spare thread of the round before loads meanwhile, as it would in a server.
+    await new Promise((resolve) => setTimeout(resolve, SPARE_MS));
+    const { promise, resolve } = signal();
+    allRunning = resolve;
+    const begin = performance.now();
+    cast(at<HangerP>('hangs', 'hanger'), 'hang');
+    await promise;
+    ms.push(performance.now() - begin - HUNG_MS);
+  }
+  await node.stop();
+  ms.sort((a, b) => a - b);
+  return { p50: ms[ms.length >> 1] as number, max: ms.at(-1) as number };
+}
+
+await runSubject({ hung, lane: throughput, 'round-trip': roundTrip, flood });

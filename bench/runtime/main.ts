@@ -18,7 +18,7 @@ import {
 } from './sides.ts';
 import { makeTables, resultKey, takesPart } from './table.ts';
 
-const FULL: Times = { warmMs: 300, windowMs: 600 };
+const FULL: Times = { warmMs: 1000, windowMs: 1000 };
 const QUICK: Times = { warmMs: 70, windowMs: 60 };
 const RESULTS = new URL('../RESULTS.md', import.meta.url);
 const MARKS = ['<!-- bench:runtime -->', '<!-- end of bench:runtime -->'] as const;

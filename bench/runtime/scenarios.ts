@@ -177,4 +177,13 @@ export const LANE_ROWS: readonly LaneRow[] = [
     digits: 0,
     most: 0,
   },
+  {
+    id: 'hung',
+    scenario: 'hung',
+    title: 'hung thread, beyond the limit until 1000 actors run again',
+    unit: 'ms',
+    read: field('max'),
+    digits: 0,
+    most: 200,
+  },
 ];

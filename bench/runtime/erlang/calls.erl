@@ -2,7 +2,7 @@
 -module(calls).
 -export([setup/0]).
 
--define(CALLS, 20000).
+-define(CALLS, 100000).
 
 setup() ->
     {ok, Server} = gen_server:start(idle_server, 7, []),

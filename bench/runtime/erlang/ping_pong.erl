@@ -2,7 +2,7 @@
 -module(ping_pong).
 -export([setup/0, ping/1, pong/0]).
 
--define(TRIPS, 20000).
+-define(TRIPS, 200000).
 
 setup() ->
     Pong = spawn(?MODULE, pong, []),

@@ -3,7 +3,7 @@
 -export([setup/0, member/1]).
 
 -define(MEMBERS, 1000).
--define(HOPS, 50000).
+-define(HOPS, 500000).
 
 setup() ->
     Last = spawn(?MODULE, member, [undefined]),
