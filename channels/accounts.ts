@@ -66,6 +66,8 @@ const REVOKE_TRIES = 3;
 const SECRET_BYTES_MIN = 32;
 
 const UNAVAILABLE = { ok: false, code: 'unavailable', retryMs: 1000 } as const;
+/** Something had no answer: what was asked may have been done. */
+const UNKNOWN = { ...UNAVAILABLE, unknown: true } as const;
 const NOT_FOUND = { ok: false, code: 'not_found' } as const;
 const BAD_CREDENTIALS = { ok: false, code: 'bad_credentials' } as const;
 
@@ -311,7 +313,7 @@ class AccountService implements Accounts {
 /** A store or shard that is away is an answer, not an exception. */
 async function available<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
   const result = await settle(run());
-  return result === FAILED ? UNAVAILABLE : result;
+  return result === FAILED ? UNKNOWN : result;
 }
 
 /** Closes the sockets of a login. Tried again when the shard is being replaced. */

@@ -12,6 +12,8 @@ export type Result<T> =
       readonly code: DomainCode;
       readonly field?: string;
       readonly retryMs?: number;
+      /** With 'unavailable': a commit had no answer, so the change may have been made all the same. */
+      readonly unknown?: true;
     };
 
 export type DomainCode =

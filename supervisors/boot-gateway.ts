@@ -116,6 +116,7 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
     guild: (gid) => callerOf<GuildP>(entity('guild', gid)),
     user: (uid) => callerOf<UserP>(entity('user', uid)),
     stream: (sid) => callerOf<StreamP>(entity('stream', sid)),
+    docs: store.docs,
     streamInfo: async (sid) => (await store.docs.get<StreamInfo>('stream', [pad(sid)]))[0]?.value,
     verifier,
     issuer: createTokenIssuer({ keys, instanceId, ttlS: config.accessTokenTtlS, clock }),

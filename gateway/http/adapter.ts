@@ -32,8 +32,9 @@ export interface AdapterStats {
 
 /** Read and dropped of a body that is too large, before the connection is cut instead. */
 const DRAIN_BYTES_MAX = 1024 * 1024;
-/** Any other method becomes PUT, which no route has either: fetch's Request refuses or warns of some. */
-const METHODS = new Set(['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS']);
+/** Any other method becomes one that no route has: fetch's Request refuses or warns of some. */
+const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const OTHER_METHOD = 'OTHER';
 /** Written by uWebSockets.js itself, or about the connection. */
 const OWN_HEADERS = new Set([
   'content-length',
@@ -204,7 +205,7 @@ const NO_HEAD: RequestHead = {
 /** A fetch Request of the head; `usable` false when fetch's rules refuse it (the request then says nothing). */
 function toRequest(head: RequestHead): { readonly request: Request; readonly usable: boolean } {
   const asked = head.method === 'HEAD' ? 'GET' : head.method;
-  const method = METHODS.has(asked) ? asked : 'PUT';
+  const method = METHODS.has(asked) ? asked : OTHER_METHOD;
   try {
     const headers = head.headers.map(([key, value]): [string, string] => [key, value]);
     return { request: new Request(BASE + head.target, { method, headers }), usable: true };
@@ -233,7 +234,7 @@ function writeAnswer(
   if (!bodiless) res.end(body ?? '', close);
   else if (close) res.endWithoutBody(0, true);
   else {
-    if (method === 'HEAD' && status !== 204)
+    if (method === 'HEAD' && status !== 204 && status !== 304)
       res.writeHeader('content-length', `${body?.length ?? 0}`);
     res.endWithoutBody();
   }

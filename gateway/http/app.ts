@@ -8,6 +8,7 @@ import { addressKey } from '../address.ts';
 import { RATE_LIMITS } from '../rates/index.ts';
 import { Cors } from './cors.ts';
 import { type Failure, fail } from './errors.ts';
+import { IdempotencyKeys, type IdempotencyStats } from './idempotency.ts';
 import { limited } from './limiter.ts';
 import { buildDocument, type OpenApiDocument } from './openapi.ts';
 import { docsPage, landingPage } from './pages.ts';
@@ -24,9 +25,11 @@ import { StreamLookup } from './stream-lookup.ts';
 import type { HttpDeps, HttpHandler, RequestEnv } from './types.ts';
 
 /** Counters of one app since it started. */
-export interface HttpStats {
+export interface HttpStats extends IdempotencyStats {
   readonly requests: number;
   readonly limited: number;
+  /** 304: the client had the answer already. */
+  readonly notModified: number;
   readonly clientErrors: number;
   readonly serverErrors: number;
   /** Appends that were repeated because their outcome was not known. */
@@ -50,8 +53,20 @@ const requestIdKey = 'x-request-id';
 export function createHttpApp(deps: HttpDeps): HttpApp {
   const publicUrl = deps.publicUrl.replace(/\/+$/, '');
   const cors = new Cors(publicUrl, deps.corsOrigins);
-  const streams = new StreamLookup(deps.clock, (sid) => deps.streamInfo(sid));
-  const counters = { requests: 0, limited: 0, clientErrors: 0, serverErrors: 0, appendRepeats: 0 };
+  const streams = new StreamLookup(
+    deps.clock,
+    (sid) => deps.streamInfo(sid),
+    (sid) => deps.stream(sid)('head', { uid: 0 }),
+  );
+  const keys = new IdempotencyKeys(deps.docs, deps.clock, deps.rateTable);
+  const counters = {
+    requests: 0,
+    limited: 0,
+    notModified: 0,
+    clientErrors: 0,
+    serverErrors: 0,
+    appendRepeats: 0,
+  };
   const described: Route[] = [
     ...authRoutes(deps),
     ...userRoutes(deps),
@@ -72,12 +87,12 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     ...described,
     ...documentRoutes(openapi, async () => docsPage(await openapi())),
   ];
-  const router = mount(deps, routes);
+  const router = mount(deps, keys, routes);
 
   return {
     routes,
     openapi,
-    stats: () => ({ ...counters, streamsKnown: streams.size }),
+    stats: () => ({ ...counters, ...keys.stats(), streamsKnown: streams.size }),
     async fetch(request, env) {
       counters.requests++;
       const requestId = requestIdOf(deps, request);
@@ -86,7 +101,8 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
       const response = await respond(deps, router, cors, request, { ...env, requestId, trace });
       response.headers.set(requestIdKey, requestId);
       response.headers.set('x-content-type-options', 'nosniff');
-      if (response.status === 429) counters.limited++;
+      if (response.status === 304) counters.notModified++;
+      else if (response.status === 429) counters.limited++;
       else if (response.status >= 500) counters.serverErrors++;
       else if (response.status >= 400) counters.clientErrors++;
       const { method } = request;
@@ -144,7 +160,7 @@ function requestIdOf(deps: HttpDeps, request: Request): string {
 }
 
 /** Puts every route on the router, and behind each path the answer to other methods. */
-function mount(deps: HttpDeps, routes: readonly Route[]): Hono<RouterEnv> {
+function mount(deps: HttpDeps, keys: IdempotencyKeys, routes: readonly Route[]): Hono<RouterEnv> {
   const router = new Hono<RouterEnv>();
   const methods = new Map<string, Method[]>();
   for (const target of routes) {
@@ -154,7 +170,7 @@ function mount(deps: HttpDeps, routes: readonly Route[]): Hono<RouterEnv> {
       env.trace.route = target.path;
       const params = c.req.param() as Record<string, string>;
       const context = { request: c.req.raw, env, requestId: env.requestId, params };
-      return serveRoute(deps, target, context);
+      return serveRoute(deps, keys, target, context);
     });
   }
   router.get('/', (c) => {

@@ -5,7 +5,7 @@
  */
 import type { Result } from '../../channels/index.ts';
 import { ActorError, type Clock, DriftwayError } from '../../runtime/index.ts';
-import { domainFailure, type Failure, unavailable } from './errors.ts';
+import { domainFailure, type Failure, unavailable, unknownOutcome } from './errors.ts';
 
 export type Asked<T> =
   | { readonly ok: true; readonly value: T }
@@ -30,10 +30,16 @@ function isGone(error: DriftwayError): boolean {
 }
 
 /** An error of the machinery, as opposed to a bug in this thread. */
-function isOutage(error: unknown): error is DriftwayError {
+export function isOutage(error: unknown): error is DriftwayError {
   return (
     error instanceof ActorError || (error instanceof DriftwayError && NOT_NOW.test(error.code))
   );
+}
+
+/** The actor never got the message. */
+function wasRefused(error: DriftwayError): boolean {
+  if (!(error instanceof ActorError)) return false;
+  return error.reason === 'unavailable' || error.reason === 'mailboxFull';
 }
 
 /** Asks without side effects: repeated once when the actor's thread is gone. */
@@ -48,7 +54,7 @@ export async function askRead<T>(clock: Clock, run: () => Promise<T>): Promise<A
 /** Asks once: for what changes something. */
 export async function askOnce<T>(run: () => Promise<T>): Promise<Asked<T>> {
   const asked = await attempt(run);
-  return 'gone' in asked ? { ok: false, failure: unavailable() } : asked;
+  return 'gone' in asked ? { ok: false, failure: unknownOutcome() } : asked;
 }
 
 /** A Result of the domain as a value or a failure. */
@@ -65,6 +71,7 @@ async function attempt<T>(run: () => Promise<T>): Promise<Asked<T> | { readonly 
     return { ok: true, value: await run() };
   } catch (error) {
     if (!isOutage(error)) throw error;
-    return isGone(error) ? { gone: true } : { ok: false, failure: unavailable() };
+    if (isGone(error)) return { gone: true };
+    return { ok: false, failure: wasRefused(error) ? unavailable() : unknownOutcome() };
   }
 }

@@ -4,9 +4,10 @@
  */
 
 const MAX_AGE_S = 7200;
-const METHODS = 'GET, HEAD, POST, PATCH, DELETE';
-const REQUEST_HEADERS = 'authorization, content-type, x-request-id';
-const EXPOSED = 'x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset';
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
+const REQUEST_HEADERS = 'authorization, content-type, idempotency-key, if-none-match, x-request-id';
+const EXPOSED =
+  'etag, idempotent-replayed, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset';
 
 export class Cors {
   readonly #origins: ReadonlySet<string>;

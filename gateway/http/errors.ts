@@ -25,10 +25,23 @@ export const ERRORS = {
     message: 'the owner must transfer or delete the guild first',
   },
   nonce_reused: { status: 409, message: 'the nonce was used for another message' },
+  idempotency_in_progress: {
+    status: 409,
+    message: 'the first request with this Idempotency-Key is still in work',
+  },
+  outcome_unknown: {
+    status: 409,
+    message:
+      'the first request with this Idempotency-Key was interrupted and may have been carried out; look before you try again with another key',
+  },
   invite_expired: { status: 410, message: 'the invite has expired or is used up' },
   too_large: { status: 413, message: 'the body is larger than 64 KiB' },
   unsupported_media_type: { status: 415, message: 'the body must be application/json' },
   invalid: { status: 422, message: 'a field is not valid' },
+  idempotency_key_reused: {
+    status: 422,
+    message: 'this Idempotency-Key was used for another request',
+  },
   upgrade_required: { status: 426, message: 'this address speaks WebSocket only' },
   rate_limited: { status: 429, message: 'too many requests' },
   internal: { status: 500, message: 'the server made a mistake' },
@@ -46,6 +59,8 @@ export interface Failure {
   readonly message?: string;
   readonly retryAfterMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What was asked may have been carried out all the same. */
+  readonly unknown?: true;
 }
 
 /** Longest `field` in an answer: keys of the request come back in it. */
@@ -65,13 +80,21 @@ export function unavailable(retryAfterMs: number = UNAVAILABLE_RETRY_MS): Failur
   return { failed: 'unavailable', retryAfterMs: Math.max(1, Math.ceil(retryAfterMs)) };
 }
 
+/** As `unavailable`, when a write may have been carried out. */
+export function unknownOutcome(): Failure {
+  return { ...unavailable(), unknown: true };
+}
+
 /** A failure of the domain (channels/) as an answer. */
 export function domainFailure(result: {
   readonly code: DomainCode;
   readonly field?: string;
   readonly retryMs?: number;
+  readonly unknown?: true;
 }): Failure {
-  if (result.code === 'unavailable') return unavailable(result.retryMs);
+  if (result.code === 'unavailable') {
+    return { ...unavailable(result.retryMs), ...(result.unknown ? { unknown: true } : {}) };
+  }
   // username_taken says which field itself; `conflict` and `invalid` need it.
   const { code, field } = result;
   const named = field !== undefined && (code === 'conflict' || code === 'invalid');

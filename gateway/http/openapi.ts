@@ -3,17 +3,21 @@
  * it only (its generator is not loaded before).
  */
 import type * as z from 'zod';
+import type { RateLimit } from '../rates/index.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
-import { errorsOf, type Route } from './route.ts';
+import { requestHeaders, responseHeaders } from './openapi-headers.ts';
+import { errorsOf, isConditional, type Route } from './route.ts';
 import { emptyBody, errorSchema } from './schemas.ts';
 
 /** A generated document: plain JSON. */
 export type OpenApiDocument = Readonly<Record<string, unknown>>;
 
-type Responses = Record<
-  string,
-  { description: string; content?: Record<string, { schema: z.ZodType }> }
->;
+interface ResponseObject {
+  readonly description: string;
+  readonly headers: z.ZodObject;
+  readonly content?: Record<string, { schema: z.ZodType }>;
+}
+type Responses = Record<string, ResponseObject>;
 
 /** Builds the document of all routes. Loads the generator. */
 export async function buildDocument(
@@ -45,20 +49,23 @@ export async function buildDocument(
 }
 
 function operation(target: Route): Record<string, unknown> {
-  const { params, query, tag, summary, description } = target;
+  const { params, query, tag, summary } = target;
+  const description = descriptionOf(target);
+  const header = requestHeaders(target);
   const hasBody = target.method !== 'GET' && target.body !== undefined;
   return {
     operationId: operationId(target),
     tags: [tag],
     summary,
-    ...(description === undefined ? {} : { description }),
+    ...(description === '' ? {} : { description }),
     ...(target.auth === 'none' ? {} : { security: [{ bearer: [] }] }),
-    ...(params === undefined && query === undefined
+    ...(params === undefined && query === undefined && header === undefined
       ? {}
       : {
           requestParams: {
             ...(params === undefined ? {} : { path: params }),
             ...(query === undefined ? {} : { query }),
+            ...(header === undefined ? {} : { header }),
           },
         }),
     ...(hasBody
@@ -71,6 +78,18 @@ function operation(target: Route): Record<string, unknown> {
       : {}),
     responses: { ...successes(target), ...failures(target) },
   };
+}
+
+/** What the route says of itself, and its limits. */
+function descriptionOf(target: Route): string {
+  const said = target.description === undefined ? [] : [target.description];
+  const limits = target.rates.map(({ limit }) => rateText(limit));
+  return [...said, ...(limits.length === 0 ? [] : [`Limits: ${limits.join(', ')}.`])].join(' ');
+}
+
+/** `append-user: 20 at once, then one per 0.25 s`. */
+function rateText({ name, burst, ratePerS }: RateLimit): string {
+  return `${name} ${burst} at once, then one per ${Number((1 / ratePerS).toFixed(3))} s`;
 }
 
 function acceptsNothing(target: Route): boolean {
@@ -91,11 +110,19 @@ function successes(target: Route): Responses {
   const responses: Responses = {};
   for (const [status, spec] of Object.entries(target.answers)) {
     const description = STATUS_TEXT[status] ?? 'Answer';
-    if (spec === null) responses[status] = { description };
+    const headers = responseHeaders(target, Number(status));
+    if (spec === null) responses[status] = { description, headers };
     else if ('mediaType' in spec) {
       const content = { [spec.mediaType]: { schema: { type: 'string' } as unknown as z.ZodType } };
-      responses[status] = { description, content };
-    } else responses[status] = { description, content: { 'application/json': { schema: spec } } };
+      responses[status] = { description, headers, content };
+    } else {
+      const content = { 'application/json': { schema: spec } };
+      responses[status] = { description, headers, content };
+    }
+  }
+  if (isConditional(target)) {
+    const description = 'The client has this answer already (If-None-Match)';
+    responses['304'] = { description, headers: responseHeaders(target, 304) };
   }
   return responses;
 }
@@ -113,6 +140,7 @@ function failures(target: Route): Responses {
     const description = `Error: ${codes.join(', ')}`;
     responses[String(status)] = {
       description,
+      headers: responseHeaders(target, status),
       content: { 'application/json': { schema: errorSchema } },
     };
   }

@@ -17,7 +17,7 @@ summary{cursor:pointer;padding:.5rem .75rem}details>div{padding:0 .75rem .75rem}
 .s{float:right;opacity:.75}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;border-bottom:1px solid var(--line);padding:.25rem .5rem}a{color:var(--accent)}`;
 
-const METHODS = ['get', 'post', 'patch', 'delete'] as const;
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 /** Text made safe for HTML and attributes. */
 export function escapeHtml(text: string): string {
@@ -69,7 +69,7 @@ export function docsPage(document: OpenApiDocument): string {
 }
 
 function operationHtml(document: Json, method: string, path: string, operation: Json): string {
-  const parameters = list(operation.parameters).map((item) => record(item));
+  const parameters = list(operation.parameters).map((item) => parameterOf(document, item));
   const bodySchema = contentSchema(record(operation.requestBody));
   const responses = Object.entries(record(operation.responses));
   const locked = operation.security === undefined ? '' : ' <small>token</small>';
@@ -80,6 +80,12 @@ function operationHtml(document: Json, method: string, path: string, operation: 
     `<h4>Answers</h4><table>${responses.map(([status, response]) => responseHtml(status, record(response))).join('')}</table>`,
   ];
   return `<details><summary><span class="m">${method.toUpperCase()}</span> <code>${escapeHtml(path)}</code>${locked} <span class="s">${escapeHtml(text(operation.summary))}</span></summary><div>${parts.join('')}</div></details>`;
+}
+
+function parameterOf(document: Json, item: unknown): Json {
+  const name = refName(record(item));
+  if (name === undefined) return record(item);
+  return record(record(record(document.components).parameters)[name]);
 }
 
 function parametersHtml(parameters: readonly Json[]): string {

@@ -3,9 +3,10 @@
  * Behaviour and OpenAPI document are both made from it, so they cannot drift. Types and one helper.
  */
 import type * as z from 'zod';
+import type { HashKey, RateLimit } from '../rates/index.ts';
 import type { ErrorCode, Failure } from './errors.ts';
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** A successful answer: JSON by schema, nothing (null), or text of another media type. */
 export type AnswerSpec = z.ZodType | null | { readonly mediaType: string };
@@ -37,6 +38,27 @@ export interface RouteInput<P, Q, B> {
   readonly login: string;
   readonly ip: string;
   readonly requestId: string;
+  /** The request has an Idempotency-Key. */
+  readonly keyed: boolean;
+}
+
+/** A limit of the route's own, besides the general one. Several are taken in their order. */
+export interface RouteRate<I> {
+  readonly limit: RateLimit;
+  key(input: I): HashKey;
+}
+
+/**
+ * How a POST answers a repeat of its Idempotency-Key. `itself`: the key changes nothing, since the
+ * route's own rules make a repeat harmless (its description says how). Replay: only what `keep` gives
+ * is kept, and `again` makes the answer of it anew. Absent: the answer is kept as it was.
+ */
+export type Idempotency<I, A> = 'itself' | Replay<I, A>;
+
+export interface Replay<I, A> {
+  /** Plain JSON. */
+  keep(body: unknown): unknown;
+  again(input: I, kept: unknown): Promise<A | Failure> | A | Failure;
 }
 
 export interface RouteSpec<
@@ -53,6 +75,8 @@ export interface RouteSpec<
   readonly description?: string;
   readonly auth: AuthMode;
   readonly limit: LimitMode;
+  readonly rates?: readonly RouteRate<RouteInput<z.output<P>, z.output<Q>, z.output<B>>>[];
+  readonly idempotency?: Idempotency<RouteInput<z.output<P>, z.output<Q>, z.output<B>>, Answer<A>>;
   readonly params?: P;
   readonly query?: Q;
   /** Absent on POST, PATCH and DELETE: only an empty object is accepted. */
@@ -65,6 +89,8 @@ export interface RouteSpec<
   ): Promise<Answer<A> | Failure> | Answer<A> | Failure;
 }
 
+type ErasedInput = RouteInput<unknown, unknown, unknown>;
+
 /** A route with its types erased: what the server and the document work with. */
 export interface Route {
   readonly method: Method;
@@ -74,14 +100,14 @@ export interface Route {
   readonly description?: string;
   readonly auth: AuthMode;
   readonly limit: LimitMode;
+  readonly rates: readonly RouteRate<ErasedInput>[];
+  readonly idempotency: 'none' | 'stored' | Idempotency<ErasedInput, RawAnswer>;
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
   readonly answers: AnswerSpecs;
   readonly errors: readonly ErrorCode[];
-  handle(
-    input: RouteInput<unknown, unknown, unknown>,
-  ): Promise<RawAnswer | Failure> | RawAnswer | Failure;
+  handle(input: ErasedInput): Promise<RawAnswer | Failure> | RawAnswer | Failure;
 }
 
 export interface RawAnswer {
@@ -99,9 +125,12 @@ export function route<
   Q extends z.ZodType = Nothing,
   B extends z.ZodType = Nothing,
 >(spec: RouteSpec<P, Q, B, A>): Route {
-  // The input was produced by these very schemas, so the erased handler gets what the typed one wants.
+  // The input was produced by these very schemas, so the erased functions get what the typed ones want.
   const handle = spec.handle as unknown as Route['handle'];
-  return { ...spec, errors: spec.errors ?? [], handle };
+  const rates = (spec.rates ?? []) as unknown as Route['rates'];
+  const wanted = spec.idempotency as Idempotency<ErasedInput, RawAnswer> | undefined;
+  const idempotency = spec.method === 'POST' ? (wanted ?? 'stored') : 'none';
+  return { ...spec, errors: spec.errors ?? [], handle, rates, idempotency };
 }
 
 /** Errors that a route can answer with: those it names and those its shape implies. */
@@ -114,6 +143,9 @@ export function errorsOf(target: Route): readonly ErrorCode[] {
   }
   if (servesJson(target)) codes.add('not_acceptable');
   if (target.limit === 'general') codes.add('rate_limited');
+  if (keepsKeys(target)) {
+    codes.add('idempotency_key_reused').add('idempotency_in_progress').add('outcome_unknown');
+  }
   codes.add('internal').add('unavailable');
   return [...codes];
 }
@@ -121,6 +153,16 @@ export function errorsOf(target: Route): readonly ErrorCode[] {
 /** Whether some success of the route has a JSON body. */
 export function servesJson(target: Route): boolean {
   return Object.values(target.answers).some((spec) => spec !== null && !('mediaType' in spec));
+}
+
+/** Whether answers are kept under the Idempotency-Key. */
+export function keepsKeys(target: Route): boolean {
+  return target.idempotency !== 'none' && target.idempotency !== 'itself';
+}
+
+/** Whether successes carry an ETag, and If-None-Match is honoured. */
+export function isConditional(target: Route): boolean {
+  return target.method === 'GET' && target.limit === 'general' && servesJson(target);
 }
 
 /** A success: keeps the literal type of its status. */

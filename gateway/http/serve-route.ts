@@ -6,11 +6,14 @@ import * as z from 'zod';
 import { assert } from '../../runtime/index.ts';
 import { addressKey, isLoopback } from '../address.ts';
 import { RATE_LIMITS } from '../rates/index.ts';
+import { entityTag, namesTag } from './conditional.ts';
 import { ERRORS, errorBody, errorHeaders, type Failure, fail, unavailable } from './errors.ts';
-import { limited, rateHeaders } from './limiter.ts';
+import { IDEMPOTENCY_HEADER, type IdempotencyKeys } from './idempotency.ts';
+import { limited, rateHeaders, takeRates } from './limiter.ts';
 import { acceptsJson, bearerToken } from './negotiate.ts';
 import { readBody, readParams, readQuery } from './read-input.ts';
-import { type RawAnswer, type Route, servesJson } from './route.ts';
+import { isConditional, type RawAnswer, type Route, servesJson } from './route.ts';
+import { runOnce } from './run-once.ts';
 import type { HttpDeps, RequestEnv } from './types.ts';
 
 export interface RequestContext {
@@ -33,6 +36,7 @@ const emptyObject = z.strictObject({});
 /** Runs a request through its route. Rejects only on bugs. */
 export async function serveRoute(
   deps: HttpDeps,
+  keys: IdempotencyKeys,
   target: Route,
   context: RequestContext,
 ): Promise<Response> {
@@ -44,9 +48,13 @@ export async function serveRoute(
   const input = await readInput(target, context);
   if ('failed' in input) return failureResponse(input, requestId, caller.rate);
   const { uid, login } = caller;
-  const outcome = await target.handle({ ...input, uid, login, ip: env.ip, requestId });
-  if ('failed' in outcome) return failureResponse(outcome, requestId, caller.rate);
-  return answerResponse(deps, target, outcome, caller.rate);
+  const keyed = request.headers.has(IDEMPOTENCY_HEADER);
+  const whole = { ...input, uid, login, ip: env.ip, requestId, keyed };
+  const taken = takeRates(deps.rateTable, target, whole, caller.rate);
+  if ('failed' in taken) return failureResponse(taken, requestId);
+  const outcome = await runOnce(keys, target, request, whole);
+  if ('failed' in outcome) return failureResponse(outcome, requestId, taken.rate);
+  return answerResponse(deps, target, outcome, request, taken.rate);
 }
 
 /** An error answer: body, status and headers of api.md. */
@@ -150,6 +158,7 @@ function answerResponse(
   deps: HttpDeps,
   target: Route,
   answer: RawAnswer,
+  request: Request,
   rate: Readonly<Record<string, string>>,
 ): Response {
   const spec = target.answers[answer.status];
@@ -164,8 +173,19 @@ function answerResponse(
     });
   }
   if (deps.checkAnswers === true) spec.parse(answer.body);
-  return new Response(JSON.stringify(answer.body), {
+  const text = JSON.stringify(answer.body);
+  if (!isConditional(target)) {
+    const fields = { 'content-type': JSON_TYPE, ...headers };
+    return new Response(text, { status: answer.status, headers: fields });
+  }
+  const etag = entityTag(text);
+  // Kept by the client alone, and asked about each time.
+  const fields = { 'cache-control': 'private, no-cache', ...rate, ...answer.headers, etag };
+  if (namesTag(request.headers.get('if-none-match'), etag)) {
+    return new Response(null, { status: 304, headers: fields });
+  }
+  return new Response(text, {
     status: answer.status,
-    headers: { 'content-type': JSON_TYPE, ...headers },
+    headers: { 'content-type': JSON_TYPE, ...fields },
   });
 }

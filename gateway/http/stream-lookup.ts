@@ -5,23 +5,34 @@
  */
 import type { Clock } from '../../runtime/index.ts';
 import { type Asked, askRead } from './ask.ts';
+import { fail } from './errors.ts';
 import type { StreamInfo } from './types.ts';
 
+type StreamType = StreamInfo['type'];
+
 const ENTRIES_MAX = 10_000;
+const GUILD_CHANNELS: ReadonlySet<StreamType> = new Set<StreamType>(['channel', 'thread']);
+const DMS: ReadonlySet<StreamType> = new Set<StreamType>(['dm', 'group']);
+const MESSAGE_STREAMS: ReadonlySet<StreamType> = new Set([...GUILD_CHANNELS, ...DMS]);
+const NOT_FOUND = fail('not_found');
 
 export class StreamLookup {
   readonly #clock: Clock;
   readonly #read: (sid: number) => Promise<StreamInfo | undefined>;
+  readonly #probe: (sid: number) => Promise<unknown>;
   readonly #max: number;
   readonly #known = new Map<number, StreamInfo>();
 
+  /** `read` gives the document of a stream, `probe` asks the stream itself for something cheap. */
   constructor(
     clock: Clock,
     read: (sid: number) => Promise<StreamInfo | undefined>,
+    probe: (sid: number) => Promise<unknown>,
     max: number = ENTRIES_MAX,
   ) {
     this.#clock = clock;
     this.#read = read;
+    this.#probe = probe;
     this.#max = max;
   }
 
@@ -29,14 +40,36 @@ export class StreamLookup {
     return this.#known.size;
   }
 
-  /** Guild of a channel; undefined when `sid` is no channel. */
-  async channelGuild(sid: number): Promise<Asked<number | undefined>> {
+  /** A channel, thread or direct message; not_found for anything else, and for what is absent. */
+  channel(sid: number): Promise<Asked<StreamInfo>> {
+    return this.#find(sid, MESSAGE_STREAMS);
+  }
+
+  /** A channel or thread of a guild. */
+  guildChannel(sid: number): Promise<Asked<StreamInfo>> {
+    return this.#find(sid, GUILD_CHANNELS);
+  }
+
+  /** A direct message or group DM. */
+  dm(sid: number): Promise<Asked<StreamInfo>> {
+    return this.#find(sid, DMS);
+  }
+
+  async #find(sid: number, types: ReadonlySet<StreamType>): Promise<Asked<StreamInfo>> {
     const known = this.#known.get(sid);
-    if (known !== undefined) return { ok: true, value: gidOf(known) };
-    const asked = await askRead(this.#clock, () => this.#read(sid));
+    const asked = known === undefined ? await this.#ask(sid) : { ok: true as const, value: known };
     if (!asked.ok) return asked;
-    if (asked.value !== undefined) this.#remember(sid, asked.value);
-    return { ok: true, value: gidOf(asked.value) };
+    const info = asked.value;
+    if (info !== undefined && types.has(info.type)) return { ok: true, value: info };
+    // What is there and may not be seen costs a question to an entity; so does what is not there.
+    const probed = await askRead(this.#clock, () => this.#probe(sid));
+    return probed.ok ? { ok: false, failure: NOT_FOUND } : probed;
+  }
+
+  async #ask(sid: number): Promise<Asked<StreamInfo | undefined>> {
+    const asked = await askRead(this.#clock, () => this.#read(sid));
+    if (asked.ok && asked.value !== undefined) this.#remember(sid, asked.value);
+    return asked;
   }
 
   #remember(sid: number, info: StreamInfo): void {
@@ -46,8 +79,4 @@ export class StreamLookup {
     }
     this.#known.set(sid, info);
   }
-}
-
-function gidOf(info: StreamInfo | undefined): number | undefined {
-  return info?.type === 'channel' ? info.gid : undefined;
 }

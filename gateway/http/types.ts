@@ -2,7 +2,7 @@
  * What HTTP needs from the rest of the server, and what travels between the adapter and the app.
  * Types only.
  */
-import type { Accounts, GuildP, Id, StreamP, UserP } from '../../channels/index.ts';
+import type { Accounts, DocStore, GuildP, Id, StreamP, UserP } from '../../channels/index.ts';
 import type { CallRest, Clock, Ops, Reply, Rng } from '../../runtime/index.ts';
 import type { JwksDocument, TokenIssuer, TokenVerifier } from '../auth/index.ts';
 import type { RateTable } from '../rates/index.ts';
@@ -12,8 +12,8 @@ export type Caller<P> = <K extends Ops<P>>(op: K, ...rest: CallRest<P[K]>) => Pr
 
 /** What a stream id is; undefined where there is no such stream. */
 export interface StreamInfo {
-  readonly type: 'channel' | 'view' | 'user';
-  /** Guild of a channel or view, 0 for a user's inbox. */
+  readonly type: 'channel' | 'thread' | 'dm' | 'group' | 'view' | 'user';
+  /** Guild of a channel, thread or view, 0 for the others. */
   readonly gid: Id;
 }
 
@@ -43,6 +43,8 @@ export interface HttpDeps {
   stream(sid: Id): Caller<StreamP>;
   /** Document `stream/pad(sid)`; what a sid is never changes, so positive answers are cached. */
   streamInfo(sid: Id): Promise<StreamInfo | undefined>;
+  /** Kept answers of Idempotency-Key, kind `idempotency`; nothing else is read or written here. */
+  readonly docs: Pick<DocStore, 'get' | 'list' | 'write'>;
   readonly verifier: TokenVerifier;
   readonly issuer: TokenIssuer;
   jwks(): JwksDocument;

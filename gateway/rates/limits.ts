@@ -22,6 +22,7 @@ export interface CountLimit {
 
 const MINUTE_S = 60;
 const HOUR_S = 3600;
+const DAY_S = 86_400;
 const ROUNDING = 1e-9;
 
 /** protocol.md 2.13 and api.md "HTTP limits (public)". `perUser...` and `perIp...` say what the key is. */
@@ -44,6 +45,18 @@ export const RATE_LIMITS = {
   httpPerUser: { space: 8, name: 'http-user', ratePerS: 50, burst: 100 },
   /** Any other HTTP request without one: key `addressKey(ip)`. */
   httpPerIp: { space: 9, name: 'http-ip', ratePerS: 50, burst: 100 },
+  /** New Idempotency-Keys (each costs a document for a day): key uid. A guess. */
+  idempotencyPerUser: { space: 16, name: 'idempotency-user', ratePerS: 2000 / DAY_S, burst: 2000 },
+  /** Acts on roles, overwrites, members, bans and ownership: key `[uid, gid or sid]`. A guess, as are the next. */
+  moderatePerUser: { space: 17, name: 'moderate-user', ratePerS: 5, burst: 30 },
+  /** New threads: key `[uid, sid]`. */
+  threadsPerUserStream: { space: 18, name: 'threads-user-stream', ratePerS: 1, burst: 10 },
+  /** New direct messages and group DMs: key uid. */
+  dmsPerUser: { space: 19, name: 'dms-user', ratePerS: 30 / (10 * MINUTE_S), burst: 30 },
+  /** Lists that are read from the store with each request (audit, bans, pins, reactions): key uid. */
+  storeReadsPerUser: { space: 20, name: 'store-reads-user', ratePerS: 10, burst: 40 },
+  /** Read markers set by REST: key `[uid, sid]`. */
+  markersPerUserStream: { space: 21, name: 'markers-user-stream', ratePerS: 1, burst: 10 },
 } as const satisfies Record<string, RateLimit>;
 
 /** Limits of one connection, for `TokenBucket` (no shared state needed). */
@@ -63,6 +76,8 @@ export const COUNT_LIMITS = {
   connectionsPerIp: { space: 64, name: 'connections-ip', max: 200 },
   /** Sockets before IDENTIFY in the whole process: key 0. */
   unauthenticated: { space: 65, name: 'unauthenticated', max: 2000 },
+  /** Connections with a session: key uid. The user entity counts too, but anew after a crash. */
+  connectionsPerUser: { space: 66, name: 'connections-user', max: 10 },
 } as const satisfies Record<string, CountLimit>;
 
 /** `LIMITS=trusted` multiplies rates, bursts and connection counts by this (protocol.md 2.17, item 23). */

@@ -3,7 +3,6 @@ import type { Grant, Result } from '../../../channels/index.ts';
 import { addressKey } from '../../address.ts';
 import { RATE_LIMITS } from '../../rates/index.ts';
 import { askOnce, unwrap } from '../ask.ts';
-import type { Failure } from '../errors.ts';
 import { limited } from '../limiter.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
@@ -11,6 +10,8 @@ import type { HttpDeps } from '../types.ts';
 import { userView } from '../views.ts';
 
 const tag = 'auth';
+/** As long as answers of other routes are kept. */
+const KEPT_MS = 86_400_000;
 
 export function authRoutes(deps: HttpDeps): readonly Route[] {
   return [registerRoute(deps), loginRoute(deps), refreshRoute(deps), logoutRoute(deps)];
@@ -18,27 +19,24 @@ export function authRoutes(deps: HttpDeps): readonly Route[] {
 
 /** The answer to a grant: a fresh access token for its login. */
 async function session<S extends number>(
-  { issuer }: HttpDeps,
+  deps: HttpDeps,
   status: S,
   run: () => Promise<Result<Grant>>,
 ) {
   const granted = unwrap(await askOnce(run));
-  if (!granted.ok) return granted.failure;
-  const { user, login, refreshToken } = granted.value;
+  return granted.ok ? answerOf(deps, status, granted.value) : granted.failure;
+}
+
+async function answerOf<S extends number>({ issuer }: HttpDeps, status: S, grant: Grant) {
+  const { user, login, refreshToken } = grant;
   const { token, expiresAt } = await issuer.issue(user.id, login);
   const body = { user: userView(user), accessToken: token, refreshToken, expiresAt };
   return reply(status, body);
 }
 
-/**
- * Spellings that Accounts takes for one account share its tries (trim, NFC, case folded). Address
- * first: one that may not try any more does not use up the account's tries.
- */
-function loginLimited({ rateTable }: HttpDeps, ip: string, account: string): Failure | undefined {
-  return (
-    limited(rateTable, RATE_LIMITS.loginPerIp, addressKey(ip)) ??
-    limited(rateTable, RATE_LIMITS.loginPerAccount, account.trim().normalize('NFC').toLowerCase())
-  );
+/** Spellings that Accounts takes for one account share its tries. */
+function accountKey(typed: string): string {
+  return typed.trim().normalize('NFC').toLowerCase();
 }
 
 function registerRoute(deps: HttpDeps): Route {
@@ -47,9 +45,12 @@ function registerRoute(deps: HttpDeps): Route {
     path: '/api/v1/auth/register',
     tag,
     summary: 'Create an account and log in',
-    description: 'At most 10 per hour and address.',
+    description:
+      'At most 10 per hour and address. Answers with tokens are never kept: with an Idempotency-Key, the same user name and password within 24 h get 201 with the same user and fresh tokens.',
     auth: 'none',
     limit: 'general',
+    rates: [{ limit: RATE_LIMITS.registerPerIp, key: ({ ip }) => addressKey(ip) }],
+    idempotency: 'itself',
     body: schemas.registerBody,
     answers: { 201: schemas.session },
     errors: [
@@ -60,21 +61,40 @@ function registerRoute(deps: HttpDeps): Route {
       'invite_expired',
       'not_found',
     ],
-    handle: ({ body, ip }) => {
-      const refused = limited(deps.rateTable, RATE_LIMITS.registerPerIp, addressKey(ip));
-      if (refused !== undefined) return refused;
+    handle: async ({ body, keyed }) => {
       const { username, password, displayName, email, invite } = body;
-      return session(deps, 201, () =>
+      const ask = () =>
         deps.accounts.register({
           username: username.toLowerCase(),
           password,
           displayName: displayName ?? username,
           ...(email == null ? {} : { email }),
           ...(invite == null ? {} : { invite }),
-        }),
-      );
+        });
+      const made = unwrap(await askOnce(ask));
+      if (made.ok) return answerOf(deps, 201, made.value);
+      const repeated = keyed && made.failure.failed === 'username_taken';
+      const grant = repeated ? await ownAccount(deps, username, password) : undefined;
+      return grant === undefined ? made.failure : answerOf(deps, 201, grant);
     },
   });
+}
+
+/**
+ * The account that an earlier attempt made and whose answer was lost. It is a try to log in, and is
+ * counted as one.
+ */
+async function ownAccount(
+  deps: HttpDeps,
+  username: string,
+  password: string,
+): Promise<Grant | undefined> {
+  const account = accountKey(username);
+  if (limited(deps.rateTable, RATE_LIMITS.loginPerAccount, account) !== undefined) return undefined;
+  const granted = unwrap(await askOnce(() => deps.accounts.login({ username, password })));
+  if (!granted.ok) return undefined;
+  const isYoung = granted.value.user.createdAt > deps.clock.now() - KEPT_MS;
+  return isYoung ? granted.value : undefined;
 }
 
 function loginRoute(deps: HttpDeps): Route {
@@ -83,17 +103,20 @@ function loginRoute(deps: HttpDeps): Route {
     path: '/api/v1/auth/login',
     tag,
     summary: 'Log in with user name or e-mail address and password',
-    description: 'At most 10 per 15 minutes and account, 30 per address.',
+    description:
+      'At most 10 per 15 minutes and account, 30 per address. A repeat is another login: answers with tokens are never kept.',
     auth: 'none',
     limit: 'general',
+    // Address first: one that may not try any more does not use up the account's tries.
+    rates: [
+      { limit: RATE_LIMITS.loginPerIp, key: ({ ip }) => addressKey(ip) },
+      { limit: RATE_LIMITS.loginPerAccount, key: ({ body }) => accountKey(body.username) },
+    ],
+    idempotency: 'itself',
     body: schemas.loginBody,
     answers: { 200: schemas.session },
     errors: ['bad_credentials'],
-    handle: ({ body, ip }) => {
-      const refused = loginLimited(deps, ip, body.username);
-      if (refused !== undefined) return refused;
-      return session(deps, 200, () => deps.accounts.login(body));
-    },
+    handle: ({ body }) => session(deps, 200, () => deps.accounts.login(body)),
   });
 }
 
@@ -107,6 +130,7 @@ function refreshRoute(deps: HttpDeps): Route {
       'A repeat within 10 s, while the successor is unused, gets the same successor. Any other second use ends the login.',
     auth: 'none',
     limit: 'general',
+    idempotency: 'itself',
     body: schemas.refreshBody,
     answers: { 200: schemas.session },
     errors: ['unauthorized', 'token_expired', 'refresh_reused'],
@@ -122,6 +146,7 @@ function logoutRoute(deps: HttpDeps): Route {
     summary: 'End the login of a refresh token',
     auth: 'none',
     limit: 'general',
+    idempotency: 'itself',
     body: schemas.refreshBody,
     answers: { 204: null },
     errors: ['unauthorized', 'refresh_reused'],

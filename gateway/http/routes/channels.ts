@@ -1,7 +1,6 @@
 /** Channels of a guild. Gateway threads; rights are judged by the guild entity. */
 import type { GuildP } from '../../../channels/index.ts';
 import { type Asked, askOnce, askRead, unwrap } from '../ask.ts';
-import { fail } from '../errors.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
@@ -110,8 +109,6 @@ async function guildOf(
   streams: StreamLookup,
   sid: number,
 ): Promise<Asked<Caller<GuildP>>> {
-  const gid = await streams.channelGuild(sid);
-  if (!gid.ok) return gid;
-  if (gid.value === undefined) return { ok: false, failure: fail('not_found') };
-  return { ok: true, value: deps.guild(gid.value) };
+  const info = await streams.guildChannel(sid);
+  return info.ok ? { ok: true, value: deps.guild(info.value.gid) } : info;
 }

@@ -1,12 +1,11 @@
 /** Messages of a channel: a page of them, and a new one. Gateway threads. */
-import type * as z from 'zod';
+import * as z from 'zod';
 import type { MessageAnchor } from '../../../channels/index.ts';
 import { Err } from '../../protocol/index.ts';
-import { RATE_LIMITS } from '../../rates/index.ts';
-import { appendMessage } from '../append-message.ts';
+import { appendEvent, MESSAGE_KIND } from '../append-event.ts';
+import { APPEND_RATES } from '../append-rates.ts';
 import { askRead } from '../ask.ts';
 import { type Failure, fail, unavailable } from '../errors.ts';
-import { limited } from '../limiter.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
@@ -14,7 +13,6 @@ import type { HttpDeps } from '../types.ts';
 import { messageView } from '../views.ts';
 
 const tag = 'messages';
-const MESSAGE_KIND = 1;
 const REDACTED_KIND = 0;
 
 /** `onRepeat` is called for each append that is repeated because its outcome was not known. */
@@ -42,9 +40,8 @@ function listMessages(deps: HttpDeps, streams: StreamLookup): Route {
     errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params, query }) => {
       const sid = params.id;
-      const gid = await streams.channelGuild(sid);
-      if (!gid.ok) return gid.failure;
-      if (gid.value === undefined) return fail('not_found');
+      const channel = await streams.channel(sid);
+      if (!channel.ok) return channel.failure;
       const ask = { uid, anchor: anchorOf(query), limit: query.limit };
       const asked = await askRead(deps.clock, () => deps.stream(sid)('messages', ask));
       if (!asked.ok) return asked.failure;
@@ -66,6 +63,13 @@ function createMessage(deps: HttpDeps, streams: StreamLookup, onRepeat: () => vo
     description: 'At most 5 per 5 s and channel, 20 per 5 s in all, together with the socket.',
     auth: 'user',
     limit: 'general',
+    rates: APPEND_RATES,
+    idempotency: {
+      // Never the content: what is deleted later must not be read back from here.
+      keep: (body) => keptMessage.parse(body),
+      again: ({ uid, params, body }, kept) =>
+        messageNow(deps, params.id, uid, body, keptMessage.parse(kept)),
+    },
     params: schemas.idParams,
     body: schemas.createMessageBody,
     answers: { 200: schemas.message, 201: schemas.message },
@@ -74,55 +78,57 @@ function createMessage(deps: HttpDeps, streams: StreamLookup, onRepeat: () => vo
       const sid = params.id;
       const { content, nonce } = body;
       const replyTo = body.replyTo ?? null;
-      const refused = appendLimited(deps, uid, sid);
-      if (refused !== undefined) return refused;
-      const gid = await streams.channelGuild(sid);
-      if (!gid.ok) return gid.failure;
-      if (gid.value === undefined) return fail('not_found');
-      const stream = deps.stream(sid);
+      const channel = await streams.channel(sid);
+      if (!channel.ok) return channel.failure;
       const append = {
         uid,
         nonce,
         kind: MESSAGE_KIND,
         body: replyTo === null ? [content] : [content, replyTo],
       };
-      const done = await appendMessage(deps.clock, stream, append, onRepeat);
+      const done = await appendEvent(deps.clock, deps.stream(sid), append, onRepeat);
       if (!done.ok) return done.failure;
-      const { epoch, seq, ts } = done;
-      const fresh = {
-        channelId: String(sid),
-        seq,
-        epoch,
-        ts,
-        kind: MESSAGE_KIND,
-        authorId: String(uid),
-        content,
-        replyTo,
-        editedAt: null,
-        reactions: [],
-        attachments: [],
-      };
-      if (!done.duplicate) return reply(201, fresh);
-      // It may have been edited, reacted to or deleted since.
-      const asked = await askRead(deps.clock, () => stream('message', { uid, seq }));
-      if (!asked.ok) return asked.failure;
-      if (!asked.value.ok) {
-        // No right to read history: what the caller sent is what the caller may see.
-        return asked.value.code === Err.NO_HISTORY ? reply(200, fresh) : readFailure(asked.value);
-      }
-      const now = asked.value.items[0];
-      const gone = { ...fresh, kind: REDACTED_KIND, content: '', replyTo: null };
-      return reply(200, now === undefined ? gone : messageView(sid, epoch, now));
+      if (!done.duplicate) return reply(201, freshView(sid, uid, body, done));
+      return messageNow(deps, sid, uid, body, done);
     },
   });
 }
 
-/** The buckets of the socket's APPEND (protocol.md 2.13): one allowance for both ways in. */
-function appendLimited({ rateTable }: HttpDeps, uid: number, sid: number): Failure | undefined {
-  return (
-    limited(rateTable, RATE_LIMITS.appendPerUserStream, [uid, sid]) ??
-    limited(rateTable, RATE_LIMITS.appendPerUser, uid)
-  );
+type Draft = z.output<typeof schemas.createMessageBody>;
+const keptMessage = z.object({ epoch: z.int(), seq: z.int(), ts: z.int() });
+type Position = z.output<typeof keptMessage>;
+
+/** A message as its author has just sent it. */
+function freshView(sid: number, uid: number, { content, replyTo }: Draft, at: Position) {
+  const { epoch, seq, ts } = at;
+  return {
+    channelId: String(sid),
+    seq,
+    epoch,
+    ts,
+    kind: MESSAGE_KIND,
+    authorId: String(uid),
+    content,
+    replyTo: replyTo ?? null,
+    editedAt: null,
+    reactions: [],
+    attachments: [],
+  };
+}
+
+/** A message that was sent before: it may have been edited, reacted to or deleted since. */
+async function messageNow(deps: HttpDeps, sid: number, uid: number, draft: Draft, at: Position) {
+  const { epoch, seq } = at;
+  const fresh = freshView(sid, uid, draft, at);
+  const asked = await askRead(deps.clock, () => deps.stream(sid)('message', { uid, seq }));
+  if (!asked.ok) return asked.failure;
+  if (!asked.value.ok) {
+    // No right to read history: what the caller sent is what the caller may see.
+    return asked.value.code === Err.NO_HISTORY ? reply(200, fresh) : readFailure(asked.value);
+  }
+  const now = asked.value.items[0];
+  const gone = { ...fresh, kind: REDACTED_KIND, content: '', replyTo: null };
+  return reply(200, now === undefined ? gone : messageView(sid, epoch, now));
 }
 
 function anchorOf(query: z.output<typeof schemas.messagesQuery>): MessageAnchor {

@@ -321,6 +321,7 @@ export class FakeWorld {
         );
         return reply(all, all.slice(from, from + limit));
       },
+      head: () => undefined,
       message: ({ uid, seq }) => {
         const all = seen(uid);
         if (all === undefined) return { ok: false, code: 301 };

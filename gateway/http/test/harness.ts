@@ -1,6 +1,7 @@
 /** Drives the HTTP app of a FakeWorld with real tokens and a fake clock. Tests only. */
 import { exportJWK, generateKeyPair } from 'jose';
 import { expect } from 'vitest';
+import { memoryStore } from '../../../channels/index.ts';
 import type { Clock, Rng } from '../../../runtime/index.ts';
 import {
   CachingTokenVerifier,
@@ -83,6 +84,7 @@ export class Harness {
     checks: { gateway: { status: 'ok' } },
   };
   ready = true;
+  readonly docs = memoryStore({ rng: { u32: () => 1 } }).docs;
   readonly app: HttpApp;
   readonly revoked: RevokedLogins;
   readonly rateTable: RateTable;
@@ -106,6 +108,7 @@ export class Harness {
       guild: world.guild,
       user: world.user,
       stream: world.stream,
+      docs: this.docs,
       streamInfo: async (sid) => world.streams.get(sid),
       verifier: new CachingTokenVerifier({ keys, instanceId: 'i', clock, revoked: this.revoked }),
       issuer,

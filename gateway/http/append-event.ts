@@ -1,5 +1,5 @@
 /**
- * Posting a message through the same append path as the socket, with the same nonce space. An
+ * Appending through the same path as the socket, with the same nonce space and the same rights. An
  * unknown outcome (owner restarted, answer late) is repeated with the same nonce, which the stream
  * makes harmless: bounded by attempts and by time. Gateway threads.
  */
@@ -15,7 +15,7 @@ export interface Appended {
   readonly epoch: number;
   readonly seq: number;
   readonly ts: number;
-  /** The message was there before this request (as far as can be known). */
+  /** The event was there before this request (as far as can be known). */
   readonly duplicate: boolean;
 }
 
@@ -23,9 +23,10 @@ export interface Appended {
 const PAUSES_MS = [100, 400, 1000] as const;
 const ATTEMPT_TIMEOUT_MS = 3000;
 const TOTAL_MS = 8000;
+export const MESSAGE_KIND = 1;
 
-/** Appends kind 1; `onRepeat` counts. Resolves with the position, or the failure to answer with. */
-export async function appendMessage(
+/** Appends; `onRepeat` counts. Resolves with the position, or the failure to answer with. */
+export async function appendEvent(
   clock: Clock,
   stream: Caller<StreamP>,
   append: AppendRequest,
@@ -42,7 +43,7 @@ export async function appendMessage(
       return { ok: false, failure: appendFailure(reply, append) };
     const waitMs = PAUSES_MS[attempt];
     if (waitMs === undefined || clock.monotonic() + waitMs >= deadline) {
-      return { ok: false, failure: unavailable(reply.retryMs) };
+      return { ok: false, failure: { ...unavailable(reply.retryMs), unknown: true } };
     }
     onRepeat();
     await pause(clock, waitMs);
@@ -77,7 +78,8 @@ function appendFailure(reply: AppendReply & { ok: false }, append: AppendRequest
     case Err.TOO_LARGE:
       return invalidField('content');
     case Err.BAD_ARGS:
-      return append.body.length > 1
+      // Of a message: what it replies to. Of anything else: the message that it is about.
+      return append.kind === MESSAGE_KIND && append.body.length > 1
         ? invalidField('replyTo', 'no such message in this channel')
         : fail('not_found');
     case Err.RATE:
