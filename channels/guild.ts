@@ -30,6 +30,7 @@ import {
   planRemoveChannel,
   planRename,
   planUpdateChannel,
+  SMALL_GUILD_MAX,
 } from './guild-changes.ts';
 import { type GuildData, loadGuild } from './guild-data.ts';
 import { Outbox } from './guild-outbox.ts';
@@ -45,6 +46,7 @@ import type {
   DocWrite,
   GuildP,
   GuildRightsP,
+  GuildThreadsP,
   Id,
   Ms,
   Result,
@@ -71,7 +73,10 @@ interface GuildActorP extends GuildSpineP {
 }
 
 /** What is served here. */
-type GuildSpineP = Omit<GuildP, keyof GuildRightsP | 'watch'> & {
+type GuildSpineP = Omit<
+  GuildP,
+  Exclude<keyof GuildRightsP, 'acl'> | keyof GuildThreadsP | 'watch'
+> & {
   watch(m: { readonly sid: Id; readonly stream: Ref<StreamP> }): Ref<GuildSpineP>;
 };
 
@@ -114,6 +119,14 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
       const member = await settle(s.data.member(s.tools.docs, uid));
       if (member === FAILED) return null;
       return member === undefined ? 0 : s.data.permsOf(uid, sid);
+    },
+    acl: async (s, { sid }, ctx) => {
+      if (!(await load(s, ctx))) return null;
+      const channel = s.data?.channels.get(sid);
+      if (s.data === undefined || channel === undefined) return undefined;
+      const { memberCount, viewSid } = s.data.doc.value;
+      const large = memberCount > SMALL_GUILD_MAX;
+      return { memberCount, large, open: true, viewSid, slowModeS: channel.slowModeS ?? 0 };
     },
     watch: (s, { stream }, ctx) => {
       if (!s.watchers.has(stream)) s.watchers.set(stream, ctx.monitor(stream));

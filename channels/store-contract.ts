@@ -21,7 +21,7 @@ export interface LogEvent {
   readonly actor: Id;
   /** seq of the message that an edit, delete, reaction or pin refers to, else 0. */
   readonly target: Seq;
-  /** Emoji of a reaction; `PIN_ON` of a pin that is set; else ''. */
+  /** Emoji of a reaction; 'on' of an event that sets a pin; else ''. */
   readonly emoji: string;
   /** Client nonce, '' for events without one. Unique per (sid, actor) inside the window. */
   readonly nonce: string;

@@ -6,15 +6,9 @@
  */
 import { assert } from '../runtime/index.ts';
 import { channelsError } from './errors.ts';
-import { Batch, type Target } from './stream-batch.ts';
-import {
-  type Answer,
-  byTarget,
-  byUser,
-  type CommittedFacts,
-  type Item,
-  startsWith,
-} from './stream-item.ts';
+import { Batch } from './stream-batch.ts';
+import { type Answer, type CommittedFacts, type Item, startsWith } from './stream-item.ts';
+import { Judge, type Missing } from './stream-judge.ts';
 import { digestOf, isNonce, NonceTable, nonceKey, sameDigest } from './stream-nonces.ts';
 import type { StreamPerms } from './stream-perms.ts';
 import type { StreamPorts } from './stream-ports.ts';
@@ -27,11 +21,9 @@ import {
   ERR_UNAVAILABLE,
   emitDraft,
   judgeRight,
-  judgeTarget,
   type StreamType,
 } from './stream-rules.ts';
 import type { StreamState } from './stream-state.ts';
-import { TargetReader } from './stream-targets.ts';
 import type {
   AppendReply,
   AppendRequest,
@@ -62,7 +54,7 @@ export class Appender {
   readonly #perms: StreamPerms;
   readonly #type: StreamType;
   readonly #host: AppenderHost;
-  readonly #targets: TargetReader;
+  readonly #judge: Judge;
   /** Waiting for a commit, in order of arrival. */
   #queue: Item[] = [];
   /** By (uid, nonce): what is being decided (queued, in flight, looked up before a refusal), what is committed. */
@@ -85,7 +77,7 @@ export class Appender {
     this.#perms = perms;
     this.#type = type;
     this.#host = host;
-    this.#targets = new TargetReader(ports, state);
+    this.#judge = new Judge(ports, state, perms);
   }
 
   /** True while an append is not answered yet. */
@@ -169,6 +161,7 @@ export class Appender {
       this.#again(batch.items);
     }
     this.#state.reopen(opened);
+    this.#judge.reopened();
     if (!sameLog) this.#nonces.clearCommitted();
     if (sameLog) this.#host.committed(rest);
     this.#suspended = false;
@@ -224,50 +217,19 @@ export class Appender {
 
   /** False when the append must wait. True when it is in the batch, or refused. */
   #admit(item: Item, batch: Batch<Item>): boolean {
-    if (item.system) {
-      batch.add(item, undefined);
+    const judge = this.#judge;
+    const verdict = judge.look(item, batch);
+    if (verdict === 'admit') {
+      batch.add(item, judge.target);
       return true;
     }
-    const perms = this.#perms.peek(item.uid);
-    if (perms === undefined) {
-      this.#await(`user ${item.uid}`, byUser(item.uid), (known) => {
-        this.#perms.get(item.uid, (answer) => known(answer !== undefined));
-      });
-      return false;
-    }
-    const { draft } = item;
-    const code = judgeRight(draft, perms);
-    if (code !== 0) return this.#refuse(item, code);
-    if (draft.replyTo > this.#state.head) return this.#refuse(item, ERR_BAD_ARGS);
-    if (draft.target === 0) {
-      batch.add(item, undefined);
-      return true;
-    }
-    if (batch.touches(draft.target)) return false;
-    return this.#admitTarget(item, perms, batch);
-  }
-
-  #admitTarget(item: Item, perms: number, batch: Batch<Item>): boolean {
-    const { draft, uid } = item;
-    const target: Target | undefined = this.#state.target(draft.target);
-    if (target === undefined) {
-      this.#await(`target ${draft.target}`, byTarget(draft.target), (known) => {
-        this.#targets.read(draft.target, known);
-      });
-      return false;
-    }
-    const code = judgeTarget(draft, uid, perms, target.event);
-    if (code !== 0) return this.#refuse(item, code);
-    batch.add(item, target);
-    return true;
+    if (verdict === 'refuse') return this.#refuse(item, judge.code, judge.retryMs);
+    if (verdict === 'ask') this.#await(judge.missing);
+    return false;
   }
 
   /** Asks for a fact once; when it cannot be had, the appends that need it get 502. */
-  #await(
-    fact: string,
-    needs: (item: Item) => boolean,
-    ask: (known: (ok: boolean) => void) => void,
-  ): void {
+  #await({ fact, needs, ask }: Missing): void {
     if (this.#facts.has(fact)) return;
     this.#facts.add(fact);
     ask((ok) => {
@@ -316,6 +278,7 @@ export class Appender {
   /** The batch is in the log: state, audience, answers, in this order. */
   #confirm(batch: Batch<Item>): void {
     this.#state.apply(batch);
+    this.#judge.apply(batch.events, batch.refers);
     this.#ports.counters.events += batch.events.length;
     this.#host.committed(batch.events);
     const { epoch, items, events } = batch;
@@ -361,7 +324,7 @@ export class Appender {
   // -------------------------------------------------------------- answers
 
   /** Removes an append that may not be made, after a look for its nonce (2.17 item 17). */
-  #refuse(item: Item, code: number): true {
+  #refuse(item: Item, code: number, retryMs?: Ms): true {
     const { uid, nonce } = item;
     const { sid } = this.#state;
     this.#ports.later(this.#ports.log.findNonce(sid, uid, nonce), (outcome) => {
@@ -372,7 +335,10 @@ export class Appender {
         this.#settle(item, this.#repeated(outcome.value, item.digest));
       } else {
         this.#ports.counters.refused += 1;
-        this.#settle(item, { ok: false, code });
+        this.#settle(
+          item,
+          retryMs === undefined ? { ok: false, code } : { ok: false, code, retryMs },
+        );
       }
     });
     return true;

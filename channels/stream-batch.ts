@@ -64,6 +64,7 @@ export class Batch<I extends BatchItem> implements Commit {
   readonly #memory: StreamBytes;
   #rewrites: Rewrite[] | undefined;
   #touched: Set<Seq> | undefined;
+  #refers = false;
   #headTs: Ms;
   #bytes = 0;
 
@@ -97,6 +98,11 @@ export class Batch<I extends BatchItem> implements Commit {
     return this.events.length >= batchEventsMax || this.#bytes >= batchBytesMax;
   }
 
+  /** Some of its events refer to messages (kinds 2 to 6). */
+  get refers(): boolean {
+    return this.#refers;
+  }
+
   get head(): Seq {
     return this.after + this.events.length;
   }
@@ -111,7 +117,7 @@ export class Batch<I extends BatchItem> implements Commit {
     return this.#touched?.has(target) ?? false;
   }
 
-  /** Adds an append that was judged and may be committed. `target` is needed for kinds 2 and 3. */
+  /** Adds an append that was judged and may be committed. `target` is needed for kinds 2 to 6. */
   add(item: I, target: Target | undefined): void {
     const { draft } = item;
     const event = this.#encode(item);
@@ -125,6 +131,7 @@ export class Batch<I extends BatchItem> implements Commit {
     }
     this.#bytes += event.frame.byteLength;
     if (target?.event === undefined) return;
+    this.#refers = true;
     if (draft.kind === KIND_EDIT) {
       this.#rewriteEdited(target.event, String(draft.body[1]), event.ts);
     } else if (draft.kind === KIND_DELETE) {

@@ -8,6 +8,7 @@ import { pad } from './ids.ts';
 import { may, PERM_VIEW } from './permissions.ts';
 import { Appender } from './stream-appender.ts';
 import { Audience } from './stream-audience.ts';
+import { MetaTeller } from './stream-meta.ts';
 import { StreamPerms } from './stream-perms.ts';
 import type { Outcome, StreamPorts } from './stream-ports.ts';
 import { Reads } from './stream-reads.ts';
@@ -29,6 +30,8 @@ import type {
   Notice,
   OpenedLog,
   PullRequest,
+  ReactorsReply,
+  ReactorsRequest,
   Seq,
   SubscribeReply,
   SubscribeRequest,
@@ -54,6 +57,8 @@ interface Parts {
   readonly audience: Audience;
   readonly reads: Reads;
   readonly appender: Appender;
+  /** Of a group only. */
+  readonly meta: MetaTeller | undefined;
 }
 
 /** A request that came before the stream was open. */
@@ -102,6 +107,7 @@ export class StreamCore {
     if (parts === undefined) return true;
     const { audience, appender, reads, perms } = parts;
     if (this.#toJudge.size > 0) return false;
+    if (parts.meta?.busy === true) return false;
     return audience.size === 0 && !appender.busy && !reads.busy && !perms.busy;
   }
 
@@ -173,6 +179,14 @@ export class StreamCore {
 
   message(m: { readonly uid: Id; readonly seq: Seq }, answer: Answer<MessagesReply>): void {
     this.#orRefuse(answer, (parts) => parts.reads.message(m, answer));
+  }
+
+  pins(m: { readonly uid: Id }, answer: Answer<MessagesReply>): void {
+    this.#orRefuse(answer, (parts) => parts.reads.pins(m, answer));
+  }
+
+  reactors(m: ReactorsRequest, answer: Answer<ReactorsReply>): void {
+    this.#orRefuse(answer, (parts) => parts.reads.reactors(m, answer));
   }
 
   head(uid: Id, answer: Answer<HeadReply>): void {
@@ -259,15 +273,20 @@ export class StreamCore {
     const perms = new StreamPerms(ports, this.#sid, doc.type, doc.gid);
     const audience = new Audience(ports);
     const reads = new Reads(ports, state, perms, audience);
+    const meta = doc.type === 'group' ? new MetaTeller(ports, this.#sid) : undefined;
     const host = {
-      committed: (events: readonly LogEvent[]) => audience.publish(state, events),
+      committed: (events: readonly LogEvent[]) => {
+        audience.publish(state, events);
+        meta?.committed(events);
+      },
       reopen: () => this.#reopen(RETRY_FIRST_MS),
     };
     const appender = new Appender(ports, state, perms, doc.type, host);
-    const parts: Parts = { state, perms, audience, reads, appender };
+    const parts: Parts = { state, perms, audience, reads, appender, meta };
     this.#parts = parts;
     this.#phase = 'open';
     ports.counters.opened += 1;
+    meta?.opened(log.head);
     this.#runWaiting(parts);
   }
 

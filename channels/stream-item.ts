@@ -36,7 +36,7 @@ export function byUser(uid: Id): (item: Item) => boolean {
 }
 
 export function byTarget(target: number): (item: Item) => boolean {
-  return (item) => item.draft.target === target;
+  return ({ draft }) => draft.target === target || draft.replyTo === target;
 }
 
 /** True when the log holds exactly these events next: seq, ts and bytes are the batch's own. */

@@ -30,6 +30,8 @@ export class StreamPerms {
   readonly #gid: Id;
   readonly #known: BoundedMap<Id, number>;
   readonly #asking = new Map<Id, Asking>();
+  /** undefined: to be asked with the next right; whenever a right is known, it is. */
+  #slowModeS: number | undefined;
   #watch: MonitorId | undefined;
   #watching = false;
 
@@ -39,6 +41,11 @@ export class StreamPerms {
     this.#type = type;
     this.#gid = gid;
     this.#known = new BoundedMap(ports.limits.permissionsMax);
+  }
+
+  /** Seconds between two messages of one user, 0 for none; meaningful once somebody's rights are known. */
+  get slowModeS(): number {
+    return this.#slowModeS ?? 0;
   }
 
   /** True while the guild is being asked about somebody. */
@@ -76,8 +83,10 @@ export class StreamPerms {
   /** Forgets the rights of one user, or of all (uid 0); gives the users that were known. */
   forget(uid: Id): readonly Id[] {
     const users = uid === 0 ? [...this.#known.keys()] : [uid];
-    if (uid === 0) this.#known.clear();
-    else this.#known.delete(uid);
+    if (uid === 0) {
+      this.#known.clear();
+      this.#slowModeS = undefined;
+    } else this.#known.delete(uid);
     for (const [asked, asking] of this.#asking) {
       if (uid === 0 || asked === uid) asking.stale = true;
     }
@@ -109,24 +118,39 @@ export class StreamPerms {
     this.#ports.later(this.#askGuild(uid), (outcome) => {
       const asking = this.#asking.get(uid);
       if (asking === undefined) return;
-      const failed = !outcome.ok || outcome.value === null;
-      if (!failed && asking.stale && asking.tries < TRIES_MAX) {
+      const facts = outcome.ok ? outcome.value : undefined;
+      if (facts !== undefined && asking.stale && asking.tries < TRIES_MAX) {
         asking.stale = false;
         asking.tries += 1;
         this.#ask(uid);
         return;
       }
       this.#asking.delete(uid);
-      const perms = failed || asking.stale ? undefined : (outcome.value as number);
-      if (perms !== undefined) this.#known.set(uid, perms);
+      const perms = asking.stale ? undefined : facts?.perms;
+      if (perms !== undefined) {
+        this.#known.set(uid, perms);
+        this.#slowModeS = facts?.slowModeS;
+      }
       for (const answer of asking.answers) answer(perms);
     });
   }
 
-  /** Watches first, so that no change after the answer can be missed. */
-  async #askGuild(uid: Id): Promise<number | null> {
+  /** Watches first, so that no change after the answer can be missed. undefined: it cannot say now. */
+  async #askGuild(uid: Id): Promise<{ perms: number; slowModeS: number } | undefined> {
     await this.#ensureWatch();
-    return await this.#ports.guild.perms(this.#gid, uid, this.#sid);
+    const { guild } = this.#ports;
+    const [perms, slowModeS] = await Promise.all([
+      guild.perms(this.#gid, uid, this.#sid),
+      this.#slowModeS ?? this.#askSlowMode(),
+    ]);
+    return perms === null || slowModeS === null ? undefined : { perms, slowModeS };
+  }
+
+  /** Only guild channels have it. A channel that is gone has none. */
+  async #askSlowMode(): Promise<number | null> {
+    if (this.#type !== 'channel' && this.#type !== 'thread') return 0;
+    const acl = await this.#ports.guild.acl(this.#gid, this.#sid);
+    return acl === null ? null : (acl?.slowModeS ?? 0);
   }
 
   async #ensureWatch(): Promise<void> {

@@ -5,15 +5,18 @@
  */
 import type { Clock, MonitorId, Ref } from '../runtime/index.ts';
 import type {
+  ChannelAcl,
   ChannelLog,
   Commit,
   CommitDone,
+  DmP,
   DocStore,
   EventCodec,
   FanOutP,
-  GuildP,
   Id,
   Ms,
+  Result,
+  RightsP,
   StreamP,
 } from './types.ts';
 
@@ -110,12 +113,19 @@ export interface GatewayPort {
   demonitor(monitor: MonitorId): void;
 }
 
+/** The guild of a stream; `gid` 0: the dm that the stream belongs to. */
 export interface GuildPort {
   /** Rights of a user; null when the guild cannot say now. */
   perms(gid: Id, uid: Id, sid: Id): Promise<number | null>;
+  acl(gid: Id, sid: Id): Promise<ChannelAcl | null | undefined>;
   /** Registers for permsChanged and remove; gives the guild's ref. */
-  watch(gid: Id, sid: Id): Promise<Ref<GuildP>>;
-  monitor(guild: Ref<GuildP>): MonitorId;
+  watch(gid: Id, sid: Id): Promise<Ref<RightsP>>;
+  monitor(guild: Ref<RightsP>): MonitorId;
+}
+
+/** The dm of a group's stream. */
+export interface DmPort {
+  renamed(sid: Id, m: Parameters<DmP['renamed']>[0]): Promise<Result<null>>;
 }
 
 export interface StreamPorts {
@@ -128,6 +138,7 @@ export interface StreamPorts {
   readonly counters: StreamCounters;
   readonly gateways: GatewayPort;
   readonly guild: GuildPort;
+  readonly dm: DmPort;
   /** Runs `done` inside the actor, between two messages, unless the actor is gone by then. */
   later<T>(work: Promise<T>, done: (outcome: Outcome<T>) => void): void;
   /** Commits to the log; `done` runs inside the actor as that of `later` does. */

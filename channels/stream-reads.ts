@@ -15,10 +15,17 @@ import {
   seqsToKnow,
   wholeGap,
 } from './stream-cursor.ts';
+import { PINS_MAX } from './stream-folds.ts';
 import type { StreamPerms } from './stream-perms.ts';
 import type { StreamPorts } from './stream-ports.ts';
 import { RING_OPTIONS } from './stream-ring.ts';
-import { ERR_BAD_ARGS, ERR_FORBIDDEN, ERR_NO_HISTORY, ERR_UNAVAILABLE } from './stream-rules.ts';
+import {
+  ERR_BAD_ARGS,
+  ERR_FORBIDDEN,
+  ERR_NO_HISTORY,
+  ERR_UNAVAILABLE,
+  isEmoji,
+} from './stream-rules.ts';
 import { type StreamState, withRewrites } from './stream-state.ts';
 import type {
   Chunk,
@@ -36,6 +43,8 @@ import type {
   MessageView,
   Ms,
   PullRequest,
+  ReactorsReply,
+  ReactorsRequest,
   Seq,
   SubscribeReply,
   SubscribeRequest,
@@ -48,6 +57,8 @@ type Answer<T> = (reply: T) => void;
 const HISTORY_MAX = 200;
 /** Messages per REST page (api.md). */
 const MESSAGES_MAX = 100;
+/** Users per page of those who reacted; as messages. */
+const REACTORS_MAX = 100;
 /** A read that failed for a puller is tried again after this. */
 const PULL_RETRY_MS: Ms = 500;
 
@@ -314,6 +325,29 @@ export class Reads {
           rows?.filter((row) => row.event.seq === m.seq),
           answer,
         );
+      });
+    });
+  }
+
+  /** Pinned messages, the newest pin first. */
+  pins(m: { readonly uid: Id }, answer: Answer<MessagesReply>): void {
+    this.#readable(m.uid, answer, () => {
+      this.#read(this.#ports.log.pins(this.#state.sid, PINS_MAX, m.uid), (rows) => {
+        this.#answerRows(rows, answer);
+      });
+    });
+  }
+
+  reactors(m: ReactorsRequest, answer: Answer<ReactorsReply>): void {
+    this.#readable(m.uid, answer, () => {
+      const { seq, emoji, after, limit } = m;
+      const counts = [seq, after, limit].every((n) => Number.isSafeInteger(n) && n >= 0);
+      if (!counts || limit < 1 || limit > REACTORS_MAX || !isEmoji(emoji)) {
+        answer({ ok: false, code: ERR_BAD_ARGS });
+        return;
+      }
+      this.#read(this.#ports.log.reactors(this.#state.sid, seq, emoji, after, limit), (uids) => {
+        answer(uids === undefined ? this.#unavailable() : { ok: true, uids });
       });
     });
   }

@@ -10,6 +10,7 @@ export const ERR_FORBIDDEN = 301;
 export const ERR_NO_HISTORY = 302;
 export const ERR_NO_SEND = 303;
 export const ERR_NONCE_REUSED = 311;
+export const ERR_SLOW_MODE = 421;
 export const ERR_OUTCOME_UNKNOWN = 501;
 export const ERR_UNAVAILABLE = 502;
 
@@ -20,6 +21,10 @@ export const KIND_DELETE = 3;
 export const KIND_REACT = 4;
 export const KIND_UNREACT = 5;
 export const KIND_PIN = 6;
+export const KIND_META = 7;
+
+/** `emoji` of a pin event that sets the pin (store-contract.ts). */
+export const PIN_ON = 'on';
 
 /** msg flags (protocol.md 2.4). */
 const FLAG_SILENT = 1;
@@ -28,9 +33,16 @@ export const FLAG_EDITED = 4;
 /** protocol.md 2.4, field types. */
 const EMOJI_BYTES_MAX = 64;
 const CONTROL = /\p{Cc}/u;
+/** In a text of more than one line. */
+const CONTROL_IN_LINES = /[^\P{Cc}\t\n]/u;
 const FLAGS_CLIENT = FLAG_SILENT | FLAG_EVERYONE;
 
-export type StreamType = 'channel' | 'view' | 'user';
+/** protocol.md 2.4, field types: names and strings. */
+const NAME_BYTES_MAX = 64;
+const TOPIC_BYTES_MAX = 256;
+
+/** dm, group: streams of entity 'dm'; channel (text, voice), thread, view: of a guild; user: an inbox. */
+export type StreamType = 'channel' | 'thread' | 'view' | 'user' | 'dm' | 'group';
 
 /** An append whose form is right. */
 export interface Draft {
@@ -63,8 +75,9 @@ export function draftOf(
   kind: number,
   body: readonly WireValue[],
 ): Draft | undefined {
-  if (type !== 'channel') return undefined;
+  if (type === 'view' || type === 'user') return undefined;
   if (kind === KIND_MESSAGE) return messageDraft(body);
+  if (kind === KIND_META) return metaDraft(type, body);
   const target = body[0];
   if (!isSeq(target)) return undefined;
   const base = { kind, target, emoji: '', replyTo: 0 };
@@ -81,9 +94,10 @@ export function draftOf(
   }
   if (kind === KIND_PIN) {
     const on = body[1];
-    return typeof on === 'boolean' ? { ...base, body: [target, on], needs: PERM_PIN } : undefined;
+    if (typeof on !== 'boolean') return undefined;
+    return { ...base, body: [target, on], emoji: on ? PIN_ON : '', needs: PERM_PIN };
   }
-  // Kind 7 is for DM streams (2.17 item 2); 20 and above come from the server only.
+  // 20 and above come from the server only.
   return undefined;
 }
 
@@ -141,10 +155,36 @@ function messageDraft(body: readonly WireValue[]): Draft | undefined {
   };
 }
 
+/** Kind 7: for any member of a group; in a dm it needs manage, which nobody has there (2.17 item 18). */
+function metaDraft(type: StreamType, body: readonly WireValue[]): Draft | undefined {
+  if (type !== 'dm' && type !== 'group') return undefined;
+  const name = body[0];
+  const topic = body[1] ?? null;
+  if (!isText(name, NAME_BYTES_MAX) || name === '') return undefined;
+  if (topic !== null && !isText(topic, TOPIC_BYTES_MAX, CONTROL_IN_LINES)) return undefined;
+  const needs = type === 'group' ? PERM_SEND : PERM_MANAGE;
+  return {
+    kind: KIND_META,
+    body: trimBody([name, topic]),
+    target: 0,
+    emoji: '',
+    needs,
+    replyTo: 0,
+  };
+}
+
+function isText(
+  value: WireValue | undefined,
+  bytesMax: number,
+  refused: RegExp = CONTROL,
+): value is string {
+  if (typeof value !== 'string' || !value.isWellFormed()) return false;
+  return !refused.test(value) && Buffer.byteLength(value) <= bytesMax;
+}
+
 /** Control characters and halves of characters could not be stored as they are. */
-function isEmoji(value: WireValue | undefined): value is string {
-  if (typeof value !== 'string' || value === '' || !value.isWellFormed()) return false;
-  return !CONTROL.test(value) && Buffer.byteLength(value) <= EMOJI_BYTES_MAX;
+export function isEmoji(value: WireValue | undefined): value is string {
+  return isText(value, EMOJI_BYTES_MAX) && value !== '';
 }
 
 function isSeq(value: WireValue | undefined): value is Seq {

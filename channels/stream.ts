@@ -16,7 +16,7 @@ import { BoundedMap } from './bounded-map.ts';
 import { idTime } from './ids.ts';
 import { type AbsentSids, StreamCore } from './stream-core.ts';
 import type { Outcome, StreamCounters, StreamLimits, StreamPorts } from './stream-ports.ts';
-import type { ChannelLog, DocStore, EventCodec, GuildP, Id, Ms, StreamP } from './types.ts';
+import type { ChannelLog, DmP, DocStore, EventCodec, Id, Ms, RightsP, StreamP } from './types.ts';
 
 /** Given by the boot of a shard thread; the same for all of its streams. */
 export interface StreamEnvironment {
@@ -73,6 +73,8 @@ const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
     history: (s, m, ctx) => later(ctx, (answer) => s.core.history(m, answer)),
     messages: (s, m, ctx) => later(ctx, (answer) => s.core.messages(m, answer)),
     message: (s, m, ctx) => later(ctx, (answer) => s.core.message(m, answer)),
+    pins: (s, m, ctx) => later(ctx, (answer) => s.core.pins(m, answer)),
+    reactors: (s, m, ctx) => later(ctx, (answer) => s.core.reactors(m, answer)),
     head: (s, m, ctx) => later(ctx, (answer) => s.core.head(m.uid, answer)),
     broadcast: (s, m) => s.core.broadcast(m),
     permsChanged: (s, m) => s.core.permsChanged(m.uid),
@@ -113,7 +115,7 @@ function makePorts(
   timers: Map<string, () => void>,
 ): StreamPorts {
   const { log, docs, codec, clock, limits, counters } = environment;
-  const guild = (gid: Id) => entity<GuildP>('guild', gid);
+  const guild = (gid: Id, sid: Id) => entity<RightsP>(gid === 0 ? 'dm' : 'guild', gid || sid);
   const timeoutMs = GUILD_TIMEOUT_MS;
   return {
     self: ctx.self,
@@ -134,9 +136,14 @@ function makePorts(
       demonitor: (monitor) => ctx.demonitor(monitor),
     },
     guild: {
-      perms: (gid, uid, sid) => ctx.call(guild(gid), 'perms', { uid, sid }, { timeoutMs }),
-      watch: (gid, sid) => ctx.call(guild(gid), 'watch', { sid, stream: ctx.self }, { timeoutMs }),
+      perms: (gid, uid, sid) => ctx.call(guild(gid, sid), 'perms', { uid, sid }, { timeoutMs }),
+      acl: (gid, sid) => ctx.call(guild(gid, sid), 'acl', { sid }, { timeoutMs }),
+      watch: (gid, sid) =>
+        ctx.call(guild(gid, sid), 'watch', { sid, stream: ctx.self }, { timeoutMs }),
       monitor: (ref) => ctx.monitor(ref),
+    },
+    dm: {
+      renamed: (sid, m) => ctx.call(entity<DmP>('dm', sid), 'renamed', m, { timeoutMs }),
     },
     later: (work, done) => reenter(ctx, work, done),
     commit: (commit, done) => log.submit(commit, ctx.wrap(done)),

@@ -60,6 +60,15 @@ export interface GuildThreadsP {
   threads(m: { readonly uid: Id; readonly sid: Id }): Result<readonly Channel[]>;
 }
 
+/** Who reacted to a message with an emoji: users above `after`, 1 to 100 of them. */
+export interface ReactorsRequest {
+  readonly uid: Id;
+  readonly seq: Seq;
+  readonly emoji: string;
+  readonly after: Id;
+  readonly limit: number;
+}
+
 /** Users that reacted to a message, ascending. */
 export type ReactorsReply =
   | { readonly ok: true; readonly uids: readonly Id[] }

@@ -7,7 +7,7 @@ import type { Ref } from '../runtime/index.ts';
 
 import type { Id, LogHead, MessageAnchor, Ms, Seq } from './store-contract.ts';
 import type { ChannelAcl, GuildRightsP } from './types-acl.ts';
-import type { DmMembersP } from './types-dm.ts';
+import type { DmMembersP, GuildThreadsP, ReactorsReply, ReactorsRequest } from './types-dm.ts';
 import type { Channel, Guild, Invite, Member, Result, User } from './types-domain.ts';
 import type { Notice, StreamNoticesP } from './types-notices.ts';
 
@@ -206,6 +206,9 @@ export interface StreamP extends StreamNoticesP {
     readonly limit: number;
   }): MessagesReply;
   message(m: { readonly uid: Id; readonly seq: Seq }): MessagesReply;
+  /** Pinned messages, the newest pin first; at most 50. */
+  pins(m: { readonly uid: Id }): MessagesReply;
+  reactors(m: ReactorsRequest): ReactorsReply;
   head(m: { readonly uid: Id }): HeadReply;
   /** From the guild: rights of one user (or of all, uid 0) changed; drop the cache, re-judge subscribers. */
   permsChanged(m: { readonly uid: Id }): void;
@@ -249,7 +252,7 @@ export interface GuildView {
   readonly large: boolean;
 }
 
-export interface GuildP extends GuildRightsP {
+export interface GuildP extends GuildRightsP, GuildThreadsP {
   /**
    * Wire perms of a user in a channel or view of this guild; 0 = may not view or absent; null = the
    * store cannot be read now.

@@ -14,6 +14,7 @@ import {
   type StreamLimits,
   type StreamPorts,
 } from '../stream-ports.ts';
+import type { StreamType } from '../stream-rules.ts';
 import type {
   AppendReply,
   AppendRequest,
@@ -272,6 +273,9 @@ export class StreamRig {
   asked = 0;
   /** Times a life of the stream registered with the guild. */
   watched = 0;
+  slowModeS = 0;
+  /** Names told to the dm. */
+  readonly renamed: string[] = [];
   /** While set, the guild does not answer. */
   guildDown = false;
   retired = 0;
@@ -289,7 +293,7 @@ export class StreamRig {
   }
 
   /** Writes the stream's document and starts the actor's core. */
-  async start(type: 'channel' | 'view' | 'user' = 'channel', sid: Id = SID): Promise<this> {
+  async start(type: StreamType = 'channel', sid: Id = SID): Promise<this> {
     await this.store.docs.write([
       { kind: 'stream', key: pad(sid), expect: 'any', value: { type, gid: GID } },
     ]);
@@ -438,12 +442,24 @@ export class StreamRig {
           const perms = this.perms.get(uid);
           return perms === undefined ? (uid === OWNER ? PERMS_ALL : PERMS_EVERYONE) : perms;
         },
+        acl: async () => {
+          if (this.guildDown) throw unknownOutcome();
+          const { slowModeS } = this;
+          return { memberCount: 2, large: false, open: true, viewSid: GID, slowModeS };
+        },
         watch: async () => {
           if (this.guildDown) throw unknownOutcome();
           this.watched += 1;
           return 98 as unknown as Ref<GuildP>;
         },
         monitor: () => this.#nextMonitor++ as unknown as MonitorId,
+      },
+      dm: {
+        renamed: async (_sid, m) => {
+          if (this.guildDown) throw unknownOutcome();
+          this.renamed.push(m.name);
+          return { ok: true, value: null };
+        },
       },
       later: (work, done) => {
         const life = this.#life;

@@ -98,6 +98,7 @@ export function guildOf(sim: Simulation): Behaviour<GuildP, null, number> {
         if (sim.chance(0.3)) await sim.io('perms');
         return PERMS_ALL;
       },
+      acl: () => undefined,
       watch: (_s: null, _m: unknown, ctx: Ctx<GuildP>) => ctx.self,
     } as unknown as Behaviour<GuildP, null, number>['handle'],
   };
