@@ -480,6 +480,8 @@ export interface RuntimeCounters {
   readonly drains: number;
   readonly yields: number;
   readonly zombieErrors: number;
+  /** Entities whose snapshots main gave up at its bound of 10,000 a thread. */
+  readonly snapshotsForgotten: number;
   readonly reportsDropped: number;
   readonly lanes: readonly LaneCounters[];
 }

@@ -4,10 +4,22 @@
  */
 import type { Ms } from '../clock.ts';
 
+/** Hears what a keeper holds, to keep it somewhere else too. */
+export interface SnapshotListener {
+  put(snapshot: unknown): void;
+  clear(): void;
+}
+
 /** Holds the last two snapshots of a child, for as long as its supervisor does. */
 export class SnapshotKeeper {
   /** Latest first, at most two. */
-  readonly kept: unknown[] = [];
+  readonly kept: unknown[];
+  readonly #listener: SnapshotListener | undefined;
+
+  constructor(kept: readonly unknown[] = [], listener?: SnapshotListener) {
+    this.kept = [...kept];
+    this.#listener = listener;
+  }
 
   /** Keeps a copy. False: it is no plain data, the ones before stay. */
   put(snapshot: unknown): boolean {
@@ -19,6 +31,7 @@ export class SnapshotKeeper {
     }
     this.kept.unshift(copy);
     if (this.kept.length > 2) this.kept.length = 2;
+    this.#listener?.put(copy);
     return true;
   }
 
@@ -29,7 +42,9 @@ export class SnapshotKeeper {
 
   /** The child ended well: its next life begins with init. */
   clear(): void {
+    if (this.kept.length === 0) return;
     this.kept.length = 0;
+    this.#listener?.clear();
   }
 }
 

@@ -86,6 +86,7 @@ class Counters {
   drains = 0;
   yields = 0;
   zombieErrors = 0;
+  snapshotsForgotten = 0;
   reportsDropped = 0;
 }
 

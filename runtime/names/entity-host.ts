@@ -20,6 +20,7 @@ import { shutdownChild } from '../supervision/shutdown.ts';
 import { INTENSITY, PERIOD_S } from '../supervision/supervisor.ts';
 import type { RestartLimit, Shutdown } from '../supervision/types.ts';
 import type { AnyRef, Behaviour, Ctx, Key, Reason, Ref } from '../types.ts';
+import { EntityKeepers } from './entity-snapshots.ts';
 
 const SHUTDOWN_MS = 5000;
 const SWEEP_MAX_MS = 10_000;
@@ -52,12 +53,14 @@ class Host implements Place {
   readonly live = new Map<number, Cell>();
   /** Restarts noted, of keys that crashed lately. */
   readonly windows = new Map<number, IntensityWindow>();
+  readonly keepers: EntityKeepers;
   self: AnyRef = NONE;
   stopping = false;
 
   constructor(type: string, options: EntityOptions<unknown, unknown, unknown>) {
     this.type = type;
     this.typeNumber = internName(type);
+    this.keepers = new EntityKeepers(type);
     this.options = options;
   }
 
@@ -91,6 +94,7 @@ class Host implements Place {
       link: true,
       entity,
       mailbox,
+      snapshots: behaviour.snapshot === undefined ? undefined : this.keepers.of(key),
     });
     if ('ok' in result && !result.ok) return result.reason;
     return lookup(ref) ?? 'noproc';
@@ -159,6 +163,7 @@ class Entity implements EntityTag {
   ended(cell: Cell, reason: Reason, started: boolean): boolean {
     const host = this.#host;
     if (host.live.get(this.key) === cell) host.live.delete(this.key);
+    host.keepers.ended(this.key);
     if (host.stopping) return false;
     const mailbox = cell.mailbox;
     if (!started || !isNormalClass(reason)) {

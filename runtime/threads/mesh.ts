@@ -7,6 +7,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import { rt } from '../core/thread.ts';
 import type { Router } from './router.ts';
 import { consumedView, pulseOf, setWatched } from './shared.ts';
+import { ThreadSnapshots } from './thread-snapshots.ts';
 import type { NodeFailure, SharedMemory, ThreadFlags, Topology, ToWorker } from './types.ts';
 
 /** Strikes after which an entity that hangs its thread is left down. */
@@ -24,6 +25,8 @@ export class Mesh {
   /** Interned names of each thread, for the watchdog's numbers. */
   readonly #names = new Map<number, Map<number, string>>();
   readonly #strikes = new Map<string, { type: string; key: number; count: number }>();
+  /** Of the entities of all threads. */
+  readonly snapshots = new ThreadSnapshots();
   #failed = false;
 
   constructor(

@@ -70,6 +70,7 @@ export class SlotThread {
       arg: slot.arg,
       fatal: slot.onDown === 'fatal',
       blocked: mesh.blocked(),
+      snapshots: mesh.snapshots.of(thread),
     };
     const become: ToWorker = { kind: 'become', boot };
     this.#worker.postMessage(become);
@@ -135,6 +136,8 @@ export class SlotThread {
     if (message.kind === 'report') this.#events.onReport(message.report);
     else if (message.kind === 'name') {
       this.#mesh.learnName(this.thread, message.number, message.name);
+    } else if (message.kind === 'snapshot') {
+      this.#mesh.snapshots.take(this.thread, message.type, message.key, message.snapshot);
     } else if (message.kind === 'inspected') {
       this.#events.onInspected(message.id, message.tree, message.counters);
     } else if (message.kind === 'fatal') this.#events.onFatal(message.error);

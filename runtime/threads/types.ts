@@ -4,6 +4,7 @@
  */
 import type { MessagePort, WorkerOptions } from 'node:worker_threads';
 import type { Clock, Ms } from '../clock.ts';
+import type { KeptSnapshots } from '../names/entity-snapshots.ts';
 import type { RestartLimit } from '../supervision/types.ts';
 import type { Culprit, ErrorInfo, Report, RuntimeCounters, TreeNode } from '../types.ts';
 
@@ -195,6 +196,8 @@ export interface WorkerBoot {
   readonly fatal: boolean;
   /** Entities left down because they hung the thread before. */
   readonly blocked: readonly { readonly type: string; readonly key: number }[];
+  /** What the thread's predecessor left of its entities. */
+  readonly snapshots: readonly KeptSnapshots[];
 }
 
 export type ToWorker =
@@ -211,6 +214,13 @@ export type FromWorker =
   | { readonly kind: 'fatal'; readonly error: ErrorInfo }
   | { readonly kind: 'report'; readonly report: Report }
   | { readonly kind: 'name'; readonly number: number; readonly name: string }
+  /** Of an entity; undefined: it ended well. */
+  | {
+      readonly kind: 'snapshot';
+      readonly type: string;
+      readonly key: number;
+      readonly snapshot: unknown;
+    }
   | {
       readonly kind: 'inspected';
       readonly id: number;

@@ -10,6 +10,7 @@ import { errorInfo } from '../core/reason.ts';
 import { allCells, becomeThread, lookup, report, rt, wheel } from '../core/thread.ts';
 import { counters, tree } from '../inspect/inspect.ts';
 import { blockEntity } from '../names/entity-host.ts';
+import { inheritSnapshots, type SnapshotSink } from '../names/entity-snapshots.ts';
 import { stopRoot } from '../supervision/shutdown.ts';
 import { startPulse } from './pulse.ts';
 import { Router } from './router.ts';
@@ -57,6 +58,10 @@ class Slot {
     rt.report = (each) => send({ kind: 'report', report: each });
     onName((number, name) => send({ kind: 'name', number, name }));
     for (const { type, key } of boot.blocked) blockEntity(type, key);
+    const tellMain: SnapshotSink = {
+      snapshot: (type, key, snapshot) => send({ kind: 'snapshot', type, key, snapshot }),
+    };
+    inheritSnapshots(tellMain, boot.snapshots);
     this.#router = new Router(boot.topology, boot.shared);
     rt.remote = this.#router;
     this.#stopPulse = startPulse(boot.shared, boot.thread);
