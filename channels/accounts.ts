@@ -13,7 +13,9 @@ import {
   type UserDoc,
   userKey,
 } from './docs.ts';
-import { GUILDS_PER_USER_MAX, guildCreates, isInviteCode } from './guild-changes.ts';
+import { guildCreates } from './guild-changes.ts';
+import { isInviteCode } from './guild-invites.ts';
+import { GUILDS_PER_USER_MAX } from './guild-plan.ts';
 import { publicUser } from './guild-reads.ts';
 import { IdAllocator } from './ids.ts';
 import { createPasswords, type Passwords } from './passwords.ts';

@@ -4,7 +4,7 @@
  */
 import { pad, unpad } from './ids.ts';
 import type { StreamDoc } from './stream-core.ts';
-import type { Id, Ms, WireValue } from './types.ts';
+import type { AuditAction, AuditChange, Id, Ms, Overwrite, Seq, WireValue } from './types.ts';
 
 /** `user/<uid>`; unique `username:<folded>`, `email:<folded>`. Written by accounts, by revision. */
 export interface UserDoc {
@@ -27,14 +27,63 @@ export interface GuildDoc {
   readonly memberCount: number;
   /** Number of the last outbox document. */
   readonly outboxSeq: number;
+  /** Number of the last audit document; absent before the first. */
+  readonly auditSeq?: number;
+  /** Ban documents; absent before the first. */
+  readonly banCount?: number;
 }
 
-/** `channel/<gid>/<sid>`. Guild entity only, in one batch with `guild/<gid>`; so are the next four. */
+/**
+ * `channel/<gid>/<sid>`. Guild entity only, in one batch with `guild/<gid>`; so are the next seven.
+ * What is absent has its default: folders of earlier versions have only the first four fields.
+ */
 export interface ChannelDoc {
   readonly id: Id;
   readonly name: string;
   readonly topic: string | null;
   readonly position: number;
+  /** 1 text (default), 2 voice, 5 thread (protocol.md 2.4). */
+  readonly type?: 1 | 2 | 5;
+  readonly overwrites?: readonly Overwrite[];
+  /** Seconds; default 0. */
+  readonly slowModeS?: number;
+  /** View stream of its visibility class; default the guild's main view. */
+  readonly viewSid?: Id;
+  /** Of a thread: channel and message it began with. Its rights and its class are the parent's. */
+  readonly parent?: Id;
+  readonly startSeq?: Seq;
+}
+
+/** `role/<gid>/<rid>`. Everyone (rid = gid) has defaults while its document is absent. */
+export interface RoleDoc {
+  readonly id: Id;
+  readonly name: string;
+  readonly color: number;
+  readonly position: number;
+  readonly perms: number;
+}
+
+/** `view/<gid>/<viewSid>`: a visibility class with its view stream. The main view has no document. */
+export interface ViewDoc {
+  /** As made by `classKey`. */
+  readonly key: string;
+}
+
+/** `ban/<gid>/<uid>`. */
+export interface BanDoc {
+  readonly by: Id;
+  readonly reason: string | null;
+  readonly at: Ms;
+}
+
+/** `audit/<gid>/<n>`: an act of moderation, written in the same batch as the act. */
+export interface AuditDoc {
+  readonly at: Ms;
+  readonly actor: Id;
+  readonly action: AuditAction;
+  readonly target: string;
+  readonly changes: readonly AuditChange[];
+  readonly reason: string | null;
 }
 
 /** `member/<gid>/<uid>`. */
@@ -54,6 +103,12 @@ export interface InviteDoc {
   readonly createdAt: Ms;
 }
 
+/** Whose rights a change touches: members with one of these roles, and these users. */
+export interface RightsScope {
+  readonly roles: 'all' | readonly Id[];
+  readonly uids: readonly Id[];
+}
+
 /** What is still to be told after a commit of guild documents. */
 export type OutboxItem =
   | {
@@ -62,8 +117,12 @@ export type OutboxItem =
       readonly kind: number;
       readonly actor: Id;
       readonly body: readonly WireValue[];
+      /** Not told after this time any more. */
+      readonly until?: Ms;
     }
   | { readonly type: 'joined' | 'left'; readonly uid: Id }
+  /** Kind 46 to members with one of these roles, and to these users. */
+  | ({ readonly type: 'rights'; readonly aclVer: number } & RightsScope)
   | { readonly type: 'drop'; readonly sid: Id }
   /** The guild is gone: members and invites go too. */
   | { readonly type: 'purge' };
@@ -97,7 +156,7 @@ export const userKey = pad;
 export const guildKey = pad;
 export const streamKey = pad;
 
-/** Key under a parent: `channel`, `member`, `userGuild`, `outbox`, `userLogin` (by number). */
+/** Key under a parent, by number: `channel`, `member`, `role`, `userGuild`, `outbox` and so on. */
 export function childKey(parent: Id, child: number): string {
   return `${pad(parent)}/${pad(child)}`;
 }

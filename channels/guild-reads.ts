@@ -3,13 +3,22 @@
  * streams, and pages of members. Part of a guild actor; runs beside its handlers and changes nothing.
  */
 import { call, entity } from '../runtime/index.ts';
-import { childKey, childPrefix, lastPart, type MemberDoc, type UserDoc, userKey } from './docs.ts';
+import {
+  type BanDoc,
+  childKey,
+  childPrefix,
+  lastPart,
+  type MemberDoc,
+  type UserDoc,
+  userKey,
+} from './docs.ts';
 import { channelsError } from './errors.ts';
-import { SMALL_GUILD_MAX } from './guild-changes.ts';
 import type { GuildData } from './guild-data.ts';
+import { SMALL_GUILD_MAX } from './guild-plan.ts';
 import { unpad } from './ids.ts';
-import { PERMS_EVERYONE } from './permissions.ts';
+import { may, PERM_VIEW } from './permissions.ts';
 import type {
+  Ban,
   ChannelLog,
   DocStore,
   GuildView,
@@ -20,26 +29,35 @@ import type {
   User,
 } from './types.ts';
 
-const CHANNEL_TYPE_TEXT = 1;
-const EVERYONE = 'everyone';
-
-/** GUILD of protocol.md 2.4 for a member. Rejects when the store or a stream cannot answer. */
-export async function guildView(log: ChannelLog, data: GuildData, uid: Id): Promise<GuildView> {
-  const { gid } = data;
-  const { aclVer, viewSid, memberCount } = data.doc.value;
-  const channels = data.ordered();
-  const rights = channels.map((channel) => data.permsOf(uid, channel.id));
-  const heads = await headsOf(log, uid, [...channels.map((channel) => channel.id), viewSid]);
+/**
+ * GUILD of protocol.md 2.4 for a member: what this member may view, and nothing of the rest. Rejects
+ * when the store or a stream cannot answer.
+ */
+export async function guildView(
+  log: ChannelLog,
+  data: GuildData,
+  uid: Id,
+  member: MemberDoc,
+): Promise<GuildView> {
+  const { aclVer, memberCount } = data.doc.value;
+  const channels = data.ordered().flatMap((channel) => {
+    const perms = data.permsOf(uid, member, channel.id);
+    return may(perms, PERM_VIEW) ? [{ channel, perms }] : [];
+  });
+  const viewSids = data.viewsOf(uid, member);
+  const roles = data.orderedRoles();
+  const sids = channels.map(({ channel }) => channel.id);
+  const heads = await headsOf(log, uid, [...sids, ...viewSids]);
   return {
     aclVer,
-    channels: channels.map((channel, i) => {
-      const { id: sid, name } = channel;
+    channels: channels.map(({ channel, perms }) => {
+      const { id: sid, type = 1, name } = channel;
       const head = heads.get(sid);
       const position = { epoch: head?.epoch ?? 0, seq: head?.head ?? 0, ts: head?.headTs ?? 0 };
-      return { sid, type: CHANNEL_TYPE_TEXT, name, perms: rights[i] ?? 0, ...position, marker: 0 };
+      return { sid, type, name, perms, ...position, marker: 0 };
     }),
-    roles: [[gid, EVERYONE, 0, 0, PERMS_EVERYONE]],
-    viewSids: [viewSid],
+    roles: roles.map(({ id, name, color, position, perms }) => [id, name, color, position, perms]),
+    viewSids,
     large: memberCount > SMALL_GUILD_MAX,
   };
 }
@@ -65,10 +83,11 @@ async function headsOf(
 /** Members with uid above `after`, ascending. */
 export async function memberPage(
   docs: DocStore,
-  gid: Id,
+  data: GuildData,
   after: Id,
   limit: number,
 ): Promise<readonly Member[]> {
+  const { gid } = data;
   if (limit < 1) return [];
   const afterKey = after > 0 ? childKey(gid, after) : undefined;
   const page = await docs.list<MemberDoc>('member', childPrefix(gid), afterKey, limit);
@@ -76,8 +95,37 @@ export async function memberPage(
   const users = uids.length === 0 ? [] : await docs.get<UserDoc>('user', uids.map(userKey));
   return page.flatMap((doc, i) => {
     const user = users[i]?.value;
-    return user === undefined ? [] : [{ user: publicUser(user), ...doc.value }];
+    return user === undefined ? [] : [memberView(data, user, doc.value)];
   });
+}
+
+/** One member. */
+export async function oneMember(
+  docs: DocStore,
+  data: GuildData,
+  uid: Id,
+): Promise<Member | undefined> {
+  const member = await data.member(docs, uid);
+  const [user] = await docs.get<UserDoc>('user', [userKey(uid)]);
+  if (member === undefined || user === undefined) return undefined;
+  return memberView(data, user.value, member);
+}
+
+export function memberView(data: GuildData, user: UserDoc, member: MemberDoc): Member {
+  const { nick, joinedAt } = member;
+  return { user: publicUser(user), nick, roles: data.rolesOf(member), joinedAt };
+}
+
+/** Bans of users with an id above `after`, ascending. */
+export async function banPage(
+  docs: DocStore,
+  gid: Id,
+  after: Id,
+  limit: number,
+): Promise<readonly Ban[]> {
+  const afterKey = after > 0 ? childKey(gid, after) : undefined;
+  const page = await docs.list<BanDoc>('ban', childPrefix(gid), afterKey, limit);
+  return page.map(({ key, value }) => ({ userId: unpad(lastPart(key)), ...value }));
 }
 
 /** What everybody may know of a user. */

@@ -19,7 +19,9 @@ import {
   stop,
 } from '../runtime/index.ts';
 import { type OutboxDoc, parentOf } from './docs.ts';
-import { GuildEntity, type GuildEnvironment } from './guild.ts';
+import { GuildEntity } from './guild.ts';
+import type { GuildEnvironment } from './guild-actor.ts';
+import { type GuildCounters, newGuildCounters } from './guild-outbox.ts';
 import { IdAllocator } from './ids.ts';
 import { createAbsentSids, Stream, type StreamEnvironment } from './stream.ts';
 import {
@@ -57,6 +59,8 @@ export interface HostedChannels {
   readonly supervisor: AnyRef;
   /** Counters over all streams of this thread; read only. */
   readonly counters: Readonly<StreamCounters>;
+  /** The same over all guilds. */
+  readonly guildCounters: Readonly<GuildCounters>;
 }
 
 /** protocol.md 2.13. */
@@ -76,20 +80,22 @@ export async function hostChannels(options: HostOptions): Promise<HostedChannels
   const { codec, clock, rng, accessTokenTtlMs } = options;
   const { log, docs } = options.store;
   const counters = newStreamCounters();
+  const guildCounters = newGuildCounters();
   const limits = { ...STREAM_LIMITS, replayMax: options.replayMax, ...options.limits };
   const absentSids = createAbsentSids(clock);
   const connectionsMax = CONNECTIONS_PER_USER_MAX * (options.limitsFactor ?? 1);
   const gatewayGroup = options.gatewayGroup ?? 'gateway';
+  const ids = new IdAllocator(options.slotNumber, clock);
   const environments: Environments = {
     streams: { log, docs, codec, clock, limits, counters, absentSids },
-    guilds: { log, docs, clock, rng, ids: new IdAllocator(options.slotNumber, clock) },
+    guilds: { log, docs, clock, rng, ids, counters: guildCounters },
     users: { docs, clock, rng, connectionsMax, accessTokenTtlMs, gatewayGroup },
   };
   const supervisor = await startSupervisor({
     // Transient: hosts that the end of the thread has stopped are not to be started again.
     children: [child('hosts', Hosts, environments, { restart: 'transient' })],
   });
-  return { supervisor, counters };
+  return { supervisor, counters, guildCounters };
 }
 
 interface Environments {

@@ -28,7 +28,7 @@ import {
   type UserDoc,
   userKey,
 } from './docs.ts';
-import { GUILDS_PER_USER_MAX, SMALL_GUILD_MAX } from './guild-changes.ts';
+import { GUILDS_PER_USER_MAX, SMALL_GUILD_MAX } from './guild-plan.ts';
 import { unpad } from './ids.ts';
 import { FAILED, settle } from './settle.ts';
 import { ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE } from './stream-rules.ts';
