@@ -1,7 +1,7 @@
 /**
  * The public functions on actors, typed by their protocols. Runs on the caller's thread.
  */
-import type { Clock, Ms } from '../clock.ts';
+import type { Clock, Ms, Rng } from '../clock.ts';
 import { ActorError } from '../errors.ts';
 import type {
   AnyRef,
@@ -192,6 +192,8 @@ const PAYLOADS = { share: null, freeze: freezePayload, clone: clonePayload } as 
 export interface RuntimeOptions {
   /** Only while no timer and no call is pending. */
   readonly clock?: Clock;
+  /** For the jitter of delayed restarts; default systemRng. A seeded one makes them repeatable. */
+  readonly rng?: Rng;
   /** Takes the reports of this thread; default writes all but progress to stderr. */
   readonly report?: (report: Report) => void;
   /**
@@ -218,6 +220,7 @@ export function configureRuntime(options: RuntimeOptions): void {
       rt.clock = clock;
     });
   }
+  if (options.rng !== undefined) rt.rng = options.rng;
   if (options.report !== undefined) rt.report = options.report;
   if (options.payloads !== undefined) rt.payload = PAYLOADS[options.payloads];
   if (options.longHandlerMs !== undefined) timeHandlers(options.longHandlerMs);

@@ -4,7 +4,7 @@
  */
 
 import { assert } from '../assert.ts';
-import { type Clock, type Ms, systemClock } from '../clock.ts';
+import { type Clock, type Ms, type Rng, systemClock, systemRng } from '../clock.ts';
 import type {
   AnyRef,
   CrashDetail,
@@ -95,6 +95,8 @@ export const rt = {
   slot: 'main',
   base: 0,
   clock: systemClock as Clock,
+  /** For what the runtime itself draws: the jitter of restarts. */
+  rng: systemRng as Rng,
   counters: new Counters(),
   remote: null as Remote | null,
   pulse: { ints: new Int32Array(3), doubles: new Float64Array(2) } as PulseSlots,

@@ -2,7 +2,6 @@
  * The dynamic supervisor (OTP's simpleOneForOne, with a spec per child): many children without order
  * or ids, addressed by ref; ended all at once. What it keeps of a child is one map entry.
  */
-import { systemRng } from '../clock.ts';
 import { erase } from '../core/api.ts';
 import { isNormalClass } from '../core/reason.ts';
 import { threadOf } from '../core/ref.ts';
@@ -202,7 +201,7 @@ function restarted(state: State, child: Child, outcome: StartOutcome, ctx: DynCt
   child.failed++;
   const { backoff } = child.spec;
   if (backoff === undefined) ctx.cast(ctx.self, 'retry', child.ref);
-  else ctx.timer(child.ref, backoffMs(backoff, child.failed, systemRng), 'retry', child.ref);
+  else ctx.timer(child.ref, backoffMs(backoff, child.failed, rt.rng), 'retry', child.ref);
 }
 
 // ---------------------------------------------------------------- end, administration

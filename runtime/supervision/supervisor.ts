@@ -3,7 +3,6 @@
  * restart type within an intensity, and ends them in reverse order. A failed restart is tried again
  * by a message to itself, so that it serves requests between attempts. OTP's rules (runtime.md 1).
  */
-import { systemRng } from '../clock.ts';
 import { erase } from '../core/api.ts';
 import { isNormalClass } from '../core/reason.ts';
 import { IGNORE, spawnAny } from '../core/spawn.ts';
@@ -256,7 +255,7 @@ function retryIfFailed(child: Child, outcome: StartOutcome, ctx: SupCtx): boolea
   child.restarting = true;
   child.failed++;
   if (backoff === undefined) ctx.cast(ctx.self, 'retry', id);
-  else ctx.timer(id, backoffMs(backoff, child.failed, systemRng), 'retry', id);
+  else ctx.timer(id, backoffMs(backoff, child.failed, rt.rng), 'retry', id);
   return true;
 }
 

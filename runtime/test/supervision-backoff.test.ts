@@ -2,16 +2,18 @@
 import { describe, expect, test } from 'vitest';
 import {
   type AnyRef,
+  configureRuntime,
   countChildren,
   exit,
   isAlive,
   type Ref,
   type SupervisorP,
   startSupervisor,
+  systemRng,
   terminateChild,
   whichChildren,
 } from '../index.ts';
-import { settle } from '../testkit/index.ts';
+import { seededRng, settle } from '../testkit/index.ts';
 import { SupervisorRig, scripted } from './supervisor-support.ts';
 
 const rig = new SupervisorRig();
@@ -47,6 +49,31 @@ describe('backoff', () => {
     expect(seen).toEqual([1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5]);
     expect(await countChildren(sup)).toMatchObject({ active: 0, workers: 1 });
     await rig.end(sup);
+  });
+
+  test('backoff.jitter: drawn from the rng of configureRuntime, the same seed gives the same waits', async () => {
+    const attemptsAfter = async (seed: number): Promise<number[]> => {
+      configureRuntime({ rng: seededRng(seed) });
+      const before = starts('s');
+      const backoff = { minMs: 1000, maxMs: 1000, jitter: 0.9 };
+      const sup = await startSupervisor({
+        ...LONG,
+        children: [scripted('s', ['ok', 'error'], { backoff })],
+      });
+      const [s] = await whichChildren(sup);
+      exit(s?.ref as AnyRef, 'kill');
+      const seen: number[] = [];
+      for (let i = 0; i < 30; i++) {
+        await rig.clock.advance(100);
+        seen.push(starts('s') - before);
+      }
+      await rig.end(sup);
+      return seen;
+    };
+    const first = await attemptsAfter(7);
+    expect(await attemptsAfter(7)).toEqual(first);
+    expect(await attemptsAfter(8)).not.toEqual(first);
+    configureRuntime({ rng: systemRng });
   });
 
   test('backoff: it delays, it does not change what counts', async () => {

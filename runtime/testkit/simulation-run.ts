@@ -103,17 +103,19 @@ export class SimulationRun implements Simulation {
   begin(): void {
     holdScheduler();
     for (const { ref } of allCells()) this.#before.add(ref);
-    const { clock, report } = rt;
+    const { clock, report, rng } = rt;
     this.#restore = () => {
       wheel.changeClock(() => {
         rt.clock = clock;
       });
       rt.report = report;
+      rt.rng = rng;
     };
     wheel.changeClock(() => {
       rt.clock = this.#time;
     });
     rt.report = (each) => this.reports.push(each);
+    rt.rng = seededRng(this.seed ^ 0x2545f491);
     resetReportWindow();
   }
 
