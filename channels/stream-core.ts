@@ -14,6 +14,7 @@ import type { Outcome, StreamPorts } from './stream-ports.ts';
 import { Reads } from './stream-reads.ts';
 import { ERR_FORBIDDEN, ERR_UNAVAILABLE, type StreamType } from './stream-rules.ts';
 import { StreamState } from './stream-state.ts';
+import { hasTyping, Typing } from './stream-typing.ts';
 import type {
   AppendReply,
   AppendRequest,
@@ -52,11 +53,14 @@ export interface AbsentSids {
 }
 
 interface Parts {
+  readonly type: StreamType;
   readonly state: StreamState;
   readonly perms: StreamPerms;
   readonly audience: Audience;
   readonly reads: Reads;
   readonly appender: Appender;
+  /** From the first TYPE on. */
+  typing: Typing | undefined;
   /** Of a group only. */
   readonly meta: MetaTeller | undefined;
 }
@@ -153,7 +157,27 @@ export class StreamCore {
   detach(m: { readonly gateway: Ref<FanOutP> }): void {
     // Waits its turn, so that it cannot overtake an attach.
     const late = (): void => this.detach(m);
-    this.#whenOpen(late, (parts) => parts?.audience.leave(m.gateway));
+    this.#whenOpen(late, (parts) => {
+      parts?.audience.leave(m.gateway);
+      parts?.typing?.live(m.gateway, 0);
+    });
+  }
+
+  /** Best effort, as is all of typing: while the stream is being opened nobody is subscribed. */
+  typing(uid: Id): void {
+    if (this.#parts !== undefined) this.#typing(this.#parts)?.heard(uid);
+  }
+
+  live(m: { readonly gateway: Ref<unknown>; readonly count: number }): void {
+    if (this.#parts !== undefined) this.#typing(this.#parts)?.live(m.gateway, m.count);
+  }
+
+  #typing(parts: Parts): Typing | undefined {
+    if (!hasTyping(parts.type)) return undefined;
+    parts.typing ??= new Typing(this.#sid, this.#ports, parts.perms, (notice) =>
+      parts.audience.broadcast(this.#sid, notice),
+    );
+    return parts.typing;
   }
 
   append(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
@@ -278,11 +302,13 @@ export class StreamCore {
       committed: (events: readonly LogEvent[]) => {
         audience.publish(state, events);
         meta?.committed(events);
+        parts.typing?.committed(events);
       },
       reopen: () => this.#reopen(RETRY_FIRST_MS),
     };
     const appender = new Appender(ports, state, perms, doc.type, host);
-    const parts: Parts = { state, perms, audience, reads, appender, meta };
+    const { type } = doc;
+    const parts: Parts = { type, state, perms, audience, reads, appender, meta, typing: undefined };
     this.#parts = parts;
     this.#phase = 'open';
     ports.counters.opened += 1;

@@ -4,7 +4,10 @@
  * defaults only.
  */
 import type { Clock, MonitorId, Ref } from '../runtime/index.ts';
+import type { NoticeCounters } from './notice-counters.ts';
 import type {
+  AppendReply,
+  AppendRequest,
   ChannelAcl,
   ChannelLog,
   Commit,
@@ -13,6 +16,7 @@ import type {
   DocStore,
   EventCodec,
   FanOutP,
+  HeadMoved,
   Id,
   Ms,
   Result,
@@ -82,6 +86,9 @@ export interface StreamCounters {
   logReads: number;
   /** Requests for streams that do not exist. */
   absent: number;
+  /** TYPEs beyond the users kept, and TYPING not sent for the size of the audience. */
+  typistsDropped: number;
+  typingSuppressed: number;
 }
 
 export function newStreamCounters(): StreamCounters {
@@ -98,6 +105,8 @@ export function newStreamCounters(): StreamCounters {
     waitingOverflow: 0,
     logReads: 0,
     absent: 0,
+    typistsDropped: 0,
+    typingSuppressed: 0,
   };
 }
 
@@ -128,6 +137,15 @@ export interface DmPort {
   renamed(sid: Id, m: Parameters<DmP['renamed']>[0]): Promise<Result<null>>;
 }
 
+/** What a stream tells others beside its events, and asks for it. */
+export interface NoticePort {
+  /** The head has moved: told to the guild or dm. */
+  moved(gid: Id, m: HeadMoved): void;
+  everyone(gid: Id, sid: Id): Promise<readonly Id[] | null>;
+  /** Emits on the user stream of somebody. */
+  emit(uid: Id, event: AppendRequest): Promise<AppendReply>;
+}
+
 export interface StreamPorts {
   readonly self: Ref<StreamP>;
   readonly log: ChannelLog;
@@ -139,6 +157,8 @@ export interface StreamPorts {
   readonly gateways: GatewayPort;
   readonly guild: GuildPort;
   readonly dm: DmPort;
+  readonly notices: NoticePort;
+  readonly noticeCounters: NoticeCounters;
   /** Runs `done` inside the actor, between two messages, unless the actor is gone by then. */
   later<T>(work: Promise<T>, done: (outcome: Outcome<T>) => void): void;
   /** Commits to the log; `done` runs inside the actor as that of `later` does. */

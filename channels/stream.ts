@@ -14,6 +14,7 @@ import {
 } from '../runtime/index.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { idTime } from './ids.ts';
+import type { NoticeCounters } from './notice-counters.ts';
 import { type AbsentSids, StreamCore } from './stream-core.ts';
 import type { Outcome, StreamCounters, StreamLimits, StreamPorts } from './stream-ports.ts';
 import type { ChannelLog, DmP, DocStore, EventCodec, Id, Ms, RightsP, StreamP } from './types.ts';
@@ -27,6 +28,7 @@ export interface StreamEnvironment {
   readonly limits: StreamLimits;
   readonly counters: StreamCounters;
   readonly absentSids: AbsentSids;
+  readonly noticeCounters: NoticeCounters;
 }
 
 export interface StreamArg {
@@ -77,6 +79,10 @@ const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
     reactors: (s, m, ctx) => later(ctx, (answer) => s.core.reactors(m, answer)),
     head: (s, m, ctx) => later(ctx, (answer) => s.core.head(m.uid, answer)),
     broadcast: (s, m) => s.core.broadcast(m),
+    mark: (s, m, ctx) => later(ctx, (answer) => s.core.mark(m, answer)),
+    resume: () => undefined,
+    typing: (s, { uid }) => s.core.typing(uid),
+    live: (s, m) => s.core.live(m),
     permsChanged: (s, m) => s.core.permsChanged(m.uid),
     remove: (s, _m, ctx) => later(ctx, (answer) => s.core.remove(answer)),
     timerFired: (s, key) => {
@@ -114,7 +120,7 @@ function makePorts(
   environment: StreamEnvironment,
   timers: Map<string, () => void>,
 ): StreamPorts {
-  const { log, docs, codec, clock, limits, counters } = environment;
+  const { log, docs, codec, clock, limits, counters, noticeCounters } = environment;
   const guild = (gid: Id, sid: Id) => entity<RightsP>(gid === 0 ? 'dm' : 'guild', gid || sid);
   const timeoutMs = GUILD_TIMEOUT_MS;
   return {
@@ -145,6 +151,12 @@ function makePorts(
     dm: {
       renamed: (sid, m) => ctx.call(entity<DmP>('dm', sid), 'renamed', m, { timeoutMs }),
     },
+    notices: {
+      moved: (gid, m) => ctx.cast(guild(gid, m.sid), 'moved', m),
+      everyone: (gid, sid) => ctx.call(guild(gid, sid), 'everyone', { sid }, { timeoutMs }),
+      emit: (uid, event) => ctx.call(entity<StreamP>('stream', uid), 'emit', event, { timeoutMs }),
+    },
+    noticeCounters,
     later: (work, done) => reenter(ctx, work, done),
     commit: (commit, done) => log.submit(commit, ctx.wrap(done)),
     timer: (key, ms, run) => {

@@ -9,7 +9,14 @@ import type { Id, LogHead, MessageAnchor, Ms, Seq } from './store-contract.ts';
 import type { ChannelAcl, GuildRightsP } from './types-acl.ts';
 import type { DmMembersP, GuildThreadsP, ReactorsReply, ReactorsRequest } from './types-dm.ts';
 import type { Channel, Guild, Invite, Member, Result, User } from './types-domain.ts';
-import type { Notice, StreamNoticesP } from './types-notices.ts';
+import type {
+  Notice,
+  NoticeCodec,
+  StreamNoticesP,
+  UnreadP,
+  UserMarkersP,
+} from './types-notices.ts';
+import type { StreamTypingP } from './types-presence.ts';
 
 export type * from './store-contract.ts';
 export type * from './types-acl.ts';
@@ -21,7 +28,7 @@ export type * from './types-presence.ts';
 // ---------------------------------------------------------------- event codec (given by the composition root)
 
 /** Wire encoding that channels/ needs but does not own; gateway/protocol implements it. */
-export interface EventCodec {
+export interface EventCodec extends NoticeCodec {
   /** The bytes may be the codec's own: they are valid until the next call, so the caller copies them. */
   encodeEvent(sid: Id, epoch: number, event: EventFields): Uint8Array;
   decodeEvent(frame: Uint8Array): EventFields & { sid: Id; epoch: number };
@@ -181,7 +188,7 @@ export interface MessageView {
 }
 
 /** Ops of one stream: a channel, a guild view or a user inbox. Home shard only; single writer. */
-export interface StreamP extends StreamNoticesP {
+export interface StreamP extends StreamNoticesP, StreamTypingP {
   subscribe(m: SubscribeRequest): SubscribeReply;
   /** Answered by FanOutP.chunk. */
   pull(m: PullRequest): void;
@@ -217,7 +224,7 @@ export interface StreamP extends StreamNoticesP {
 }
 
 /** What a stream asks of the entity that says who may do what in it: its guild, or its dm. */
-export interface RightsP {
+export interface RightsP extends UnreadP {
   /** Wire perms of a user in the stream; 0 = may not view or absent; null = the store cannot be read. */
   perms(m: { readonly uid: Id; readonly sid: Id }): number | null;
   acl(m: { readonly sid: Id }): ChannelAcl | null | undefined;
@@ -334,7 +341,7 @@ export type ConnectReply =
    */
   | { readonly ok: false; readonly close: 4508 | 4507 | 4504 | 4000 };
 
-export interface UserP {
+export interface UserP extends UserMarkersP {
   connect(m: ConnectRequest): ConnectReply;
   /** Keyed by connNo: the late death of an old connection changes nothing on a newer one. */
   disconnected(m: {
