@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../runtime/index.ts';
 import { addressKey, normalizeAddress } from './address.ts';
-import type { GatewayMetrics } from './metrics.ts';
+import type { AdmissionBound, GatewayMetrics } from './metrics.ts';
 import { Pace } from './pace.ts';
 import { type Encoding, SUBPROTOCOL } from './protocol/index.ts';
 import type { RateTable } from './rates/index.ts';
@@ -99,27 +99,37 @@ export class Admission {
   }
 
   #count(key: string): Verdict | undefined {
-    const { clock, metrics, rates } = this.#options;
+    const { clock, rates } = this.#options;
     const failures = rates.allowance(RATE_LIMITS.resumeFailurePerIp, key);
-    if (failures.remaining === 0) return this.#refuseRate(failures.resetS);
+    if (failures.remaining === 0) return this.#refuseRate('resumeFailures', failures.resetS);
     const waitMs = rates.take(RATE_LIMITS.connectPerIp, key);
-    if (waitMs > 0) return this.#refuseRate(Math.ceil(waitMs / 1000));
+    if (waitMs > 0) return this.#refuseRate('connectRate', Math.ceil(waitMs / 1000));
     const nowMs = clock.monotonic();
-    const isBusy = this.#handshakePace.waitMs(this.#handshakes, nowMs) > 0;
-    if (isBusy || !rates.claim(COUNT_LIMITS.unauthenticated, UNAUTHENTICATED_KEY)) {
-      metrics.refusedFull += 1;
-      return { ok: false, status: 503, retryAfterS: RETRY_AFTER_S };
+    if (this.#handshakePace.waitMs(this.#handshakes, nowMs) > 0) {
+      return this.#refuseFull('handshakes');
+    }
+    if (!rates.claim(COUNT_LIMITS.unauthenticated, UNAUTHENTICATED_KEY)) {
+      return this.#refuseFull('unauthenticated');
     }
     if (!rates.claim(COUNT_LIMITS.connectionsPerIp, key)) {
       rates.release(COUNT_LIMITS.unauthenticated, UNAUTHENTICATED_KEY);
-      return this.#refuseRate(RETRY_AFTER_S);
+      return this.#refuseRate('openPerAddress', RETRY_AFTER_S);
     }
     this.#handshakes = this.#handshakePace.taken(this.#handshakes, nowMs);
     return undefined;
   }
 
-  #refuseRate(retryAfterS: number): Verdict {
-    this.#options.metrics.refusedRate += 1;
+  #refuseFull(bound: AdmissionBound): Verdict {
+    const { metrics } = this.#options;
+    metrics.refusedFull += 1;
+    metrics.refusedByBound[bound] += 1;
+    return { ok: false, status: 503, retryAfterS: RETRY_AFTER_S };
+  }
+
+  #refuseRate(bound: AdmissionBound, retryAfterS: number): Verdict {
+    const { metrics } = this.#options;
+    metrics.refusedRate += 1;
+    metrics.refusedByBound[bound] += 1;
     return { ok: false, status: 429, retryAfterS: Math.max(1, retryAfterS) };
   }
 }

@@ -1,14 +1,21 @@
 /**
  * Slow readers (protocol.md 2.13, lag mode; gateway.md P1 to P4): the sweep and sends that meet a
  * backlog decide who leaves the native topics, who comes back, and who has to go. Runs on gateway
- * threads. Bounds: 1 MiB per socket (native), 30 s in lag mode, a share of 256 MiB for the thread.
+ * threads. Bounds: 1 MiB per socket (native), 30 s in lag mode, 30 s in which a peer takes nothing at
+ * all (a reader that stops during a replay or behind queued replies never reaches lag mode, since both
+ * are paced below it), a share of 256 MiB for the thread.
  */
 import type { Connection } from './connection.ts';
 import type { FanOut } from './fan-out.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { PingCohorts } from './ping-cohorts.ts';
 import { Close } from './protocol/index.ts';
-import { BACKLOG_RESUME_BYTES, BACKLOG_SOFT_BYTES, LAG_MAX_S } from './socket-limits.ts';
+import {
+  BACKLOG_COUNTED_BYTES,
+  BACKLOG_RESUME_BYTES,
+  BACKLOG_SOFT_BYTES,
+  LAG_MAX_S,
+} from './socket-limits.ts';
 
 export interface BackpressureOptions {
   readonly fanOut: FanOut;
@@ -19,6 +26,8 @@ export interface BackpressureOptions {
   /** setImmediate: out of the native handler that noticed (P1). */
   readonly nextTurn: (fn: () => void) => void;
   readonly nowS: () => number;
+  /** Out of lag mode: what is not queued for a lagging reader is told anew (2.13). */
+  readonly caughtUp: (connection: Connection) => void;
 }
 
 export class Backpressure {
@@ -50,36 +59,72 @@ export class Backpressure {
 
   /** The native `drain` handler. */
   drained(connection: Connection): void {
-    if (connection.isClosing) connection.tryEnd();
-    else this.#relieve(connection, connection.backlogBytes());
+    if (connection.isClosing) {
+      connection.tryEnd();
+      return;
+    }
+    // The library calls this without progress too.
+    const bytes = connection.backlogBytes();
+    this.#noteProgress(connection, bytes);
+    this.#relieve(connection, bytes);
+    if (connection.isOpen) connection.seenBytes = connection.backlogBytes();
   }
 
   /** Once per second and connection. */
   visit(connection: Connection): void {
     const bytes = connection.backlogBytes();
+    this.#noteProgress(connection, bytes);
     const isIdle = connection.parked === 0 && !connection.isLagging && !connection.hasQueuedReplies;
     if (bytes === 0 && isIdle) return;
-    this.#totalBytes += bytes;
+    const waitingBytes = bytes + connection.queuedBytes;
+    this.#totalBytes += waitingBytes;
     if (!connection.isReady) return;
-    if (bytes > BACKLOG_SOFT_BYTES) this.#heavy.push({ connection, bytes });
-    const { metrics, nowS } = this.#options;
-    if (connection.isLagging && nowS() - connection.laggingSinceS > LAG_MAX_S) {
-      metrics.closedSlow += 1;
-      connection.close(Close.TOO_SLOW);
-    } else if (!connection.isLagging && bytes > BACKLOG_SOFT_BYTES) {
-      this.#enter(connection);
-    } else {
-      this.#relieve(connection, bytes);
+    if (waitingBytes > BACKLOG_COUNTED_BYTES) {
+      this.#heavy.push({ connection, bytes: waitingBytes });
     }
+    if (this.#isTooSlow(connection, bytes)) connection.close(Close.TOO_SLOW);
+    else if (!connection.isLagging && bytes > BACKLOG_SOFT_BYTES) this.#enter(connection);
+    else this.#relieve(connection, bytes);
   }
 
-  /** End of a sweep round: over the bound the greatest backlogs go first. */
-  endRound(): void {
-    const { metrics, totalBytesMax } = this.#options;
-    let total = this.#totalBytes;
-    metrics.backlogBytesNow = total;
-    const heavy = this.#heavy;
+  #isTooSlow(connection: Connection, bytes: number): boolean {
+    const { metrics } = this.#options;
+    const nowS = this.#options.nowS();
+    if (connection.isLagging && nowS - connection.laggingSinceS > LAG_MAX_S) {
+      metrics.closedSlow += 1;
+      return true;
+    }
+    const { stuckSinceS } = connection;
+    if (stuckSinceS < 0 || nowS - stuckSinceS <= LAG_MAX_S) return false;
+    metrics.closedStuck += 1;
+    return true;
+  }
+
+  /** A backlog that has become smaller since the last look, by whatever was sent to it meanwhile. */
+  #noteProgress(connection: Connection, bytes: number): void {
+    if (bytes === 0) connection.stuckSinceS = -1;
+    else if (connection.stuckSinceS < 0 || bytes < connection.seenBytes) {
+      connection.stuckSinceS = this.#options.nowS();
+    }
+    connection.seenBytes = bytes;
+  }
+
+  /**
+   * End of a sweep round: over the bound the greatest backlogs go first.
+   * @returns the share of the bound that was in use, from 0 on
+   */
+  endRound(): number {
+    const bytes = this.#totalBytes;
     this.#totalBytes = 0;
+    this.#options.metrics.backlogBytesNow = bytes;
+    this.#cutTotal(bytes);
+    return bytes / this.#options.totalBytesMax;
+  }
+
+  #cutTotal(bytesNow: number): void {
+    const { metrics, totalBytesMax } = this.#options;
+    let total = bytesNow;
+    const heavy = this.#heavy;
     this.#heavy = [];
     if (total <= totalBytesMax) return;
     heavy.sort((a, b) => b.bytes - a.bytes);
@@ -120,6 +165,7 @@ export class Backpressure {
     this.forget(connection);
     this.#options.metrics.lagLeft += 1;
     this.#options.pings.join(connection);
+    this.#options.caughtUp(connection);
   }
 
   #closeDropped(): void {

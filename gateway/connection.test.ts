@@ -13,6 +13,9 @@ class Host implements ConnectionHost {
   ending(connection: Connection): void {
     this.ended.push(connection.closeCode);
   }
+  erred(): void {
+    // Counted by the thread.
+  }
   nowS(): number {
     return this.seconds;
   }

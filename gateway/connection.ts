@@ -36,6 +36,8 @@ export interface ConnectionHost {
   pressed(connection: Connection): void;
   /** The end has begun: no subscription, no session any more. */
   ending(connection: Connection): void;
+  /** An ERR with this code is being sent. */
+  erred(code: number): void;
   /** Seconds of the monotonic clock, as a small integer. */
   nowS(): number;
 }
@@ -76,6 +78,12 @@ export class Connection implements Subscriber {
   parked = 0;
   /** Since when in lag mode, -1 = not. */
   laggingSinceS = -1;
+  /** Since when the peer has taken nothing of a backlog, -1 = there is none. Owned by backpressure.ts. */
+  stuckSinceS = -1;
+  /** Backlog when it was last looked at. Owned by backpressure.ts. */
+  seenBytes = 0;
+  /** Counts against the connections of its user. Owned by session.ts. */
+  isCounted = false;
   // Rates (requests.ts): states of Pace
   frames = 0;
   pings = 0;
@@ -85,6 +93,7 @@ export class Connection implements Subscriber {
   refusalsSinceS = 0;
   /** Frames that came while IDENTIFY was being answered. */
   held: Uint8Array[] | null = null;
+  heldBytes = 0;
   /** Large replies that wait for the backlog. */
   #replies: Uint8Array[] | null = null;
   #replyBytes = 0;
@@ -174,6 +183,11 @@ export class Connection implements Subscriber {
     return this.#replies !== null;
   }
 
+  /** Bytes of the replies that wait. */
+  get queuedBytes(): number {
+    return this.#replyBytes;
+  }
+
   get isReplyQueueFull(): boolean {
     return this.#replyBytes > REPLY_QUEUE_BYTES_MAX;
   }
@@ -219,6 +233,7 @@ export class Connection implements Subscriber {
   }
 
   sendErr(rid: number, code: number, retryMs?: number): void {
+    if (this.isOpen) this.#host.erred(code);
     this.sendFrame(errFrame(rid, code, retryMs));
   }
 
@@ -244,8 +259,7 @@ export class Connection implements Subscriber {
     this.phase = Phase.CLOSING;
     this.#closeCode = code;
     this.#closeAtS = this.#host.nowS() + CLOSE_WAIT_S;
-    this.#replies = null;
-    this.held = null;
+    this.#drop();
     this.#host.ending(this);
     this.tryEnd();
   }
@@ -272,11 +286,18 @@ export class Connection implements Subscriber {
   closed(code: number): void {
     const wasOpen = this.phase < Phase.CLOSING;
     this.#socket = null;
-    this.#replies = null;
-    this.held = null;
+    this.#drop();
     if (wasOpen) this.#closeCode = code;
     if (wasOpen) this.#host.ending(this);
     this.phase = Phase.CLOSED;
+  }
+
+  /** Nothing that waits will be sent or served any more. */
+  #drop(): void {
+    this.#replies = null;
+    this.#replyBytes = 0;
+    this.held = null;
+    this.heldBytes = 0;
   }
 }
 

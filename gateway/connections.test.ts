@@ -4,7 +4,12 @@ import { expect, test } from 'vitest';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { Connections, SWEEP_STEPS } from './connections.ts';
 
-const host: ConnectionHost = { pressed: () => undefined, ending: () => undefined, nowS: () => 0 };
+const host: ConnectionHost = {
+  pressed: () => undefined,
+  ending: () => undefined,
+  erred: () => undefined,
+  nowS: () => 0,
+};
 
 function make(no: number): Connection {
   return new Connection(no, 'mp', 'k', host);

@@ -1,7 +1,8 @@
 /**
  * Leaving in order (protocol.md 2.14, gateway.md P14): RECONNECT to all, ERR 503 for new requests, a
- * close with 4001 at a random point of the window for each, then the end of the native server. Runs
- * on gateway threads.
+ * close with 4001 at a random point of the window for each, then the end of the native server. Who
+ * still waits for an answer at its point keeps its connection until it has it, or until the window
+ * ends. Runs on gateway threads.
  */
 import type { Clock, Rng, TimerHandle } from '../runtime/index.ts';
 import type { Connection } from './connection.ts';
@@ -38,13 +39,19 @@ export async function drainConnections(
   const due = connections
     .map((connection) => ({ connection, atMs: startMs + (rng.u32() / 2 ** 32) * windowMs }))
     .sort((a, b) => b.atMs - a.atMs);
-  while (due.length > 0) {
+  let waiting: Connection[] = [];
+  while (due.length + waiting.length > 0) {
     const nowMs = clock.monotonic();
+    const leaving = waiting;
     for (let last = due.at(-1); last !== undefined && last.atMs <= nowMs; last = due.at(-1)) {
       due.pop();
-      last.connection.close(Close.DRAINING);
+      leaving.push(last.connection);
     }
-    if (due.length > 0) await pause(clock, STEP_MS);
+    const isOver = nowMs - startMs >= windowMs;
+    waiting = leaving.filter((one) => !isOver && one.isOpen && one.inFlight > 0);
+    const staying = new Set(waiting);
+    for (const one of leaving) if (!staying.has(one)) one.close(Close.DRAINING);
+    if (due.length + waiting.length > 0) await pause(clock, STEP_MS);
   }
 }
 

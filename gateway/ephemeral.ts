@@ -33,7 +33,7 @@ export class Ephemeral {
       metrics.noticesUnheard[m.class] += 1;
     } else if (m.frame.length >= Limits.broadcastFrameBytesMax) {
       metrics.noticesOversize += 1;
-    } else if (!shedding.allows(m.class)) {
+    } else if (!shedding.allows(m.class, m.frame.length * topic.joined)) {
       metrics.noticesShed[m.class] += 1;
     } else {
       metrics.noticesPublished[m.class] += 1;

@@ -28,8 +28,11 @@ import type { Shedding } from './shedding.ts';
 import { type Publish, type Subscriber, Subscription, Topic } from './topic.ts';
 import type { GatewayLog, Upstream } from './types.ts';
 
-/** A hole that is not repaired in this time becomes GAP reason 8 (protocol.md 2.7, shard duty). */
-const HOLE_MAX_MS = 2000;
+/**
+ * A hole that is not repaired in this time becomes GAP reason 8: `tick` looks each 500 ms, and 2 s is
+ * the most (protocol.md 2.7, shard duty).
+ */
+const HOLE_MAX_MS = 1500;
 const ATTACH_RETRY_MS = 1000;
 
 export interface FanOutOptions {

@@ -27,6 +27,7 @@ import { helloFor } from './hello.ts';
 import { Listener, type SocketEvents, type TlsFiles } from './listener.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { COHORT_MS, PingCohorts } from './ping-cohorts.ts';
+import { Pressure } from './pressure.ts';
 import { Close, encodeFrame } from './protocol/index.ts';
 import type { RateTable } from './rates/index.ts';
 import { PULLS_MAX } from './replay.ts';
@@ -123,6 +124,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   readonly #requests: Requests;
   readonly #pings: PingCohorts;
   readonly #backpressure: Backpressure;
+  readonly #pressure: Pressure;
   readonly #ticker: Ticker;
   readonly #startMs: number;
   #ctx: Ctx<FanOutP> | undefined;
@@ -164,7 +166,9 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
       totalBytesMax,
       nextTurn,
       nowS,
+      caughtUp: (connection) => this.#caughtUp(connection),
     });
+    this.#pressure = new Pressure({ shedding: this.shedding, metrics, stepMs: SWEEP_STEP_MS });
     const { allowedOrigins } = options;
     this.#admission = new Admission({
       rates,
@@ -286,6 +290,12 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     this.#sessions.ended(connection);
   }
 
+  erred(code: number): void {
+    const { errorsByCode } = this.#metrics;
+    this.#metrics.errors += 1;
+    errorsByCode[code] = (errorsByCode[code] ?? 0) + 1;
+  }
+
   // -------------------------------------------------------------- SocketEvents
 
   judge(request: Parameters<Admission['judge']>[0]): ReturnType<Admission['judge']> {
@@ -348,14 +358,21 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   }
 
   #sweep(): void {
-    const nowS = this.nowS();
+    const nowMs = this.#options.clock.monotonic();
+    const nowS = this.nowS(nowMs);
     const metrics = this.#metrics;
+    this.#pressure.step(nowMs);
     const isHurried = metrics.publishedBytes - this.#sweptBytes > SWEEP_HURRY_BYTES;
     const visit = (connection: Connection): void => this.#visit(connection, nowS);
     if (!this.#connections.step(visit, isHurried)) return;
     this.#sweptBytes = metrics.publishedBytes;
     metrics.sweepRounds += 1;
-    this.#backpressure.endRound();
+    this.#pressure.endRound(this.#backpressure.endRound());
+  }
+
+  /** Out of lag mode: what was not queued for it is told anew. */
+  #caughtUp(_connection: Connection): void {
+    // UNREAD and open leaves: unread-cache.ts and windows.ts add theirs.
   }
 
   #visit(connection: Connection, nowS: number): void {

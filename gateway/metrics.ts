@@ -4,6 +4,14 @@
  */
 import type { ShedClass } from '../channels/index.ts';
 
+/** Bounds of admission.ts. */
+export type AdmissionBound =
+  | 'handshakes'
+  | 'unauthenticated'
+  | 'connectRate'
+  | 'openPerAddress'
+  | 'resumeFailures';
+
 /** All counters only grow, except the ones named `...Now`. */
 export interface GatewayMetrics {
   connectionsNow: number;
@@ -25,11 +33,18 @@ export interface GatewayMetrics {
   refusedRate: number;
   refusedFull: number;
   refusedDraining: number;
+  /** What refusedRate and refusedFull were for. */
+  refusedByBound: Record<AdmissionBound, number>;
+  /** 4508 by this thread's own count; the user entity's are in closedByCode only. */
+  refusedPerUser: number;
   framesIn: number;
   framesRefused: number;
   framesBad: number;
   requests: number;
   errors: number;
+  errorsByCode: Record<number, number>;
+  heldOverflows: number;
+  streamsOverLimit: number;
   adminOps: number;
   publishes: number;
   publishedFrames: number;
@@ -41,10 +56,15 @@ export interface GatewayMetrics {
   flushes: number;
   gathered: number;
   sliceTurns: number;
+  slicesForced: number;
   transcoded: number;
   chunks: number;
   chunksStale: number;
   pullTimeouts: number;
+  /** SUBs that wait for a place among the replays from the log, that had to wait, that gave up (502). */
+  subsWaitingNow: number;
+  subsQueued: number;
+  subsGivenUp: number;
   joins: number;
   holes: number;
   holesGivenUp: number;
@@ -58,10 +78,14 @@ export interface GatewayMetrics {
   noticesShed: Record<ShedClass, number>;
   noticesUnheard: Record<ShedClass, number>;
   noticesOversize: number;
+  /** shedding.ts: 0 to 3, and the seconds spent above 0. */
+  shedLevelNow: number;
+  shedSeconds: number;
   lagEntered: number;
   lagLeft: number;
   dropsNoticed: number;
   closedSlow: number;
+  closedStuck: number;
   closedOverTotal: number;
   closedForced: number;
   repliesQueued: number;
@@ -72,6 +96,11 @@ export interface GatewayMetrics {
 
 /** Fresh counters, all zero. */
 export function createMetrics(): GatewayMetrics {
+  return { ...socketZeros(), ...streamZeros() };
+}
+
+/** Connections, requests and their bounds. */
+function socketZeros() {
   return {
     connectionsNow: 0,
     unauthenticatedNow: 0,
@@ -91,12 +120,40 @@ export function createMetrics(): GatewayMetrics {
     refusedRate: 0,
     refusedFull: 0,
     refusedDraining: 0,
+    refusedByBound: {
+      handshakes: 0,
+      unauthenticated: 0,
+      connectRate: 0,
+      openPerAddress: 0,
+      resumeFailures: 0,
+    },
+    refusedPerUser: 0,
     framesIn: 0,
     framesRefused: 0,
     framesBad: 0,
     requests: 0,
     errors: 0,
+    errorsByCode: {},
+    heldOverflows: 0,
+    streamsOverLimit: 0,
     adminOps: 0,
+    lagEntered: 0,
+    lagLeft: 0,
+    dropsNoticed: 0,
+    closedSlow: 0,
+    closedStuck: 0,
+    closedOverTotal: 0,
+    closedForced: 0,
+    repliesQueued: 0,
+    queueOverflows: 0,
+    closedByCode: {},
+    handlerErrors: 0,
+  };
+}
+
+/** Streams, replays and notices. */
+function streamZeros() {
+  return {
     publishes: 0,
     publishedFrames: 0,
     publishedOversize: 0,
@@ -106,10 +163,14 @@ export function createMetrics(): GatewayMetrics {
     flushes: 0,
     gathered: 0,
     sliceTurns: 0,
+    slicesForced: 0,
     transcoded: 0,
     chunks: 0,
     chunksStale: 0,
     pullTimeouts: 0,
+    subsWaitingNow: 0,
+    subsQueued: 0,
+    subsGivenUp: 0,
     joins: 0,
     holes: 0,
     holesGivenUp: 0,
@@ -122,16 +183,8 @@ export function createMetrics(): GatewayMetrics {
     noticesShed: byClass(),
     noticesUnheard: byClass(),
     noticesOversize: 0,
-    lagEntered: 0,
-    lagLeft: 0,
-    dropsNoticed: 0,
-    closedSlow: 0,
-    closedOverTotal: 0,
-    closedForced: 0,
-    repliesQueued: 0,
-    queueOverflows: 0,
-    closedByCode: {},
-    handlerErrors: 0,
+    shedLevelNow: 0,
+    shedSeconds: 0,
   };
 }
 

@@ -5,11 +5,13 @@
  * KiB of the 4 MiB that 2.7 allows) behind that. A pull by somebody who was at the head brings next to
  * nothing and counts an eighth: a client that comes back with 500 quiet streams is live in 32 rounds. Owned by fan-out.ts.
  *
- * Bounds: one place in the queue per subscription (500 per connection). Policy: wait. A pull without
- * an answer for PULL_TIMEOUT_MS is asked again under a new token (counter pullTimeouts).
+ * Bounds: one place in the queue per subscription (500 per connection). Policy: wait. A SUB that needs
+ * many pulls does not begin while all are taken (replay-queue.ts). A pull without an answer for
+ * PULL_TIMEOUT_MS is asked again under a new token (counter pullTimeouts).
  */
 import type { Clock } from '../runtime/index.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import { ReplayQueue } from './replay-queue.ts';
 import { BACKLOG_SOFT_BYTES } from './socket-limits.ts';
 import type { Subscriber, Subscription } from './topic.ts';
 
@@ -25,7 +27,7 @@ const PULL_TIMEOUT_MS = 5000;
 const COMPACT_AT = 1024;
 
 export interface ReplayOptions {
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'setTimeout' | 'clearTimeout'>;
   /** Pulls on their way per thread, in units of LIGHT; PULLS_MAX in production. */
   readonly concurrency: number;
   readonly metrics: GatewayMetrics;
@@ -36,6 +38,8 @@ export interface ReplayOptions {
 }
 
 export class Replay {
+  /** SUBs that wait until a replay can begin. */
+  readonly admission: ReplayQueue;
   readonly #options: ReplayOptions;
   readonly #asked = new Map<number, Subscription>();
   #queue: Subscription[] = [];
@@ -44,6 +48,8 @@ export class Replay {
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    const { clock, metrics } = options;
+    this.admission = new ReplayQueue({ clock, metrics, free: () => this.#free });
   }
 
   /** Subscriptions that have a place in the queue, the cancelled ones included. */
@@ -100,8 +106,15 @@ export class Replay {
     }
   }
 
-  /** Once per second: asks again for what was not answered. */
+  /** Full pulls that nobody waits for. */
+  get #free(): number {
+    if (this.waiting > 0) return 0;
+    return Math.floor((this.#options.concurrency - this.#load) / FULL);
+  }
+
+  /** Twice per second: asks again for what was not answered. */
   sweep(): void {
+    this.admission.admit(Number.POSITIVE_INFINITY);
     const lateMs = this.#options.clock.monotonic() - PULL_TIMEOUT_MS;
     for (const subscription of [...this.#asked.values()]) {
       if (subscription.askedAtMs > lateMs) continue;
@@ -136,6 +149,7 @@ export class Replay {
     this.#load -= subscription.pullWeight;
     this.#next();
     this.#measure();
+    this.admission.admit(1);
   }
 
   #next(): void {

@@ -27,6 +27,7 @@ import { CONNECTION_LIMITS } from './rates/index.ts';
 import type { Sessions } from './session.ts';
 import {
   BACKLOG_SOFT_BYTES,
+  HELD_BYTES_MAX,
   HELD_FRAMES_MAX,
   REFUSAL_WINDOW_S,
   REFUSALS_MAX,
@@ -109,14 +110,20 @@ export class Requests {
   /** Frames that come while IDENTIFY is being answered wait for it; the copy is for P11. */
   #hold(connection: Connection, message: Uint8Array): void {
     connection.held ??= [];
-    if (connection.held.length >= HELD_FRAMES_MAX) connection.close(Close.NOT_IDENTIFIED);
-    else connection.held.push(message.slice());
+    connection.heldBytes += message.length;
+    if (connection.held.length < HELD_FRAMES_MAX && connection.heldBytes <= HELD_BYTES_MAX) {
+      connection.held.push(message.slice());
+      return;
+    }
+    this.#context.metrics.heldOverflows += 1;
+    connection.close(Close.NOT_IDENTIFIED);
   }
 
   /** IDENTIFY was answered: what waited goes on, or is refused when there is still no session. */
   #release(connection: Connection): void {
     const held = connection.held;
     connection.held = null;
+    connection.heldBytes = 0;
     if (held === null) return;
     for (const message of held) {
       if (!connection.isOpen) return;
@@ -321,7 +328,6 @@ export class Requests {
   }
 
   #refuse(connection: Connection, rid: number, failure: Failure): void {
-    this.#context.metrics.errors += 1;
     connection.sendErr(rid, failure.code, failure.retryMs);
   }
 

@@ -19,7 +19,7 @@ import {
   okIdentifyFrame,
   type Request,
 } from './protocol/index.ts';
-import { RATE_LIMITS } from './rates/index.ts';
+import { COUNT_LIMITS, RATE_LIMITS } from './rates/index.ts';
 import { AUTH_EXPIRING_MS, AUTH_GRACE_MS } from './socket-limits.ts';
 import type { SocketContext } from './types.ts';
 
@@ -32,6 +32,15 @@ type RefusedConnect = Extract<ConnectReply, { ok: false }>;
 const SERVER_CAPS = 0;
 /** A login that was ended keeps its sockets this long, so that EV 47 comes before the close. */
 const REVOKE_GRACE_MS = 1000;
+
+/**
+ * With `resume` the connection takes the place of another, which may not be gone yet, or whose session
+ * was forgotten in a crash of the user entity.
+ */
+const RESUMING_PER_USER = {
+  ...COUNT_LIMITS.connectionsPerUser,
+  max: 2 * COUNT_LIMITS.connectionsPerUser.max,
+};
 
 /** ERR with the request's rid, and the close code that follows it. */
 const TOKEN_REFUSALS = {
@@ -80,6 +89,12 @@ export class Sessions {
       return;
     }
     if (!connection.isOpen) return;
+    if (reply?.ok === true && !this.#count(connection, verdict.uid, request)) {
+      this.#tellDisconnected(verdict.uid, reply, false);
+      finish();
+      this.#refuseConnect(connection, request.rid, Close.CONNECTION_LIMIT);
+      return;
+    }
     finish();
     if (reply === undefined) {
       connection.phase = Phase.OPEN;
@@ -129,6 +144,7 @@ export class Sessions {
 
   /** The connection has ended: its user hears of it. */
   ended(connection: Connection): void {
+    this.#uncount(connection);
     if (connection.uid === 0) return;
     const { session, connNo, closeCode } = connection;
     const ended = closeCode === 1000 || closeCode === 1001;
@@ -139,12 +155,32 @@ export class Sessions {
   loginRevoked(login: string, untilMs: number): void {
     const { clock, revoked } = this.#context;
     revoked.add(login, untilMs);
+    const ending = this.#options.connections().filter((connection) => connection.login === login);
+    // They are as good as gone: the user may connect again at once.
+    for (const connection of ending) this.#uncount(connection);
     const timer = clock.setTimeout(() => {
-      for (const connection of this.#options.connections()) {
-        if (connection.login === login) connection.close(Close.REVOKED);
-      }
+      for (const connection of ending) connection.close(Close.REVOKED);
     }, REVOKE_GRACE_MS);
     timer.unref?.();
+  }
+
+  /** One more connection of the user, unless there are too many in the process. */
+  #count(connection: Connection, uid: number, request: IdentifyRequest): boolean {
+    const { metrics, rates } = this.#context;
+    const limit = request.resume === null ? COUNT_LIMITS.connectionsPerUser : RESUMING_PER_USER;
+    connection.uid = uid;
+    connection.isCounted = rates.claim(limit, uid);
+    if (connection.isCounted) return true;
+    connection.uid = 0;
+    metrics.refusedPerUser += 1;
+    metrics.identifyFailed += 1;
+    return false;
+  }
+
+  #uncount(connection: Connection): void {
+    if (!connection.isCounted) return;
+    connection.isCounted = false;
+    this.#context.rates.release(COUNT_LIMITS.connectionsPerUser, connection.uid);
   }
 
   #isEnded(login: string): boolean {

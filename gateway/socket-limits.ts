@@ -15,7 +15,7 @@ export const SWEEP_HURRY_BYTES = 384 * 1024;
 export const BACKLOG_RESUME_BYTES = 32 * 1024;
 /** Large replies that wait for the backlog, per connection (protocol.md 2.7: 4 MiB). */
 export const REPLY_QUEUE_BYTES_MAX = 4 * 1024 * 1024;
-/** Longest time in lag mode. */
+/** Longest time in lag mode, and longest time in which a peer takes nothing of any backlog (I17). */
 export const LAG_MAX_S = 30;
 /** Time that a close frame gets to leave a socket with a backlog before close() (P27). */
 export const CLOSE_WAIT_S = 5;
@@ -30,10 +30,13 @@ export const AUTH_GRACE_MS = 15_000;
 /** Refusals by the frame rate within REFUSAL_WINDOW_S that end a connection with 4008. */
 export const REFUSALS_MAX = 200;
 export const REFUSAL_WINDOW_S = 10;
-/** Frames kept while IDENTIFY is being answered. */
+/** Frames kept while IDENTIFY is being answered, and the sum of their bytes. */
 export const HELD_FRAMES_MAX = 64;
+export const HELD_BYTES_MAX = 64 * 1024;
 export const PING_COHORTS = 16;
-/** Process-wide bound of the sum of all backlogs, shared by the gateway threads. */
+/** What a connection has waiting counts from here on when the sum is over its bound. */
+export const BACKLOG_COUNTED_BYTES = 16 * 1024;
+/** Process-wide bound of the sum of all backlogs and waiting replies, shared by the gateway threads. */
 export const BACKLOG_TOTAL_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Native settings of a WebSocket route that this project sets. */

@@ -4,7 +4,7 @@
  * undone, and live ones go on from where they were. Runs on gateway threads.
  *
  * Bound: 100 entries a request (parser), 500 streams a connection (status 4), a request that waits for
- * an earlier replay of the same stream waits 10 s at most (ERR 502).
+ * an earlier replay of the same stream, or for a place among the replays, waits 10 s at most (ERR 502).
  */
 import type { Cursor, SubscribeReply } from '../channels/index.ts';
 import type { Connection } from './connection.ts';
@@ -24,7 +24,10 @@ import {
 import { type Subscription, UNSUBSCRIBED } from './topic.ts';
 import type { SocketContext } from './types.ts';
 
-const SETTLE_MAX_MS = 10_000;
+/** A SUB is answered within this (protocol.md 2.14). */
+const ANSWER_MAX_MS = 10_000;
+/** Events that a stream has at hand (protocol.md 2.7). */
+const RING_EVENTS = 512;
 
 /** One entry of a SUB on its way. */
 interface Asked {
@@ -69,7 +72,7 @@ export class Subscriptions {
     finish: () => void,
   ): Promise<void> {
     const { clock, rng } = this.#context;
-    const untilMs = clock.monotonic() + SETTLE_MAX_MS;
+    const untilMs = clock.monotonic() + ANSWER_MAX_MS;
     // No await between the last look and #prepare, or two waiting requests would go on together.
     for (let busy = this.#busy(connection, entries); busy !== undefined; ) {
       const leftMs = untilMs - clock.monotonic();
@@ -86,14 +89,19 @@ export class Subscriptions {
     const answers = await Promise.all(
       asked.map((item, i) => this.#ask(connection, item, entries[i] as SubEntry)),
     );
+    const failed = answers.find((answer) => answer instanceof Error);
+    const isAdmitted =
+      failed === undefined &&
+      (!answers.some(isFarBehind) ||
+        (await this.#fanOut.replay.admission.enter(untilMs - clock.monotonic())));
     if (!connection.isReady) return;
     finish();
-    const failed = answers.find((answer) => answer instanceof Error);
-    if (failed === undefined) {
+    if (isAdmitted) {
       this.#answer(connection, rid, asked, answers);
     } else {
       this.#undo(asked);
-      const failure = readFailure(failed, rng.u32());
+      const busy = { code: Err.UNAVAILABLE, retryMs: retryMs(rng.u32()) };
+      const failure = failed === undefined ? busy : readFailure(failed, rng.u32());
       connection.sendErr(rid, failure.code, failure.retryMs);
     }
   }
@@ -158,6 +166,7 @@ export class Subscriptions {
     for (const [i, { sid, subscription, isKept }] of asked.entries()) {
       const reply = answers[i];
       if (subscription === undefined || reply === undefined || reply instanceof Error) {
+        this.#context.metrics.streamsOverLimit += 1;
         results.push(refused(sid, SubStatus.OVER_LIMIT));
       } else if (!reply.ok || isVoid(subscription)) {
         this.#fanOut.remove(subscription);
@@ -188,6 +197,12 @@ export class Subscriptions {
       else this.#fanOut.remove(subscription);
     }
   }
+}
+
+/** The stream has to read its log: its ring does not reach back so far. */
+function isFarBehind(answer: Answer): boolean {
+  if (answer === undefined || answer instanceof Error || !answer.ok) return false;
+  return answer.head - answer.at.seq > RING_EVENTS;
 }
 
 function refused(sid: number, status: number): SubResult {

@@ -5,7 +5,12 @@ import { encodeEvent, readSeq } from './protocol/index.ts';
 import { FakeNet, FakeSocket } from './test/fake-net.ts';
 import { HELD_BYTES_MAX, SLICE_SUBSCRIBERS_MAX, Subscription, Topic } from './topic.ts';
 
-const host: ConnectionHost = { pressed: () => undefined, ending: () => undefined, nowS: () => 0 };
+const host: ConnectionHost = {
+  pressed: () => undefined,
+  ending: () => undefined,
+  erred: () => undefined,
+  nowS: () => 0,
+};
 const SID = 9;
 
 function event(seq: number, text = 'x'): Uint8Array {

@@ -34,6 +34,9 @@ export class World implements ConnectionHost {
   readonly backpressure: Backpressure;
   readonly clients: Client[] = [];
   readonly errors: unknown[] = [];
+  /** Connections that left lag mode. */
+  readonly caughtUp: Connection[] = [];
+  readonly totalBytesMax = 4 * 1024 * 1024;
   #lastRid = 0;
   #turns: (() => void)[] = [];
 
@@ -66,7 +69,7 @@ export class World implements ConnectionHost {
     });
     const pings = new PingCohorts(net.publish, () => clock.now());
     const nowS = (): number => this.nowS();
-    const totalBytesMax = 2 ** 30;
+    const { totalBytesMax } = this;
     this.backpressure = new Backpressure({
       fanOut: this.fanOut,
       pings,
@@ -74,6 +77,7 @@ export class World implements ConnectionHost {
       totalBytesMax,
       nextTurn,
       nowS,
+      caughtUp: (connection) => this.caughtUp.push(connection),
     });
     const rng = { u32: () => 7, bytes: (n: number) => new Uint8Array(n) };
     const context = { clock, rng, log, metrics, upstream: this.shard } as unknown as SocketContext;
@@ -86,6 +90,10 @@ export class World implements ConnectionHost {
 
   pressed(connection: Connection): void {
     this.backpressure.pressed(connection);
+  }
+
+  erred(code: number): void {
+    this.metrics.errorsByCode[code] = (this.metrics.errorsByCode[code] ?? 0) + 1;
   }
 
   ending(connection: Connection): void {
