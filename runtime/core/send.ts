@@ -7,16 +7,9 @@ import { ActorError, type FailReason } from '../errors.ts';
 import type { AnyRef, CallOptions, From, Key, Name } from '../types.ts';
 import { useAlias } from './aliases.ts';
 import { waitForRoom } from './around.ts';
-import {
-  answerFrom,
-  callerMessageOf,
-  callerOf,
-  failCall,
-  failFrom,
-  openCall,
-  openedFrom,
-} from './calls.ts';
-import { AWAITING, type Cell, mailboxOf, RUNNING } from './cell.ts';
+import { chainOf, closesCircle, wouldWait } from './call-chain.ts';
+import { answerFrom, failCall, failFrom, openCall, openedFrom } from './calls.ts';
+import { type Cell, mailboxOf } from './cell.ts';
 import { PLAIN } from './extra.ts';
 import { undeferCall, wake } from './life.ts';
 import { threadOf } from './ref.ts';
@@ -115,8 +108,10 @@ export function deliver(
   }
   const cell = place === undefined ? resolve(via, key) : place.cell(key);
   if (from !== 0 && deadline === PLAIN) takeSend(cell, op, arg, from);
-  else if (typeof cell === 'object' && 'compiled' in cell) post(cell, op, arg, from, deadline);
-  else if (from === 0) rt.counters.deadLetters++;
+  else if (typeof cell === 'object' && 'compiled' in cell) {
+    if (from !== 0 && closesCircle(from, cell, op)) failFrom(from, 'callingSelf');
+    else post(cell, op, arg, from, deadline);
+  } else if (from === 0) rt.counters.deadLetters++;
   else if (via !== 0 && cell === 'noproc' && threadOf(from) !== rt.thread) {
     // A name used from another thread is resolved once more: its owner may be about to be restarted. Not
     // before what is runnable now had its turn, which may be one setImmediate away.
@@ -229,30 +224,12 @@ export function callTo(
   const from = openedFrom;
   if (signal?.aborted === true) return promise;
   if (thread === rt.thread) deliver(via, key, op, arg, from, deadline);
-  else sendAway(thread, via, key, op, arg, from, deadline);
-  return promise;
-}
-
-/** Callers that a call looks back along; without bound while payloads are checked (development). */
-const CHAIN_MAX = 8;
-
-/**
- * True when the callee is the caller itself, or waits (directly or through others of this thread) for
- * the message that the caller is handling: the call could only time out.
- */
-function wouldWait(caller: Cell, callee: AnyRef, op: string): boolean {
-  if (callee === caller.ref) return true;
-  const hops = rt.payload === null ? CHAIN_MAX : Number.POSITIVE_INFINITY;
-  let { from } = caller;
-  for (let i = 0; i < hops && from !== 0; i++) {
-    const cell = lookup(callerOf(from));
-    // A caller that has gone on to another message does not wait any more.
-    if (cell === undefined || cell.messagesIn !== callerMessageOf(from)) return false;
-    if (cell.status !== AWAITING && cell.status !== RUNNING) return false;
-    if (cell.ref === callee) return cell.compiled.concurrent?.has(op) !== true;
-    from = cell.from;
+  else {
+    // Who waits for a circle that is closed on another thread is told by that thread.
+    if (caller !== null) rt.remote?.signals.callChain(thread, from, chainOf(caller));
+    sendAway(thread, via, key, op, arg, from, deadline);
   }
-  return false;
+  return promise;
 }
 
 /** By way of a user's name service; what it found on another thread may just have died: asked once more. */

@@ -34,6 +34,8 @@ export interface SignalSink {
   demonitor(thread: number, id: MonitorId): void;
   down(id: MonitorId, ref: AnyRef, reason: Reason): void;
   stop(thread: number, via: Via, key: Key, reason: Reason): void;
+  /** Of the call that follows: who waits for it (call-chain.ts). */
+  callChain(thread: number, from: From, chain: readonly number[]): void;
 }
 
 /** The other threads as this one sees them; implemented by threads/router.ts. */

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Ms } from '../clock.ts';
+import { forgetChain, noteChain } from '../core/call-chain.ts';
 import { failCall, failCallsTo, resolveCall } from '../core/calls.ts';
 import { errorInfo } from '../core/reason.ts';
 import { threadOf } from '../core/ref.ts';
@@ -37,7 +38,19 @@ import type { LanePace, SharedMemory, Topology } from './types.ts';
 
 const UNPACED: LanePace = { gatherMs: 0 };
 
-import { CALL, CAST, DEMONITOR, DOWN, EXIT, LINK, MONITOR, REPLY, STOP, UNLINK } from './wire.ts';
+import {
+  CALL,
+  CAST,
+  CHAIN,
+  DEMONITOR,
+  DOWN,
+  EXIT,
+  LINK,
+  MONITOR,
+  REPLY,
+  STOP,
+  UNLINK,
+} from './wire.ts';
 
 export class Router implements Remote {
   readonly #topology: Topology;
@@ -183,6 +196,7 @@ export class Router implements Remote {
   }
 
   reply(from: From, ok: boolean, value: unknown): void {
+    forgetChain(from);
     this.#lanes[threadOf(from)]?.reply(from, ok, value);
   }
 
@@ -214,6 +228,7 @@ export class Router implements Remote {
       demonitor: (thread, id) => lane(thread)?.signal(DEMONITOR, id),
       down: (id, ref, reason) => lane(threadOf(id))?.signal(DOWN, id, ref, reason),
       stop: (thread, via, key, reason) => lane(thread)?.signal(STOP, via, key, reason),
+      callChain: (thread, from, chain) => lane(thread)?.signal(CHAIN, from, chain),
     };
   }
 }
@@ -239,6 +254,7 @@ function takeSignal({ kind, a, b, c, d }: BatchReader): void {
   else if (kind === UNLINK) arriveUnlink(a as AnyRef, b as AnyRef);
   else if (kind === MONITOR) arriveMonitor(a as MonitorId, findRef(b as Via, c as Key));
   else if (kind === DEMONITOR) arriveDemonitor(a as MonitorId);
+  else if (kind === CHAIN) noteChain(a as number, b as number[]);
   else if (kind === DOWN) arriveDown(a as MonitorId, b as AnyRef, c as Reason);
   else arriveStop(findRef(a as Via, b as Key), c as Reason);
 }

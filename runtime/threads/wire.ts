@@ -21,6 +21,7 @@ export const MONITOR = 6; // id, via, key
 export const DEMONITOR = 7; // id
 export const DOWN = 8; // id, ref, reason
 export const STOP = 9; // via, key, reason
+export const CHAIN = 10; // from, [ref, message, ...]: of the CALL that follows
 
 // Tags of values. Sizes: u8, u16, u32 behind the tag.
 export const NULL = 128;
