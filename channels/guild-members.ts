@@ -82,6 +82,7 @@ export async function planJoin(
     guild: { memberCount },
     items,
     apply: (after) => after.setMember(uid, member),
+    members: [uid],
     rights: { uids: [uid], sids: 'all' },
     value: data.guild,
   };
@@ -205,6 +206,7 @@ export async function planUpdateMember(
     guild: rights ? raisedAcl(data) : {},
     items: small ? [mainEvent(data, uid, KIND_MEMBER_UPDATE, [target, nick, roles])] : [],
     apply: (after) => after.setMember(target, now),
+    members: [target],
     ...(rights
       ? { rights: { uids: [target], sids: 'all' }, affected: { roles: [], uids: [target] } }
       : {}),
@@ -260,6 +262,7 @@ function departure(
     guild: { memberCount: memberCount - 1 },
     items,
     apply: (after) => after.setMember(uid, 'none'),
+    members: [uid],
     rights: { uids: [uid], sids: 'all' },
     value: null,
   };

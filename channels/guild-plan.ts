@@ -46,6 +46,10 @@ export interface Plan<T> {
   /** Members who hear kind 46. */
   readonly affected?: RightsScope;
   readonly audit?: AuditRecord;
+  /** Users whose membership, nick or roles changed. */
+  readonly members?: readonly Id[];
+  /** Names, order or existence of roles changed. */
+  readonly roles?: true;
   readonly value: T;
 }
 
@@ -78,6 +82,7 @@ export const SMALL_GUILD_MAX = 250;
 
 export const CHANNEL_TYPE_TEXT = 1;
 export const CHANNEL_TYPE_VOICE = 2;
+export const CHANNEL_TYPE_THREAD = 5;
 
 export const KIND_GUILD_META = 20;
 export const KIND_CHANNEL_CREATE = 21;

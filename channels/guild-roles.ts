@@ -124,6 +124,7 @@ export async function planRemoveRole(
     guild: raisedAcl(data),
     items: [mainEvent(data, m.uid, KIND_ROLE_DELETE, [old.id]), ...next.items],
     apply: (now) => take(now, roles, next),
+    roles: true,
     rights: { uids: 'all', sids: 'all' },
     // The members' documents still name the role: whoever had it is found by that.
     affected: joinScopes(next.affected, { roles: [old.id], uids: [] }),
@@ -194,7 +195,7 @@ function planRoles(
     const apply = (now: GuildData): void => {
       now.roles = roles;
     };
-    return { ok: true, writes, guild: {}, items, apply, audit, value };
+    return { ok: true, writes, guild: {}, items, apply, roles: true, audit, value };
   }
   const facts = { ...data.facts, roles };
   const next = reclass(tools, data, { facts, channels: data.channels }, uid);
@@ -205,6 +206,7 @@ function planRoles(
     guild: raisedAcl(data),
     items: [...items, ...next.items],
     apply: (now) => take(now, roles, next),
+    roles: true,
     rights: { uids: 'all', sids: 'all' },
     affected: joinScopes(next.affected, { roles: touched, uids: [] }),
     audit,
