@@ -1,5 +1,5 @@
 /** Visibility classes: the name of a class against who may view, over all members that can be. */
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RoleDoc } from './docs.ts';
 import { classKey, MAIN_CLASS, viewScope } from './guild-classes.ts';

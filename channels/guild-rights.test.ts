@@ -1,5 +1,5 @@
 /** Evaluation of permissions against a model that decides bit by bit. */
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RoleDoc } from './docs.ts';
 import { channelRights, guildRights, highestPosition, type RightsFacts } from './guild-rights.ts';
