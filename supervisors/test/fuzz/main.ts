@@ -8,7 +8,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Members, makeMembers } from '../support/crowd.ts';
-import { readSettings, Verdict } from '../support/driver.ts';
+import { readSettings, runToEnd, Verdict } from '../support/driver.ts';
 import { HttpClient } from '../support/http-client.ts';
 import { residentMib } from '../support/proc.ts';
 import { Seeded } from '../support/seeded.ts';
@@ -171,29 +171,24 @@ function keepFinds(seed: number): void {
   console.log(`finds are in ${folder}`);
 }
 
-async function main(): Promise<void> {
-  const { seed } = settings.seed === 0 ? Seeded.forTest('fuzz') : new Seeded(settings.seed);
-  const server = await ServerProcess.start({
-    env: { DRIFTWAY_HEART: 'off', DRIFTWAY_LIMITS: 'trusted' },
-  });
-  try {
-    const { members, fuzz } = await world(server);
-    const witness = await Witness.start(witnessHost(server.port, members), 'fuzz-witness');
-    await replayCorpus(server.port, fuzz);
-    const { lanes, http: httpLanes } = settings;
-    printCounts(await generate(server, { port: server.port, world: fuzz, seed, lanes, httpLanes }));
-    const { exitCode, signalCode } = server.child;
-    if (exitCode !== null || signalCode !== null) {
-      verdict.violation(
-        `the server ended: ${exitCode ?? signalCode}\n${server.output().slice(-4000)}`,
-      );
-    } else for (const wrong of await witness.verdict()) verdict.violation(`witness: ${wrong}`);
-    for (const line of errorsInLog(server)) verdict.violation(`log: ${line}`);
-    keepFinds(seed);
-  } finally {
-    await server.dispose();
-  }
-  verdict.finish();
+const { seed } = settings.seed === 0 ? Seeded.forTest('fuzz') : new Seeded(settings.seed);
+const server = await ServerProcess.start({
+  env: { DRIFTWAY_HEART: 'off', DRIFTWAY_LIMITS: 'trusted' },
+});
+
+async function run(): Promise<void> {
+  const { members, fuzz } = await world(server);
+  const witness = await Witness.start(witnessHost(server.port, members), 'fuzz-witness');
+  await replayCorpus(server.port, fuzz);
+  const { lanes, http: httpLanes } = settings;
+  printCounts(await generate(server, { port: server.port, world: fuzz, seed, lanes, httpLanes }));
+  const { exitCode, signalCode } = server.child;
+  if (exitCode !== null || signalCode !== null) {
+    const end = server.output().slice(-4000);
+    verdict.violation(`the server ended: ${exitCode ?? signalCode}\n${end}`);
+  } else for (const wrong of await witness.verdict()) verdict.violation(`witness: ${wrong}`);
+  for (const line of errorsInLog(server)) verdict.violation(`log: ${line}`);
+  keepFinds(seed);
 }
 
-await main();
+await runToEnd(verdict, { run, dispose: () => server.dispose() });

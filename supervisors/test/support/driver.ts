@@ -102,6 +102,29 @@ export class Verdict {
   }
 }
 
+/** What a driver runs and what it leaves behind. */
+export interface Run {
+  run(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Runs it, disposes of it also when the driver is told to end, and prints the end. */
+export async function runToEnd(verdict: Verdict, work: Run): Promise<void> {
+  const leave = (): void => {
+    const end = (): never => process.exit(1);
+    work.dispose().then(end, end);
+  };
+  process.once('SIGTERM', leave);
+  process.once('SIGINT', leave);
+  try {
+    await work.run();
+  } catch (error) {
+    verdict.violation(String(error));
+  }
+  await work.dispose();
+  verdict.finish();
+}
+
 /** The value below which `share` (0 to 1) of the samples lie; 0 without samples. Sorts a copy. */
 export function percentile(samples: readonly number[], share: number): number {
   if (samples.length === 0) return 0;

@@ -40,9 +40,13 @@ export class FaultServer {
     });
   }
 
-  /** With two gateway and two shard threads and trusted limits, unless told otherwise. */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<FaultServer> {
+  /** With two gateway and two shard threads and trusted limits, unless told otherwise; `place` of one that died. */
+  static async start(
+    env: Readonly<Record<string, string>> = {},
+    place: { readonly port?: number; readonly dataDir?: string } = {},
+  ): Promise<FaultServer> {
     const server = await ServerProcess.start({
+      ...place,
       args: ['supervisors/test/support/fault-server.ts'],
       ipc: true,
       env: {

@@ -4,16 +4,25 @@
  * Written from the page, runs in the test process; must never import client/.
  */
 import type { ConnTrace } from '../checker-wire.ts';
-import { type Encoding, RawClient, unpack } from './raw-client.ts';
+import { type Encoding, nowMs, RawClient, unpack } from './raw-client.ts';
 import { pause, until } from './server-process.ts';
 import { OP, type WireFrame } from './wire.ts';
 
 export interface FollowerOptions {
   readonly name: string;
   readonly port: number;
-  readonly token: string;
+  /** The present access token; asked again for each connection and each REAUTH. */
+  readonly token: string | (() => string);
   readonly sids: readonly number[];
   readonly encoding: Encoding;
+  /** Wait before connecting again, in ms; default RECONNECT_MS. `upMs`: how long the last connection was up. */
+  readonly reconnectMs?: (herdMs: number, upMs: number, attempt: number) => number;
+  /** Sends REAUTH when the token runs out (default true); else the server ends the connection with 4003. */
+  readonly reauth?: boolean;
+  /** Keeps every frame for the checker (default true); without it `traces` are empty. */
+  readonly keepsLog?: boolean;
+  /** Each event as it comes over the wire, replays included. */
+  readonly onEvent?: (frame: WireFrame) => void;
 }
 
 interface Cursor {
@@ -24,6 +33,8 @@ interface Cursor {
 
 /** Wait between attempts to connect: short, since a test kills the server on purpose. */
 const RECONNECT_MS = 60;
+/** A connection that was up for longer is a stable one (2.14). */
+const STABLE_MS = 60_000;
 
 export class Follower {
   readonly options: FollowerOptions;
@@ -32,6 +43,11 @@ export class Follower {
   /** Close codes of connections that ended. */
   readonly closes: number[] = [];
   repairs = 0;
+  /** When the present connection's SUB was answered, ms of this process; Infinity without one. */
+  liveSince = Number.POSITIVE_INFINITY;
+  #herdMs = 0;
+  #openedAt = 0;
+  #attempt = 0;
   #client: RawClient | undefined;
   #subRid = 0;
   #repairing = false;
@@ -86,22 +102,32 @@ export class Follower {
         this.#client?.socket.cut();
       }
       this.#client = undefined;
-      if (!this.#stopped) await pause(RECONNECT_MS);
+      this.liveSince = Number.POSITIVE_INFINITY;
+      const upMs = this.#openedAt === 0 ? 0 : nowMs() - this.#openedAt;
+      this.#openedAt = 0;
+      this.#attempt = upMs > STABLE_MS ? 0 : this.#attempt + 1;
+      const waitMs = this.options.reconnectMs?.(this.#herdMs, upMs, this.#attempt) ?? RECONNECT_MS;
+      if (!this.#stopped) await pause(waitMs);
     }
   }
 
   async #connection(conn: number): Promise<void> {
-    const { name, port, token, encoding } = this.options;
+    const { name, port, encoding } = this.options;
     const client = await RawClient.open({ port, encoding });
     this.#client = client;
+    this.#openedAt = nowMs();
     this.#subRid = 0;
     this.#repairing = false;
+    const isForgetful = this.options.keepsLog === false;
     client.onFrame = (frame) => {
       for (const inner of unpack(frame)) this.#take(client, inner);
+      if (isForgetful) client.log.length = 0;
     };
-    await client.first(OP.hello);
-    await client.identify(token);
-    this.traces.push({ client: name, uid: client.uid, conn, encoding, entries: client.log });
+    const hello = await client.first(OP.hello);
+    this.#herdMs = hello[5] as number;
+    await client.identify(this.#token());
+    if (!isForgetful)
+      this.traces.push({ client: name, uid: client.uid, conn, encoding, entries: client.log });
     this.#subscribe(client);
     const { code } = await client.closed;
     this.closes.push(code);
@@ -116,9 +142,18 @@ export class Follower {
     client.send([OP.sub, this.#subRid, entries]);
   }
 
+  #token(): string {
+    const { token } = this.options;
+    return typeof token === 'string' ? token : token();
+  }
+
   #take(client: RawClient, frame: WireFrame): void {
-    if (frame[0] === OP.ev) this.#event(client, frame as readonly number[]);
-    else if (frame[0] === OP.gap) this.#gap(frame as readonly number[]);
+    if (frame[0] === OP.ev) {
+      this.#event(client, frame as readonly number[]);
+      this.options.onEvent?.(frame);
+    } else if (frame[0] === OP.gap) this.#gap(frame as readonly number[]);
+    else if (frame[0] === OP.authExpiring && this.options.reauth !== false)
+      client.send([OP.reauth, client.nextRid(), this.#token(), null]);
     else if (frame[1] !== this.#subRid) return;
     else if (frame[0] === OP.ok) this.#answered(frame[2] as readonly (readonly number[])[]);
     else if (frame[0] === OP.err) this.#refused(client, frame);
@@ -131,6 +166,7 @@ export class Follower {
     }
     this.#subRid = -1;
     this.#repairing = false;
+    if (this.liveSince === Number.POSITIVE_INFINITY) this.liveSince = nowMs();
   }
 
   /** 420, 502, 503: the same request again when the server says so. */

@@ -12,7 +12,8 @@ import { OP, type WireFrame } from './wire.ts';
 export interface WriterOptions {
   readonly name: string;
   readonly port: number;
-  readonly token: string;
+  /** The present access token; asked again for each connection and each REAUTH. */
+  readonly token: string | (() => string);
   readonly sids: readonly number[];
   readonly encoding: Encoding;
   readonly chance: Seeded;
@@ -20,6 +21,12 @@ export interface WriterOptions {
   readonly inFlight: number;
   /** Pause after each message of a lane, uniformly from 0 to this. */
   readonly gapMs: number;
+  /** Pauses of exactly gapMs instead of a random part of it. */
+  readonly isSteady?: boolean;
+  /** What a message says; must be another one for each nonce. */
+  readonly content?: (nonce: string) => string;
+  /** Wait before connecting again, in ms; default RECONNECT_MS. */
+  readonly reconnectMs?: () => number;
 }
 
 /** Codes after which the same request, with the same nonce, may be sent again (2.12). */
@@ -36,6 +43,8 @@ export class Writer {
   /** What no retry can mend: the test must fail on them. */
   readonly failures: string[] = [];
   acknowledged = 0;
+  /** Nonces that needed a second attempt or a new connection. */
+  readonly disturbed = new Set<string>();
   /** What is not acknowledged yet: nonce to what the last attempt got. */
   readonly pending = new Map<string, string>();
   #conn = 0;
@@ -66,21 +75,24 @@ export class Writer {
   }
 
   async #lane(): Promise<void> {
-    const { chance, sids, gapMs, name } = this.options;
+    const { chance, sids, gapMs, name, isSteady } = this.options;
+    const content = this.options.content ?? ((nonce) => `message ${nonce}`);
     while (!this.#stopped && this.failures.length === 0) {
       this.#number += 1;
       const nonce = `${name}-${this.#number}`;
-      await this.#intend([chance.pick(sids), nonce, 1, `message ${nonce}`]);
-      if (gapMs > 0) await pause(chance.between(0, gapMs));
+      await this.#intend([chance.pick(sids), nonce, 1, content(nonce)]);
+      if (gapMs > 0) await pause(isSteady === true ? gapMs : chance.between(0, gapMs));
     }
   }
 
   async #intend(body: WireFrame): Promise<void> {
     const nonce = `${body[0]}/${body[1]}`;
     this.pending.set(nonce, 'sent');
+    if (this.#client?.isOpen !== true) this.disturbed.add(String(body[1]));
     while (this.failures.length === 0) {
       const reply = await this.#attempt(body);
       this.pending.set(nonce, reply === undefined ? 'no reply' : JSON.stringify(reply));
+      if (reply?.[0] !== OP.ok) this.disturbed.add(String(body[1]));
       if (reply === undefined) continue;
       if (reply[0] === OP.ok) {
         this.pending.delete(nonce);
@@ -101,7 +113,7 @@ export class Writer {
       return await client.request(OP.append, body, REPLY_TIMEOUT_MS);
     } catch {
       // The connection is gone or the reply is late: the same nonce again.
-      await pause(RECONNECT_MS);
+      await pause(this.options.reconnectMs?.() ?? RECONNECT_MS);
       return undefined;
     }
   }
@@ -118,7 +130,11 @@ export class Writer {
 
   async #connect(): Promise<void> {
     const { name, port, token, encoding } = this.options;
+    const present = (): string => (typeof token === 'string' ? token : token());
     const client = await RawClient.open({ port, encoding });
+    client.onFrame = (frame) => {
+      if (frame[0] === OP.authExpiring) client.send([OP.reauth, client.nextRid(), present(), null]);
+    };
     client.closed.then(
       ({ code }) => {
         this.closes.push(code);
@@ -127,7 +143,7 @@ export class Writer {
       () => {},
     );
     await client.first(OP.hello);
-    await client.identify(token);
+    await client.identify(present());
     this.#conn += 1;
     const conn = this.#conn;
     this.traces.push({ client: name, uid: client.uid, conn, encoding, entries: client.log });
