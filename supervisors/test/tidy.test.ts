@@ -107,6 +107,15 @@ const PLANTED: readonly (readonly [string, Readonly<Record<string, string>>, rea
       ['layers'],
     ],
     [
+      'the conformance suite importing what it judges',
+      {
+        'conformance/a.ts': "import { x } from '../gateway/protocol/index.ts';",
+        'conformance/b.ts': "import { x } from '../client/index.ts';",
+        'conformance/sdk/c.ts': "import { x } from '../../client/index.ts';",
+      },
+      ['layers', 'layers'],
+    ],
+    [
       'an import past an entry',
       { 'channels/a.ts': "import { x } from '../runtime/core/mailbox.ts';" },
       ['entry'],

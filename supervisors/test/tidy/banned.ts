@@ -13,8 +13,9 @@ interface Ban {
   readonly what: string;
 }
 
-/** Tests from outside and benches measure and wait in real time. */
-const OUTSIDE = /^(bench\/|supervisors\/test\/|native\/)|\.test\.ts$|\/test\/|\/testkit\//;
+/** Tests from outside, the conformance suite and benches measure and wait in real time. */
+const OUTSIDE =
+  /^(bench\/|conformance\/|supervisors\/test\/|native\/)|\.test\.ts$|\/test\/|\/testkit\//;
 
 const BANS: readonly Ban[] = [
   {

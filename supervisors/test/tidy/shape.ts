@@ -11,6 +11,7 @@ const TOP_FOLDERS = [
   'bench',
   'channels',
   'client',
+  'conformance',
   'gateway',
   'native',
   'runtime',
@@ -33,7 +34,7 @@ const TOP_FILES = [
   'vitest.config.ts',
 ];
 
-/** Layers that others enter; the others (supervisors, bench, web) are imported by nobody. */
+/** Layers that others enter; the others (supervisors, bench, web, conformance) are imported by nobody. */
 const ENTERED = ['runtime', 'native', 'channels', 'voice', 'gateway', 'gateway/protocol', 'client'];
 
 /** Files over 500 lines. */

@@ -1,0 +1,47 @@
+/**
+ * The suite against the server of this repository: the quick cases in both encodings, all 25 with LONG=1. Runs in the test process; the server is a
+ * process of the suite.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CASES } from './cases/all.ts';
+import { runCases } from './suite/runner.ts';
+import { failuresText } from './suite/table.ts';
+import type { Outcome } from './suite/types.ts';
+
+const IS_LONG = process.env.LONG === '1';
+const LONG_MS = 15 * 60_000;
+const QUICK_MS = 120_000;
+const cases = CASES.filter(({ isQuick }) => isQuick || IS_LONG);
+
+describe('conformance', () => {
+  let outcomes: readonly Outcome[] = [];
+
+  beforeAll(
+    async () => {
+      outcomes = await runCases({
+        cases,
+        encodings: ['mp', 'json'],
+        urls: [],
+        onStart: () => undefined,
+        onProgress: () => undefined,
+        onOutcome: () => undefined,
+      });
+    },
+    IS_LONG ? LONG_MS : QUICK_MS,
+  );
+
+  afterAll(() => {
+    outcomes = [];
+  });
+
+  test.each(cases)('case $number, $name: passed in both encodings', ({ number, needs }) => {
+    const own = outcomes.filter((outcome) => outcome.number === number);
+    expect(failuresText(own)).toBe('');
+    const wanted = needs === 'two nodes' ? 'needs two nodes' : 'passed';
+    expect(own.map(({ status }) => status)).toEqual([wanted, wanted]);
+  });
+
+  test('CASES: 1 to 25, each once', () => {
+    expect(CASES.map(({ number }) => number)).toEqual(Array.from({ length: 25 }, (_, i) => i + 1));
+  });
+});

@@ -1,0 +1,61 @@
+/** The numbers of protocol.md 2.4, 2.5, 2.7 and 2.12, typed in from the page: the suite must not take them from the code it judges. */
+
+/** Opcodes. */
+export const Op = {
+  HELLO: 1,
+  IDENTIFY: 2,
+  OK: 4,
+  ERR: 5,
+  PING: 6,
+  TIME: 7,
+  REAUTH: 8,
+  AUTH_EXPIRING: 9,
+  RECONNECT: 10,
+  BATCH: 12,
+  EV: 16,
+  HEAD: 17,
+  GAP: 18,
+  PRESENCE: 21,
+  SUBEND: 25,
+  SUB: 32,
+  UNSUB: 33,
+  APPEND: 34,
+  HISTORY: 35,
+  SYNC: 36,
+  GUILD: 43,
+} as const;
+
+/** Event kinds that the cases use. */
+export const Kind = { REDACTED: 0, CREATE: 1, EDIT: 2, DELETE: 3, REVOKED: 47 } as const;
+
+/** Status of an entry in the OK to SUB. */
+export const Status = { LIVE: 0, REPLAYING: 1, GAP: 2, REFUSED: 3, OVER_LIMIT: 4 } as const;
+
+/** Reasons of a GAP. */
+export const Reason = { TOO_FAR: 1, EPOCH: 2, FORK: 3, AHEAD: 4, SLOW: 7 } as const;
+
+/** Codes of ERR. */
+export const Err = {
+  BAD_ARGS: 101,
+  UNKNOWN_OP: 103,
+  FORBIDDEN: 301,
+  NONCE_REUSED: 311,
+  RATE: 420,
+  UNKNOWN_OUTCOME: 501,
+  UNAVAILABLE: 502,
+  DRAINING: 503,
+} as const;
+
+/** Close codes. */
+export const Close = {
+  DRAINING: 4001,
+  TOO_SLOW: 4002,
+  AUTH_EXPIRED: 4003,
+  DEADLINE: 4007,
+  BAD_FRAME: 4500,
+  TOO_LARGE: 4501,
+  AUTH_FAILED: 4504,
+  REPLACED: 4505,
+  /** What the client notes where no close frame came. */
+  NONE: 1006,
+} as const;
