@@ -5,6 +5,7 @@
  */
 import { type Clock, call, cast, entity, type Rng } from '../runtime/index.ts';
 import { Logins } from './accounts-logins.ts';
+import { DirectMessages } from './dm-accounts.ts';
 import {
   childPrefix,
   type InviteDoc,
@@ -22,6 +23,7 @@ import { createPasswords, type Passwords } from './passwords.ts';
 import { FAILED, settle } from './settle.ts';
 import type {
   Accounts,
+  Dm,
   Doc,
   DocResult,
   DocStore,
@@ -92,6 +94,7 @@ class AccountService implements Accounts {
   readonly #passwords: Passwords;
   readonly #ids: IdAllocator;
   readonly #logins: Logins;
+  readonly #directMessages: DirectMessages;
 
   constructor(options: AccountsOptions) {
     if (options.serverSecret.byteLength < SECRET_BYTES_MIN) {
@@ -103,6 +106,8 @@ class AccountService implements Accounts {
     this.#passwords = options.passwords ?? createPasswords();
     this.#ids = new IdAllocator(options.slotNumber, options.clock);
     this.#logins = new Logins({ ...options, onRevoked: tellUser });
+    const { docs, clock } = options;
+    this.#directMessages = new DirectMessages({ docs, clock, ids: this.#ids });
   }
 
   register(m: Parameters<Accounts['register']>[0]): Promise<Result<Grant>> {
@@ -219,6 +224,18 @@ class AccountService implements Accounts {
       const [invite] = await this.#options.docs.get<InviteDoc>('invite', [code]);
       return invite === undefined ? NOT_FOUND : { ok: true, value: invite.value.gid };
     });
+  }
+
+  openDm(m: Parameters<Accounts['openDm']>[0]): Promise<Result<Dm>> {
+    return available(() => this.#directMessages.openDm(m));
+  }
+
+  openGroup(m: Parameters<Accounts['openGroup']>[0]): Promise<Result<Dm>> {
+    return available(() => this.#directMessages.openGroup(m));
+  }
+
+  dms(uid: Id): Promise<Result<readonly Dm[]>> {
+    return available(() => this.#directMessages.dms(uid));
   }
 
   revokedLogins(): Promise<readonly { readonly login: string; readonly until: Ms }[]> {

@@ -97,6 +97,8 @@ export async function planUpdateChannel(
   if (old === undefined) return NOT_FOUND;
   const { slowModeS = old.slowModeS ?? 0 } = m;
   if (!isWithin(slowModeS, SLOW_MODE_MAX_S)) return invalid('slowModeS');
+  // Threads stand under their channel, not among the channels.
+  if (m.position !== undefined && old.parent !== undefined) return invalid('position');
   const topic = m.topic === undefined ? old.topic : m.topic;
   const edited: ChannelDoc = { ...old, name: m.name ?? old.name, topic, slowModeS };
   const moves = m.position !== undefined && m.position !== old.position;
@@ -294,9 +296,10 @@ export function changedWrites(data: GuildData, next: Reclass): DocWrite[] {
 
 export function channelCreates(gid: Id, channel: ChannelDoc): DocWrite[] {
   const key = streamKey(channel.id);
+  const type = channel.parent === undefined ? 'channel' : 'thread';
   return [
     channelWrite(gid, channel, 'absent'),
-    { kind: 'stream', key, expect: 'absent', value: streamDoc('channel', gid) },
+    { kind: 'stream', key, expect: 'absent', value: streamDoc(type, gid) },
   ];
 }
 

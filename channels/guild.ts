@@ -43,6 +43,7 @@ import {
 import { FORBIDDEN, NOT_FOUND, SMALL_GUILD_MAX, UNAVAILABLE } from './guild-plan.ts';
 import { banPage, guildView, memberPage, oneMember } from './guild-reads.ts';
 import { planCreateRole, planRemoveRole, planUpdateRole } from './guild-roles.ts';
+import { planCreateThread, threadsOf } from './guild-threads.ts';
 import { may, PERM_MANAGE, PERM_VIEW } from './permissions.ts';
 import { FAILED, settle } from './settle.ts';
 
@@ -87,6 +88,8 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
           .filter((channel) => may(data.permsOf(uid, member, channel.id), PERM_VIEW))
           .map((channel) => data.channelView(channel)),
       ),
+    threads: (s, m, ctx) =>
+      readAsMember(s, ctx, m.uid, async (data, member) => threadsOf(data, member, m)),
     roles: (s, { uid }, ctx) =>
       asMember(s, ctx, uid, (data) => data.orderedRoles().map((role) => data.roleView(role))),
     view: (s, { uid }, ctx) =>
@@ -137,6 +140,8 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
     transfer: (s, m, ctx) => change(s, ctx, (data) => planTransfer(s.tools, data, m)),
     remove: (s, { uid }, ctx) => change(s, ctx, (data) => planRemove(s.tools, data, uid)),
     createChannel: (s, m, ctx) => change(s, ctx, (data) => planCreateChannel(s.tools, data, m)),
+    createThread: (s, m, ctx) =>
+      change(s, ctx, (data) => planCreateThread(s.tools, s.environment.log, data, m)),
     updateChannel: (s, m, ctx) => change(s, ctx, (data) => planUpdateChannel(s.tools, data, m)),
     removeChannel: (s, m, ctx) => change(s, ctx, (data) => planRemoveChannel(s.tools, data, m)),
     setOverwrite: (s, m, ctx) => change(s, ctx, (data) => planSetOverwrite(s.tools, data, m)),

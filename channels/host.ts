@@ -1,5 +1,5 @@
 /**
- * Starts the domain on a shard thread: hosts the entities 'stream', 'guild' and 'user' there, with
+ * Starts the domain on a shard thread: hosts the entities 'stream', 'guild', 'dm' and 'user' there, with
  * what the composition root injects, and wakes the guilds that a crash left with something to tell.
  * Called once in the boot of every shard thread, before anything is sent to its entities.
  */
@@ -18,7 +18,8 @@ import {
   startSupervisor,
   stop,
 } from '../runtime/index.ts';
-import { type OutboxDoc, parentOf } from './docs.ts';
+import { DmEntity, type DmEnvironment } from './dm.ts';
+import { parentOf } from './docs.ts';
 import { GuildEntity } from './guild.ts';
 import type { GuildEnvironment } from './guild-actor.ts';
 import { type GuildCounters, newGuildCounters } from './guild-outbox.ts';
@@ -30,7 +31,7 @@ import {
   type StreamCounters,
   type StreamLimits,
 } from './stream-ports.ts';
-import type { Doc, DocStore, EventCodec, GuildP, Id, Store } from './types.ts';
+import type { DmP, Doc, DocStore, EventCodec, GuildP, Id, Store } from './types.ts';
 import { UserEntity, type UserEnvironment } from './user.ts';
 
 export interface HostOptions {
@@ -55,7 +56,7 @@ export interface HostOptions {
 
 /** What runs on the thread now. */
 export interface HostedChannels {
-  /** Supervisor of the three hosts: stopping it ends their entities. */
+  /** Supervisor of the hosts: stopping it ends their entities. */
   readonly supervisor: AnyRef;
   /** Counters over all streams of this thread; read only. */
   readonly counters: Readonly<StreamCounters>;
@@ -68,12 +69,13 @@ const CONNECTIONS_PER_USER_MAX = 10;
 /** Guesses: opening a stream costs one commit, a guild three reads, a user two. */
 const STREAM_IDLE_MS: Ms = 5 * 60_000;
 const GUILD_IDLE_MS: Ms = 5 * 60_000;
+const DM_IDLE_MS: Ms = 2 * 60_000;
 const USER_IDLE_MS: Ms = 2 * 60_000;
 const RESUME_RETRY_MS: Ms = 1000;
 const PAGE = 500;
 
 /**
- * Hosts streams, guilds and users on this shard thread until `supervisor` is stopped. Resolves when
+ * Hosts streams, guilds, dms and users on this shard thread until `supervisor` is stopped. Resolves when
  * they can be reached. RangeError for a bad `slotNumber`.
  */
 export async function hostChannels(options: HostOptions): Promise<HostedChannels> {
@@ -89,6 +91,7 @@ export async function hostChannels(options: HostOptions): Promise<HostedChannels
   const environments: Environments = {
     streams: { log, docs, codec, clock, limits, counters, absentSids },
     guilds: { log, docs, clock, rng, ids, counters: guildCounters },
+    dms: { docs, codec },
     users: { docs, clock, rng, connectionsMax, accessTokenTtlMs, gatewayGroup },
   };
   const supervisor = await startSupervisor({
@@ -101,6 +104,7 @@ export async function hostChannels(options: HostOptions): Promise<HostedChannels
 interface Environments {
   readonly streams: StreamEnvironment;
   readonly guilds: GuildEnvironment;
+  readonly dms: DmEnvironment;
   readonly users: UserEnvironment;
 }
 
@@ -113,7 +117,7 @@ interface HostsState {
   readonly hosts: readonly AnyRef[];
 }
 
-/** Keeps the three hosts: when one of them ends, all start anew. */
+/** Keeps the hosts: when one of them ends, all start anew. */
 const behaviour: Behaviour<HostsP, HostsState, Environments> = {
   name: 'channels',
   init: async (ctx, environments) => {
@@ -135,7 +139,7 @@ const behaviour: Behaviour<HostsP, HostsState, Environments> = {
 
 const Hosts = defineActor<HostsP, HostsState, Environments>(behaviour);
 
-async function startHosts({ streams, guilds, users }: Environments): Promise<AnyRef[]> {
+async function startHosts({ streams, guilds, dms, users }: Environments): Promise<AnyRef[]> {
   const stream = await hostEntity('stream', {
     behaviour: Stream,
     arg: (sid: Id) => ({ sid, environment: streams }),
@@ -146,33 +150,40 @@ async function startHosts({ streams, guilds, users }: Environments): Promise<Any
     arg: (gid: Id) => ({ gid, environment: guilds }),
     idleMs: GUILD_IDLE_MS,
   });
+  const dm = await hostEntity('dm', {
+    behaviour: DmEntity,
+    arg: (sid: Id) => ({ sid, environment: dms }),
+    idleMs: DM_IDLE_MS,
+  });
   const user = await hostEntity('user', {
     behaviour: UserEntity,
     arg: (uid: Id) => ({ uid, environment: users }),
     idleMs: USER_IDLE_MS,
   });
-  return [stream, guild, user];
+  return [stream, guild, dm, user];
 }
 
 /**
- * Wakes every guild that has something left to tell. Those of other shards are woken too when these
+ * Wakes every guild and dm that has something left to tell. Those of other shards are woken too when these
  * are up; when they are not, they do it themselves.
  */
 function resume(s: HostsState, ctx: Ctx<HostsP>): void {
-  const wake = ctx.wrap((gids: readonly Id[]) => {
-    for (const gid of gids) cast(entity<GuildP>('guild', gid), 'resume', {});
+  const wake = ctx.wrap(([gids, sids]: readonly (readonly Id[])[]) => {
+    for (const gid of gids ?? []) cast(entity<GuildP>('guild', gid), 'resume', {});
+    for (const sid of sids ?? []) cast(entity<DmP>('dm', sid), 'resume', {});
   });
   const again = ctx.wrap(() => ctx.timer('resume', RESUME_RETRY_MS, 'resume'));
-  guildsToResume(s.docs).then(wake, again);
+  Promise.all(['outbox', 'dmOutbox'].map((kind) => toResume(s.docs, kind))).then(wake, again);
 }
 
-async function guildsToResume(docs: DocStore): Promise<readonly Id[]> {
-  const gids = new Set<Id>();
+/** The parents of outbox documents. */
+async function toResume(docs: DocStore, kind: string): Promise<readonly Id[]> {
+  const ids = new Set<Id>();
   let after: string | undefined;
   for (;;) {
-    const page: readonly Doc<OutboxDoc>[] = await docs.list<OutboxDoc>('outbox', '', after, PAGE);
-    for (const { key } of page) gids.add(parentOf(key));
-    if (page.length < PAGE) return [...gids];
+    const page: readonly Doc<unknown>[] = await docs.list(kind, '', after, PAGE);
+    for (const { key } of page) ids.add(parentOf(key));
+    if (page.length < PAGE) return [...ids];
     after = page.at(-1)?.key;
   }
 }

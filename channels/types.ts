@@ -7,7 +7,13 @@ import type { Ref } from '../runtime/index.ts';
 
 import type { Id, LogHead, MessageAnchor, Ms, Seq } from './store-contract.ts';
 import type { ChannelAcl, GuildRightsP } from './types-acl.ts';
-import type { DmMembersP, GuildThreadsP, ReactorsReply, ReactorsRequest } from './types-dm.ts';
+import type {
+  DmAccounts,
+  DmMembersP,
+  GuildThreadsP,
+  ReactorsReply,
+  ReactorsRequest,
+} from './types-dm.ts';
 import type { Channel, Guild, Invite, Member, Result, User } from './types-domain.ts';
 import type {
   Notice,
@@ -403,7 +409,7 @@ export interface Grant {
 }
 
 /** What REST needs of accounts and guild creation. Thread-safe by compare-and-set in the DocStore. */
-export interface Accounts {
+export interface Accounts extends DmAccounts {
   register(m: {
     readonly username: string;
     readonly password: string;

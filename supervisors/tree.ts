@@ -79,7 +79,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await startSupervisor({ children: [nodeHealth(down), threadCounters()] });
   const node = await startNode({
     slots: slotsFor(options, state),
-    entities: { stream: 'shard', guild: 'shard', user: 'shard' },
+    entities: { stream: 'shard', guild: 'shard', dm: 'shard', user: 'shard' },
     lanes: [{ from: 'gateway', to: 'shard', ...GATEWAY_TO_SHARD }],
     restart: THREAD_RESTARTS,
     watchdog: { hungMs: HUNG_MS },
