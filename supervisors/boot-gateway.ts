@@ -5,6 +5,7 @@
 import {
   type Accounts,
   createAccounts,
+  type DmP,
   type GuildP,
   pad,
   type Store,
@@ -66,12 +67,17 @@ export async function boot(arg: GatewayArg): Promise<Booted> {
   const parts = await makeParts(arg, log.logger);
   const { gateway, stats } = await startSockets(parts);
   read = () => ({ gateway: gateway.metrics(), ...stats() });
-  const control = { gateway, keys: parts.keys, log: log.logger };
+  let drained: Promise<void> | undefined;
+  const drain = (): Promise<void> => {
+    drained ??= gateway.drain(arg.config.stopTimeoutMs * DRAIN_SHARE);
+    return drained;
+  };
+  const control = { gateway, drain, keys: parts.keys, log: log.logger };
   const named = { name: name<GatewayControlP>(GATEWAY_CONTROL) };
   await startSupervisor({ children: [child(GATEWAY_CONTROL, GatewayControl, control, named)] });
   return {
     async stop() {
-      await gateway.drain(arg.config.stopTimeoutMs * DRAIN_SHARE);
+      await drain();
       await gateway.close();
       log.flush();
     },
@@ -114,6 +120,7 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
   return createHttpApp({
     accounts,
     guild: (gid) => callerOf<GuildP>(entity('guild', gid)),
+    dm: (sid) => callerOf<DmP>(entity('dm', sid)),
     user: (uid) => callerOf<UserP>(entity('user', uid)),
     stream: (sid) => callerOf<StreamP>(entity('stream', sid)),
     docs: store.docs,

@@ -1,5 +1,5 @@
 /**
- * Owns the actor through which the main thread tells a gateway thread about new keys and certificates. Gateway threads.
+ * Owns the actor through which the main thread tells a gateway thread about new keys and certificates, and to drain. Gateway threads.
  */
 import type { GatewayHandle, KeyRing } from '../gateway/index.ts';
 import { defineActor } from '../runtime/index.ts';
@@ -13,10 +13,14 @@ export interface GatewayControlP {
   replaceKeys(keySet: KeyMaterial['keySet']): void;
   /** New connections get the certificate that is in the files now; a bad one changes nothing. */
   reloadTls(): void;
+  /** Leaves in order (protocol.md 2.14); answers when the last connection has been closed. */
+  drain(): null;
 }
 
 export interface GatewayControlArg {
   readonly gateway: GatewayHandle;
+  /** Once, however often it is called. */
+  readonly drain: () => Promise<void>;
   readonly keys: KeyRing;
   readonly log: Logger;
 }
@@ -26,6 +30,10 @@ export const GatewayControl = defineActor<GatewayControlP, GatewayControlArg, Ga
   init: (_ctx, arg) => arg,
   handle: {
     replaceKeys: ({ keys }, keySet) => keys.replace(keySet),
+    drain: async ({ drain }) => {
+      await drain();
+      return null;
+    },
     reloadTls: ({ gateway, log }) => {
       try {
         gateway.reloadTls();

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createRateTableBuffer } from '../gateway/rates/index.ts';
 import {
   at,
+  call,
   cast,
   type NodeHandle,
   type Report,
@@ -102,10 +103,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'reloadTls')),
     stop: () => {
       state.setStopping();
-      stopping ??= node.stop();
+      stopping ??= drainGateways(options.config.stopTimeoutMs).then(() => node.stop());
       return stopping;
     },
   };
+}
+
+/**
+ * All gateway threads leave at once: slots stop one after another, and the second one would go on as if nothing were while the
+ * first drains. One that does not answer is the stop's own limit's business.
+ */
+async function drainGateways(timeoutMs: number): Promise<void> {
+  const drain = (slot: string): Promise<null> =>
+    call(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'drain', undefined, { timeoutMs });
+  await Promise.allSettled(slotsOf('gateway').map(drain));
 }
 
 function slotsFor(

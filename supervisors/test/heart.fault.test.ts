@@ -98,6 +98,34 @@ describe('a wish to stop', () => {
     expect((await server.exit).code).toBe(0);
   });
 
+  test('SIGTERM with two gateway threads: they drain side by side, everybody gets RECONNECT and 4001', async () => {
+    const env = {
+      DRIFTWAY_STOP_TIMEOUT_MS: '4000',
+      DRIFTWAY_GATEWAY_THREADS: '2',
+      DRIFTWAY_LIMITS: 'trusted',
+    };
+    const server = await start({ env });
+    const { logins } = await makeMembers(server.port, 1, 1);
+    // So many that the kernel gives some to each thread.
+    const clients = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const client = await RawClient.open({ port: server.port });
+        await client.first(OP.hello);
+        await client.identify(logins[0]!.accessToken);
+        return client;
+      }),
+    );
+    server.child.kill('SIGTERM');
+    const ends = clients.map(async (client) => {
+      const [, , maxMs, , reason] = await client.first(OP.reconnect);
+      return { maxMs, reason, code: (await client.closed).code };
+    });
+    expect(await Promise.all(ends)).toEqual(
+      clients.map(() => ({ maxMs: 2000, reason: 'drain', code: 4001 })),
+    );
+    expect((await server.exit).code).toBe(0);
+  });
+
   test('a second signal: the processes are gone at once', async () => {
     const server = await start({ env: { DRIFTWAY_STOP_TIMEOUT_MS: '60000' } });
     const { logins } = await makeMembers(server.port, 1, 1);
