@@ -289,3 +289,20 @@ test('a folder of before roles: documents without the new fields, everything has
   await domain.host();
   expect((await viewOf(gid, owner)).viewSids.length).toBe(2);
 });
+
+test('names: more than a GUILD reply can carry, conflict; a shorter one instead fits', async () => {
+  const { gid, owner } = await domain.guildOfTwo();
+  const g = guild(gid);
+  const name = '\u{1f600}'.repeat(64);
+  const create = async (): Promise<string> =>
+    code(await call(g, 'createRole', { uid: owner, name, color: 0, perms: 0 }));
+  let made = 0;
+  while ((await create()) === 'ok') made += 1;
+  expect(made).toBe(191);
+  expect(await create()).toBe('conflict');
+  const channel = { uid: owner, name, topic: null };
+  expect(code(await call(g, 'createChannel', channel))).toBe('conflict');
+  const sid = value(await call(g, 'channels', { uid: owner }))[0]?.id ?? 0;
+  expect(code(await call(g, 'updateChannel', { uid: owner, sid, name }))).toBe('conflict');
+  expect(code(await call(g, 'updateChannel', { uid: owner, sid, name: 'short' }))).toBe('ok');
+});

@@ -26,6 +26,7 @@ import {
   KIND_CHANNEL_UPDATE,
   managerOf,
   NOT_FOUND,
+  nameFits,
   type Planned,
   type Refused,
   raisedAcl,
@@ -53,7 +54,7 @@ export async function planCreateChannel(
   const actor = await managerOf(tools, data, m.uid);
   if (!actor.ok) return actor;
   const tops = [...data.channels.values()].filter((channel) => channel.parent === undefined);
-  if (tops.length >= CHANNELS_MAX) return CONFLICT;
+  if (tops.length >= CHANNELS_MAX || !nameFits(data, m.name)) return CONFLICT;
   const { name, topic } = m;
   const type = m.type === 'voice' ? CHANNEL_TYPE_VOICE : CHANNEL_TYPE_TEXT;
   const made = { id: tools.ids.next(), name, topic, position: data.nextPosition(), type } as const;
@@ -99,6 +100,7 @@ export async function planUpdateChannel(
   if (!isWithin(slowModeS, SLOW_MODE_MAX_S)) return invalid('slowModeS');
   // Threads stand under their channel, not among the channels.
   if (m.position !== undefined && old.parent !== undefined) return invalid('position');
+  if (!nameFits(data, m.name ?? old.name, old.name)) return CONFLICT;
   const topic = m.topic === undefined ? old.topic : m.topic;
   const edited: ChannelDoc = { ...old, name: m.name ?? old.name, topic, slowModeS };
   const moves = m.position !== undefined && m.position !== old.position;

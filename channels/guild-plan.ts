@@ -80,6 +80,12 @@ export const GUILDS_PER_USER_MAX = 200;
 /** Joins and leaves are events of the view stream up to this size (protocol.md 2.5, kinds 26 to 28). */
 export const SMALL_GUILD_MAX = 250;
 
+/**
+ * All names of channels and roles together. With the numbers of 600 channels and threads and of 250
+ * roles (77 KiB in JSON) a GUILD reply stays within the 128 KiB of protocol.md 2.13.
+ */
+const NAMES_BYTES_MAX = 48 * 1024;
+
 export const CHANNEL_TYPE_TEXT = 1;
 export const CHANNEL_TYPE_VOICE = 2;
 export const CHANNEL_TYPE_THREAD = 5;
@@ -136,6 +142,20 @@ export async function managerOf(
 ): Promise<Actor | Refused> {
   const actor = await actorOf(tools, data, uid);
   return actor.ok && !may(actor.perms, PERM_MANAGE) ? FORBIDDEN : actor;
+}
+
+/**
+ * Whether a name has room beside all others of the guild (`instead`: the one that it replaces). A GUILD
+ * reply names every channel and role, and has to fit a frame.
+ */
+export function nameFits(data: GuildData, name: string, instead = ''): boolean {
+  const more = Buffer.byteLength(name) - Buffer.byteLength(instead);
+  // A folder of before this bound may be beyond it: it can still shrink.
+  if (more <= 0) return true;
+  let bytes = more;
+  for (const channel of data.channels.values()) bytes += Buffer.byteLength(channel.name);
+  for (const role of data.roles.values()) bytes += Buffer.byteLength(role.name);
+  return bytes <= NAMES_BYTES_MAX;
 }
 
 /** The channel, when the member may view it. */

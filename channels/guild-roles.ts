@@ -18,6 +18,7 @@ import {
   mainEvent,
   managerOf,
   NOT_FOUND,
+  nameFits,
   type Planned,
   type Refused,
   raisedAcl,
@@ -44,7 +45,7 @@ export async function planCreateRole(
   const refused = judgeValues(m);
   if (refused !== undefined) return refused;
   if ((m.perms & ~actor.perms) !== 0) return FORBIDDEN;
-  if (data.roles.size >= ROLES_MAX) return CONFLICT;
+  if (data.roles.size >= ROLES_MAX || !nameFits(data, m.name)) return CONFLICT;
   const { name, color, perms } = m;
   const role: RoleDoc = { id: tools.ids.next(), name, color, perms, position: 0 };
   const others = data.orderedRoles().slice(1);
@@ -88,6 +89,7 @@ export async function planUpdateRole(
     return invalid('position');
   }
   if (position !== old.position && position >= actor.position) return FORBIDDEN;
+  if (!nameFits(data, name, old.name)) return CONFLICT;
   const edited = { ...old, name, color, perms };
   const changed = placed(data, edited, position);
   const role = changed.find((other) => other.id === old.id) ?? edited;
