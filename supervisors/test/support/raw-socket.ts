@@ -9,6 +9,8 @@ import { connect, type Socket } from 'node:net';
 export interface RawSocketOptions {
   readonly host?: string;
   readonly port: number;
+  /** Address to come from, another one of 127.0.0.0/8: limits count by it. */
+  readonly localAddress?: string;
   /** Default `/gw`. */
   readonly path?: string;
   /** Offered subprotocols in order; empty: the header is left out. */
@@ -101,7 +103,9 @@ export class RawSocket {
   /** Connects and upgrades; rejects with UpgradeRefused or the socket's error. */
   static open(options: RawSocketOptions): Promise<RawSocket> {
     return new Promise((resolve, reject) => {
-      const tcp = connect({ port: options.port, host: options.host ?? '127.0.0.1', noDelay: true });
+      const { host = '127.0.0.1', localAddress, port } = options;
+      const from = localAddress === undefined ? {} : { localAddress };
+      const tcp = connect({ port, host, noDelay: true, ...from });
       let received = Buffer.alloc(0);
       const onData = (chunk: Buffer): void => {
         received = Buffer.concat([received, chunk]);
@@ -133,6 +137,12 @@ export class RawSocket {
   /** Sends one data message, unfragmented and masked. */
   send(payload: Buffer, text: boolean): void {
     this.sendFrame({ opcode: text ? 1 : 2, payload });
+  }
+
+  /** Several data messages in one write. */
+  sendMany(payloads: readonly Buffer[], text: boolean): void {
+    const opcode = text ? 1 : 2;
+    this.sendRaw(Buffer.concat(payloads.map((payload) => buildFrame({ opcode, payload }))));
   }
 
   sendFrame(options: FrameOptions): void {

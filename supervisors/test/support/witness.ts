@@ -4,8 +4,10 @@
  */
 import { check } from '../checker.ts';
 import { Follower } from './follower.ts';
+import { unpack } from './raw-client.ts';
 import { Seeded } from './seeded.ts';
 import { until } from './server-process.ts';
+import { OP } from './wire.ts';
 import { Writer } from './writer.ts';
 
 /** What the witness needs of a server under attack. */
@@ -25,8 +27,8 @@ export class Witness {
     this.#reader = reader;
   }
 
-  /** Starts chatting in a channel of its own. */
-  static async start(fixture: WitnessHost, name: string): Promise<Witness> {
+  /** Starts chatting in a channel of its own; `gapMs`: steady pace, for servers with public limits. */
+  static async start(fixture: WitnessHost, name: string, gapMs?: number): Promise<Witness> {
     const sid = await fixture.newChannel();
     const common = { port: fixture.port, sids: [sid] };
     const reader = new Follower({
@@ -42,7 +44,8 @@ export class Witness {
       encoding: 'json',
       chance: new Seeded(1),
       inFlight: 1,
-      gapMs: 20,
+      gapMs: gapMs ?? 20,
+      isSteady: gapMs !== undefined,
     });
     await reader.start();
     writer.start();
@@ -61,6 +64,24 @@ export class Witness {
       () => this.#writer.acknowledged >= target || undefined,
     );
     await this.#reader.reached(sid!, target, 10_000);
+  }
+
+  /** From the writer's send to the reader's receipt, ms: that of 99 in a hundred messages is less. */
+  p99Ms(): number {
+    const sentAt = new Map<string, number>();
+    for (const { dir, frame, at } of this.#writer.traces.flatMap((trace) => trace.entries)) {
+      if (dir === 'sent' && frame[0] === OP.append) sentAt.set(String(frame[5]), at);
+    }
+    const delays: number[] = [];
+    for (const { dir, frame, at } of this.#reader.traces.flatMap((trace) => trace.entries)) {
+      if (dir !== 'received') continue;
+      for (const inner of unpack(frame)) {
+        const sent = inner[0] === OP.ev ? sentAt.get(String(inner[7])) : undefined;
+        if (sent !== undefined) delays.push(at - sent);
+      }
+    }
+    delays.sort((a, b) => a - b);
+    return Math.round(delays[Math.floor(delays.length * 0.99)] ?? 0);
   }
 
   /** Ends the chat; a list of what went wrong, empty when nothing did. */
