@@ -15,10 +15,16 @@ import { docsPage, landingPage } from './pages.ts';
 import type { Method, Route } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
 import { channelRoutes } from './routes/channels.ts';
+import { dmRoutes } from './routes/dms.ts';
 import { guildRoutes } from './routes/guilds.ts';
 import { inviteRoutes } from './routes/invites.ts';
+import { markerRoutes } from './routes/markers.ts';
+import { messageActRoutes } from './routes/message-acts.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { moderationRoutes } from './routes/moderation.ts';
+import { roleRoutes } from './routes/roles.ts';
 import { documentRoutes, PAGE_POLICY, systemRoutes } from './routes/system.ts';
+import { threadRoutes } from './routes/threads.ts';
 import { userRoutes } from './routes/users.ts';
 import { failureResponse, problemOf, serveRoute } from './serve-route.ts';
 import { StreamLookup } from './stream-lookup.ts';
@@ -67,15 +73,22 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     serverErrors: 0,
     appendRepeats: 0,
   };
+  const onRepeat = (): void => {
+    counters.appendRepeats++;
+  };
   const described: Route[] = [
     ...authRoutes(deps),
     ...userRoutes(deps),
     ...guildRoutes(deps),
+    ...roleRoutes(deps, streams),
+    ...moderationRoutes(deps),
     ...channelRoutes(deps, streams),
+    ...threadRoutes(deps, streams),
+    ...dmRoutes(deps, onRepeat),
     ...inviteRoutes(deps, publicUrl),
-    ...messageRoutes(deps, streams, () => {
-      counters.appendRepeats++;
-    }),
+    ...messageRoutes(deps, streams, onRepeat),
+    ...messageActRoutes(deps, streams, onRepeat),
+    ...markerRoutes(deps, streams),
     ...systemRoutes(deps),
   ];
   let document: Promise<OpenApiDocument> | undefined;

@@ -38,10 +38,10 @@ const u53Text = z
   .transform(Number)
   .refine(Number.isSafeInteger, 'a decimal number up to 2^53 - 1 is wanted');
 
-const idText = u53Text.meta({ override: { type: 'string', pattern: '^[0-9]{1,16}$' } });
-const seqText = u53Text.meta({ override: { type: 'integer', minimum: 0 } });
+export const idText = u53Text.meta({ override: { type: 'string', pattern: '^[0-9]{1,16}$' } });
+export const seqText = u53Text.meta({ override: { type: 'integer', minimum: 0 } });
 
-function limitText(fallback: number, max: number) {
+export function limitText(fallback: number, max: number) {
   return u53Text
     .refine((value) => value >= 1 && value <= max, `a number from 1 to ${max} is wanted`)
     .optional()
@@ -51,10 +51,24 @@ function limitText(fallback: number, max: number) {
 
 export const idParams = z.strictObject({ id: idText });
 export const codeParams = z.strictObject({ code: z.string() });
-export const membersQuery = z.strictObject({
-  after: idText.optional(),
-  limit: limitText(100, 1000),
-});
+/** Pages by id: `after` is the id of the last item. */
+export function idPageQuery(fallback: number, max: number) {
+  return z.strictObject({ after: idText.optional(), limit: limitText(fallback, max) });
+}
+/** Pages of a list that is whole in memory, by places of `parts` numbers. */
+export function placeQuery(parts: number, fallback: number, max: number) {
+  const form = new RegExp(`^${Array(parts).fill('[0-9]{1,16}').join('\\.')}$`);
+  const after = z
+    .string()
+    .regex(form, 'the `next` of a page is wanted')
+    .transform((text) => text.split('.').map(Number))
+    .optional()
+    .meta({ override: { type: 'string', pattern: form.source } });
+  return z.strictObject({ after, limit: limitText(fallback, max) });
+}
+export const guildsQuery = placeQuery(1, 200, 200);
+export const channelsQuery = placeQuery(2, 400, 400);
+export const membersQuery = idPageQuery(100, 1000);
 export const messagesQuery = z
   .strictObject({
     before: seqText.optional(),
@@ -76,17 +90,17 @@ export const messagesQuery = z
 
 // ---------------------------------------------------------------- request bodies
 
-const name = normalized(normalizeName, '1 to 64 visible characters are wanted').meta({
+export const name = normalized(normalizeName, '1 to 64 visible characters are wanted').meta({
   override: { type: 'string', minLength: 1, maxLength: NAME_CHARS_MAX },
   description: 'Stored as NFC, without spaces at its ends',
 });
-const displayName = normalized(
+export const displayName = normalized(
   normalizeDisplayName,
   '1 to 64 visible characters, at most 96 bytes, are wanted',
 ).meta({
   override: { type: 'string', minLength: 1, maxLength: NAME_CHARS_MAX },
 });
-const topic = normalized(
+export const topic = normalized(
   normalizeTopic,
   'at most 256 bytes without control characters are wanted',
 ).meta({
@@ -129,13 +143,19 @@ export const createGuildBody = z.strictObject({ name });
 export const patchGuildBody = z.strictObject({ name: name.optional() });
 export const createChannelBody = z.strictObject({
   name,
-  type: z.literal('text').optional(),
+  type: z.enum(['text', 'voice']).optional().meta({ description: 'text where absent' }),
   topic: topic.nullish(),
 });
+const slowModeS = z
+  .int()
+  .min(0)
+  .max(21_600)
+  .meta({ description: 'Seconds between two messages of one user; 0 = none' });
 export const patchChannelBody = z.strictObject({
   name: name.optional(),
   topic: topic.nullish(),
   position: z.int().min(0).max(1_000_000).optional(),
+  slowModeS: slowModeS.optional(),
 });
 export const createInviteBody = z.strictObject({
   maxUses: z
@@ -151,14 +171,16 @@ export const createInviteBody = z.strictObject({
     .nullish()
     .meta({ description: 'Seconds; 0 = for ever, absent = 7 days' }),
 });
+const content = z
+  .string()
+  .refine(
+    (text) => checkContent(text) === 0,
+    '1 to 4000 characters without control characters are wanted',
+  )
+  .meta({ override: { type: 'string', minLength: 1, maxLength: 4000 } });
+export const editMessageBody = z.strictObject({ content });
 export const createMessageBody = z.strictObject({
-  content: z
-    .string()
-    .refine(
-      (text) => checkContent(text) === 0,
-      '1 to 4000 characters without control characters are wanted',
-    )
-    .meta({ override: { type: 'string', minLength: 1, maxLength: 4000 } }),
+  content,
   nonce: z
     .string()
     .refine(isNonce, '1 to 36 of A-Z, a-z, 0-9, _ and - are wanted')
@@ -168,9 +190,11 @@ export const createMessageBody = z.strictObject({
 
 // ---------------------------------------------------------------- answers
 
-const id = z.string().regex(U53).meta({ description: 'Entity id, decimal' });
-const timeMs = z.int().min(0).meta({ description: 'ms since 1970' });
-const seq = z.int().min(0);
+export const id = z.string().regex(U53).meta({ description: 'Entity id, decimal' });
+export const timeMs = z.int().min(0).meta({ description: 'ms since 1970' });
+export const seq = z.int().min(0);
+/** Permission bits of protocol.md 2.4. */
+export const perms = z.string().regex(U53).meta({ description: 'Permission bits, decimal' });
 
 export const user = z
   .strictObject({ id, username: z.string(), displayName: z.string(), createdAt: timeMs })
@@ -186,14 +210,26 @@ export const session = z
 export const guild = z
   .strictObject({ id, name: z.string(), ownerId: id, createdAt: timeMs })
   .meta({ id: 'Guild' });
+export const overwrite = z
+  .strictObject({
+    target: id.meta({ description: 'A role (the id of the guild: everyone) or a user' }),
+    type: z.enum(['role', 'member']),
+    allow: perms,
+    deny: perms,
+  })
+  .meta({ id: 'Overwrite' });
 export const channel = z
   .strictObject({
     id,
     guildId: id,
     name: z.string(),
-    type: z.enum(['text', 'voice', 'dm', 'group', 'thread']),
+    type: z.enum(['text', 'voice', 'thread']),
     topic: z.string().nullable(),
     position: z.int(),
+    slowModeS: z.int().meta({ description: 'Seconds between two messages of one user' }),
+    overwrites: z.array(overwrite),
+    parentId: id.nullable().meta({ description: 'Channel of a thread' }),
+    startSeq: seq.nullable().meta({ description: 'Message that a thread began with' }),
   })
   .meta({ id: 'Channel' });
 export const invite = z

@@ -11,6 +11,8 @@ export const DISPLAY_NAME_BYTES_MAX = 96;
 export const PASSWORD_CHARS_MIN = 8;
 export const PASSWORD_CHARS_MAX = 256;
 const EMAIL_CHARS_MAX = 254;
+const EMOJI_BYTES_MAX = 64;
+const CONTROL = /\p{Cc}/u;
 
 /**
  * Line and paragraph separators, bidi controls and other formatting, private use, noncharacters. The
@@ -57,6 +59,12 @@ export function normalizeTopic(text: string): string | null | undefined {
   const topic = text.normalize('NFC').trim();
   if (topic === '') return null;
   return checkText(topic) === 0 ? topic : undefined;
+}
+
+/** protocol.md 2.4: an emoji is a str of at most 64 bytes; what it shows is the client's. */
+export function isEmoji(text: string): boolean {
+  if (text === '' || !text.isWellFormed() || CONTROL.test(text)) return false;
+  return utf8Length(text) <= EMOJI_BYTES_MAX;
 }
 
 export function isEmail(text: string): boolean {

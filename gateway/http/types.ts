@@ -2,7 +2,7 @@
  * What HTTP needs from the rest of the server, and what travels between the adapter and the app.
  * Types only.
  */
-import type { Accounts, DocStore, GuildP, Id, StreamP, UserP } from '../../channels/index.ts';
+import type { Accounts, DmP, DocStore, GuildP, Id, StreamP, UserP } from '../../channels/index.ts';
 import type { CallRest, Clock, Ops, Reply, Rng } from '../../runtime/index.ts';
 import type { JwksDocument, TokenIssuer, TokenVerifier } from '../auth/index.ts';
 import type { RateTable } from '../rates/index.ts';
@@ -39,6 +39,7 @@ export interface HttpLog {
 export interface HttpDeps {
   readonly accounts: Accounts;
   guild(gid: Id): Caller<GuildP>;
+  dm(sid: Id): Caller<DmP>;
   user(uid: Id): Caller<UserP>;
   stream(sid: Id): Caller<StreamP>;
   /** Document `stream/pad(sid)`; what a sid is never changes, so positive answers are cached. */

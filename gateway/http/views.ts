@@ -1,7 +1,21 @@
 /** Domain values as api.md shows them: ids as decimal strings, absent as null. Pure; gateway threads. */
 import type * as z from 'zod';
-import type { Channel, Guild, Invite, Member, MessageView, User } from '../../channels/index.ts';
+import type {
+  AuditChange,
+  AuditEntry,
+  Ban,
+  Channel,
+  Dm,
+  Guild,
+  Invite,
+  Member,
+  MessageView,
+  Role,
+  User,
+} from '../../channels/index.ts';
 import type * as schemas from './schemas.ts';
+import type * as guilds from './schemas-guilds.ts';
+import type * as talk from './schemas-talk.ts';
 
 type View<T extends z.ZodType> = z.input<T>;
 
@@ -16,8 +30,73 @@ export function guildView(guild: Guild): View<typeof schemas.guild> {
 }
 
 export function channelView(channel: Channel): View<typeof schemas.channel> {
-  const { id, guildId, name, type, topic, position } = channel;
-  return { id: String(id), guildId: String(guildId), name, type, topic, position };
+  const { id, guildId, name, topic, position, slowModeS, overwrites, parentId, startSeq } = channel;
+  const type = channel.type === 'voice' || channel.type === 'thread' ? channel.type : 'text';
+  return {
+    id: String(id),
+    guildId: String(guildId),
+    name,
+    type,
+    topic,
+    position,
+    slowModeS,
+    overwrites: overwrites.map((overwrite) => ({
+      target: String(overwrite.target),
+      type: overwrite.type,
+      allow: String(overwrite.allow),
+      deny: String(overwrite.deny),
+    })),
+    parentId: parentId === null ? null : String(parentId),
+    startSeq,
+  };
+}
+
+export function roleView(role: Role): View<typeof guilds.role> {
+  const { id, guildId, name, color, position, perms } = role;
+  return { id: String(id), guildId: String(guildId), name, color, position, perms: String(perms) };
+}
+
+export function banView({ userId, by, reason, at }: Ban): View<typeof guilds.ban> {
+  return { userId: String(userId), byId: String(by), reason, createdAt: at };
+}
+
+export function auditView(entry: AuditEntry): View<typeof guilds.auditEntry> {
+  const { id, at, actorId, action, target, changes, reason } = entry;
+  return {
+    id: String(id),
+    actorId: String(actorId),
+    action,
+    target,
+    changes: changes.map(({ field, from, to }) => ({
+      field,
+      from: auditValue(field, from),
+      to: auditValue(field, to),
+    })),
+    reason,
+    createdAt: at,
+  };
+}
+
+/** Numbers of the audit log that are counts or places; all others are ids or permission bits. */
+const PLAIN_NUMBERS = new Set(['color', 'position', 'slowModeS', 'maxUses', 'maxAgeMs']);
+
+function auditValue(field: string, value: AuditChange['from']): string | number | string[] | null {
+  if (typeof value === 'number') return PLAIN_NUMBERS.has(field) ? value : String(value);
+  if (value === null || typeof value === 'string') return value;
+  return value.map(String);
+}
+
+export function dmView(dm: Dm): View<typeof talk.dm> {
+  const { id, type, name, topic, ownerId, members, createdAt } = dm;
+  return {
+    id: String(id),
+    type,
+    name,
+    topic,
+    ownerId: ownerId === null ? null : String(ownerId),
+    members: members.map(userView),
+    createdAt,
+  };
 }
 
 /** `publicUrl` without a slash at its end. */

@@ -1,10 +1,12 @@
 /** Channels of a guild. Gateway threads; rights are judged by the guild entity. */
-import type { GuildP } from '../../../channels/index.ts';
-import { type Asked, askOnce, askRead, unwrap } from '../ask.ts';
+import { answer } from '../answer.ts';
+import { askOnce, askRead, unwrap } from '../ask.ts';
+import { guildOfChannel } from '../guild-of.ts';
+import { pageOf } from '../paging.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
-import type { Caller, HttpDeps } from '../types.ts';
+import type { HttpDeps } from '../types.ts';
 import { channelView } from '../views.ts';
 
 const tag = 'channels';
@@ -19,20 +21,22 @@ export function channelRoutes(deps: HttpDeps, streams: StreamLookup): readonly R
       auth: 'user',
       limit: 'general',
       params: schemas.idParams,
+      query: schemas.channelsQuery,
       answers: { 200: schemas.listOf(schemas.channel) },
       errors: ['not_found'],
-      handle: async ({ uid, params }) => {
+      handle: ({ uid, params, query }) => {
         const ask = () => deps.guild(params.id)('channels', { uid });
-        const found = unwrap(await askRead(deps.clock, ask));
-        if (!found.ok) return found.failure;
-        return reply(200, { items: found.value.map(channelView), next: null });
+        return answer(askRead(deps.clock, ask), (channels) => {
+          const page = pageOf(channels, ({ position, id }) => [position, id], query);
+          return reply(200, { items: page.items.map(channelView), next: page.next });
+        });
       },
     }),
     route({
       method: 'POST',
       path: '/api/v1/guilds/:id/channels',
       tag,
-      summary: 'Create a text channel (owner)',
+      summary: 'Create a text or voice channel (right to manage)',
       auth: 'user',
       limit: 'general',
       params: schemas.idParams,
@@ -40,9 +44,9 @@ export function channelRoutes(deps: HttpDeps, streams: StreamLookup): readonly R
       answers: { 201: schemas.channel },
       errors: ['not_found', 'forbidden', 'conflict'],
       handle: async ({ uid, params, body }) => {
-        const { name, topic } = body;
+        const { name, topic, type = 'text' } = body;
         const ask = () =>
-          deps.guild(params.id)('createChannel', { uid, name, topic: topic ?? null });
+          deps.guild(params.id)('createChannel', { uid, name, topic: topic ?? null, type });
         const made = unwrap(await askOnce(ask));
         return made.ok ? reply(201, channelView(made.value)) : made.failure;
       },
@@ -57,7 +61,7 @@ function patchChannel(deps: HttpDeps, streams: StreamLookup): Route {
     method: 'PATCH',
     path: '/api/v1/channels/:id',
     tag,
-    summary: 'Change name, topic or position of a channel (owner)',
+    summary: 'Change name, topic, position or slow mode of a channel (right to manage)',
     auth: 'user',
     limit: 'general',
     params: schemas.idParams,
@@ -66,14 +70,15 @@ function patchChannel(deps: HttpDeps, streams: StreamLookup): Route {
     errors: ['not_found', 'forbidden', 'conflict'],
     handle: async ({ uid, params, body }) => {
       const sid = params.id;
-      const found = await guildOf(deps, streams, sid);
+      const found = await guildOfChannel(deps, streams, sid);
       if (!found.ok) return found.failure;
       const guild = found.value;
-      const { name, topic, position } = body;
+      const { name, topic, position, slowModeS } = body;
       const change = {
         ...(name === undefined ? {} : { name }),
         ...(topic === undefined ? {} : { topic }),
         ...(position === undefined ? {} : { position }),
+        ...(slowModeS === undefined ? {} : { slowModeS }),
       };
       const done = unwrap(await askOnce(() => guild('updateChannel', { uid, sid, ...change })));
       return done.ok ? reply(200, channelView(done.value)) : done.failure;
@@ -86,7 +91,7 @@ function deleteChannel(deps: HttpDeps, streams: StreamLookup): Route {
     method: 'DELETE',
     path: '/api/v1/channels/:id',
     tag,
-    summary: 'Delete a channel with all of its messages (owner)',
+    summary: 'Delete a channel with all of its messages (right to manage)',
     auth: 'user',
     limit: 'general',
     params: schemas.idParams,
@@ -94,21 +99,11 @@ function deleteChannel(deps: HttpDeps, streams: StreamLookup): Route {
     errors: ['not_found', 'forbidden', 'conflict'],
     handle: async ({ uid, params }) => {
       const sid = params.id;
-      const found = await guildOf(deps, streams, sid);
+      const found = await guildOfChannel(deps, streams, sid);
       if (!found.ok) return found.failure;
       const guild = found.value;
       const done = unwrap(await askOnce(() => guild('removeChannel', { uid, sid })));
       return done.ok ? reply(204) : done.failure;
     },
   });
-}
-
-/** The guild of a channel. */
-async function guildOf(
-  deps: HttpDeps,
-  streams: StreamLookup,
-  sid: number,
-): Promise<Asked<Caller<GuildP>>> {
-  const info = await streams.guildChannel(sid);
-  return info.ok ? { ok: true, value: deps.guild(info.value.gid) } : info;
 }

@@ -1,6 +1,7 @@
 /** Guilds and their members. Gateway threads; rights are judged by the guild entity. */
+import { answer } from '../answer.ts';
 import { askOnce, askRead, unwrap } from '../ask.ts';
-import { fail } from '../errors.ts';
+import { readPage } from '../paging.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
 import type { HttpDeps } from '../types.ts';
@@ -59,7 +60,7 @@ function patchGuild(deps: HttpDeps): Route {
     method: 'PATCH',
     path: '/api/v1/guilds/:id',
     tag,
-    summary: 'Change a guild (owner)',
+    summary: 'Change a guild (right to manage)',
     auth: 'user',
     limit: 'general',
     params: schemas.idParams,
@@ -68,15 +69,15 @@ function patchGuild(deps: HttpDeps): Route {
     errors: ['not_found', 'forbidden', 'conflict'],
     handle: async ({ uid, params, body }) => {
       const guild = deps.guild(params.id);
-      const { name } = body;
-      if (name !== undefined) {
-        const done = unwrap(await askOnce(() => guild('rename', { uid, name })));
-        return done.ok ? reply(200, guildView(done.value)) : done.failure;
-      }
+      const rename = (name: string) =>
+        answer(
+          askOnce(() => guild('rename', { uid, name })),
+          (changed) => reply(200, guildView(changed)),
+        );
+      if (body.name !== undefined) return rename(body.name);
+      // The name that it has already changes nothing, but the right is judged all the same.
       const found = unwrap(await askRead(deps.clock, () => guild('get', { uid })));
-      if (!found.ok) return found.failure;
-      if (found.value.ownerId !== uid) return fail('forbidden');
-      return reply(200, guildView(found.value));
+      return found.ok ? rename(found.value.name) : found.failure;
     },
   });
 }
@@ -113,17 +114,13 @@ function members(deps: HttpDeps): Route {
     errors: ['not_found'],
     handle: async ({ uid, params, query }) => {
       const guild = deps.guild(params.id);
-      const page = async (after: number, limit: number) =>
-        unwrap(await askRead(deps.clock, () => guild('members', { uid, after, limit })));
-      const found = await page(query.after ?? 0, query.limit);
-      if (!found.ok) return found.failure;
-      const items = found.value;
-      const last = items.at(-1)?.user.id ?? 0;
-      // A full page is the last one only if nobody comes after it.
-      const further = items.length < query.limit ? undefined : await page(last, 1);
-      if (further?.ok === false) return further.failure;
-      const next = further === undefined || further.value.length === 0 ? null : String(last);
-      return reply(200, { items: items.map(memberView), next });
+      const read = async (after: number | undefined, limit: number) =>
+        unwrap(
+          await askRead(deps.clock, () => guild('members', { uid, after: after ?? 0, limit })),
+        );
+      const page = await readPage(query, read, ({ user }) => user.id);
+      if (!page.ok) return page.failure;
+      return reply(200, { items: page.value.items.map(memberView), next: page.value.next });
     },
   });
 }

@@ -1,18 +1,72 @@
-/** Invites: create, look at, use. Gateway threads. */
-import type { GuildP } from '../../../channels/index.ts';
-import { type Asked, askOnce, askRead, unwrap } from '../ask.ts';
-import { fail } from '../errors.ts';
+/** Invites: create, list, look at, use, delete. Gateway threads. */
+import { RATE_LIMITS } from '../../rates/index.ts';
+import { answer } from '../answer.ts';
+import { askOnce, askRead, unwrap } from '../ask.ts';
+import { guildOfInvite } from '../guild-of.ts';
+import { pageOf } from '../paging.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
-import type { Caller, HttpDeps } from '../types.ts';
+import * as guilds from '../schemas-guilds.ts';
+import type { HttpDeps } from '../types.ts';
 import { guildView, inviteView } from '../views.ts';
 
 const tag = 'invites';
 const DEFAULT_AGE_S = 7 * 86_400;
-const CODE = /^[A-Za-z0-9_-]{1,64}$/;
 
 export function inviteRoutes(deps: HttpDeps, publicUrl: string): readonly Route[] {
-  return [createInvite(deps, publicUrl), previewInvite(deps), useInvite(deps)];
+  return [
+    listInvites(deps, publicUrl),
+    createInvite(deps, publicUrl),
+    previewInvite(deps),
+    useInvite(deps),
+    deleteInvite(deps),
+  ];
+}
+
+function listInvites(deps: HttpDeps, publicUrl: string): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/guilds/:id/invites',
+    tag,
+    summary: 'Invites of a guild that can still be used, by code (right to manage)',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    query: guilds.invitesQuery,
+    answers: { 200: schemas.listOf(schemas.invite) },
+    errors: ['not_found', 'forbidden'],
+    handle: ({ uid, params, query }) => {
+      const ask = () => deps.guild(params.id)('invites', { uid });
+      return answer(askRead(deps.clock, ask), (invites) => {
+        const page = pageOf(invites, ({ code }) => code, query);
+        const items = page.items.map((invite) => inviteView(invite, publicUrl));
+        return reply(200, { items, next: page.next });
+      });
+    },
+  });
+}
+
+function deleteInvite(deps: HttpDeps): Route {
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/invites/:code',
+    tag,
+    summary: 'Delete an invite (whoever made it, or the right to manage)',
+    auth: 'user',
+    limit: 'general',
+    rates: [{ limit: RATE_LIMITS.moderatePerUser, key: ({ uid }) => [uid, 0] as const }],
+    params: schemas.codeParams,
+    answers: { 204: null },
+    errors: ['not_found', 'forbidden', 'conflict'],
+    handle: async ({ uid, params: { code } }) => {
+      const led = await guildOfInvite(deps, code);
+      if (!led.ok) return led.failure;
+      return answer(
+        askOnce(() => led.value('removeInvite', { uid, code })),
+        () => reply(204),
+      );
+    },
+  });
 }
 
 function createInvite(deps: HttpDeps, publicUrl: string): Route {
@@ -53,7 +107,7 @@ function previewInvite(deps: HttpDeps): Route {
     errors: ['not_found', 'invite_expired'],
     handle: async ({ params }) => {
       const { code } = params;
-      const led = await guildOf(deps, code);
+      const led = await guildOfInvite(deps, code);
       if (!led.ok) return led.failure;
       const guild = led.value;
       const found = unwrap(await askRead(deps.clock, () => guild('invite', { code })));
@@ -79,18 +133,11 @@ function useInvite(deps: HttpDeps): Route {
     errors: ['not_found', 'invite_expired', 'forbidden', 'conflict'],
     handle: async ({ uid, params }) => {
       const { code } = params;
-      const led = await guildOf(deps, code);
+      const led = await guildOfInvite(deps, code);
       if (!led.ok) return led.failure;
       const guild = led.value;
       const done = unwrap(await askOnce(() => guild('join', { uid, code })));
       return done.ok ? reply(200, { guild: guildView(done.value) }) : done.failure;
     },
   });
-}
-
-/** The guild that an invite leads to. */
-async function guildOf(deps: HttpDeps, code: string): Promise<Asked<Caller<GuildP>>> {
-  if (!CODE.test(code)) return { ok: false, failure: fail('not_found') };
-  const gid = unwrap(await askRead(deps.clock, () => deps.accounts.inviteGuild(code)));
-  return gid.ok ? { ok: true, value: deps.guild(gid.value) } : gid;
 }

@@ -5,7 +5,7 @@ import { Err } from '../../protocol/index.ts';
 import { appendEvent, MESSAGE_KIND } from '../append-event.ts';
 import { APPEND_RATES } from '../append-rates.ts';
 import { askRead } from '../ask.ts';
-import { type Failure, fail, unavailable } from '../errors.ts';
+import { readFailure } from '../read-failure.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
@@ -136,10 +136,4 @@ function anchorOf(query: z.output<typeof schemas.messagesQuery>): MessageAnchor 
   if (around !== undefined) return { around };
   if (after !== undefined) return { after };
   return { before: before ?? Number.MAX_SAFE_INTEGER };
-}
-
-function readFailure(reply: { readonly code: number; readonly retryMs?: number }): Failure {
-  if (reply.code === Err.FORBIDDEN_OR_ABSENT) return fail('not_found');
-  if (reply.code === Err.NO_HISTORY) return fail('forbidden');
-  return unavailable(reply.retryMs);
 }

@@ -1,5 +1,7 @@
 /** The caller: profile and guilds. Gateway threads. */
+import { answer } from '../answer.ts';
 import { askOnce, askRead, unwrap } from '../ask.ts';
+import { pageOf } from '../paging.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
 import type { HttpDeps } from '../types.ts';
@@ -48,12 +50,16 @@ export function userRoutes(deps: HttpDeps): readonly Route[] {
       summary: 'Guilds of the caller',
       auth: 'user',
       limit: 'general',
+      query: schemas.guildsQuery,
       answers: { 200: schemas.listOf(schemas.guild) },
-      handle: async ({ uid }) => {
-        const found = unwrap(await askRead(clock, () => deps.user(uid)('guilds', {})));
-        if (!found.ok) return found.failure;
-        return reply(200, { items: found.value.map(guildView), next: null });
-      },
+      handle: ({ uid, query }) =>
+        answer(
+          askRead(clock, () => deps.user(uid)('guilds', {})),
+          (guilds) => {
+            const page = pageOf(guilds, ({ id }) => [id], query);
+            return reply(200, { items: page.items.map(guildView), next: page.next });
+          },
+        ),
     }),
   ];
 }

@@ -124,7 +124,8 @@ describe('forms', () => {
     ['messages', 'after=1&around=2', 'around'],
     ['messages', 'befor=1', 'befor'],
     ['messages', '__proto__=1', '__proto__'],
-    ['channels', 'limit=5', 'limit'],
+    ['channels', 'limit=401', 'limit'],
+    ['channels', 'after=5', 'after'],
   ])('query of %s ?%s: 400 with field %s', async (what, query, field) => {
     const h = await Harness.create();
     const { uid, token } = await h.user('alice');
@@ -169,7 +170,7 @@ describe('forms', () => {
     ['POST', '/guilds', { name: 'x'.repeat(65) }, 'name'],
     ['POST', '/guilds', { name: 'x', ownerId: '1' }, 'ownerId'],
     ['PATCH', '/guilds/G', { name: '' }, 'name'],
-    ['POST', '/guilds/G/channels', { name: 'x', type: 'voice' }, 'type'],
+    ['POST', '/guilds/G/channels', { name: 'x', type: 'thread' }, 'type'],
     ['POST', '/guilds/G/channels', { name: 'x', topic: 'x'.repeat(257) }, 'topic'],
     ['PATCH', '/channels/C', { position: -1 }, 'position'],
     ['PATCH', '/channels/C', { position: 1.5 }, 'position'],

@@ -5,7 +5,9 @@
 import type {
   Accounts,
   AppendReply,
+  AppendRequest,
   Channel,
+  DmP,
   DomainCode,
   Grant,
   Guild,
@@ -56,6 +58,11 @@ export class FakeWorld {
   before: (op: string) => void | Promise<void> = () => {};
   /** Replaces the next answers of `append`. */
   readonly appendReplies: (AppendReply | (() => never))[] = [];
+  /** Answers of ops that this world does not play itself, and what they were asked. */
+  readonly script = new Map<string, unknown>();
+  readonly asked: { readonly op: string; readonly arg: unknown }[] = [];
+  /** Takes the appends over. */
+  onAppend: ((append: AppendRequest) => AppendReply) | undefined;
   /** May send, may read history. */
   rights = { send: true, history: true };
   appendCalls = 0;
@@ -140,6 +147,9 @@ export class FakeWorld {
       return invite === undefined ? no('not_found') : ok(invite.guildId);
     },
     revokedLogins: async () => [],
+    openDm: (m) => this.#scripted('openDm', m),
+    openGroup: (m) => this.#scripted('openGroup', m),
+    dms: (uid) => this.#scripted('dms', uid),
   };
 
   addMember(gid: number, uid: number): void {
@@ -166,6 +176,15 @@ export class FakeWorld {
     this.streams.set(id, { type: 'channel', gid });
     this.messages.set(id, []);
     return channel;
+  }
+
+  /** Adds a reaction to the message `seq` of every channel. */
+  react(seq: number, reaction: MessageView['reactions'][number]): void {
+    for (const all of this.messages.values()) {
+      const index = all.findIndex((message) => message.seq === seq);
+      const message = all[index];
+      if (message !== undefined) all[index] = { ...message, reactions: [reaction] };
+    }
   }
 
   /** A guild as one of its members sees it; for others it is not there. */
@@ -285,8 +304,10 @@ export class FakeWorld {
       return { ok: true, epoch: 77, first: 1, head: all.at(-1)?.seq ?? 0, items: plain };
     };
     const ops: Fake<StreamP> = {
-      append: ({ uid, nonce, body }) => {
+      append: (append) => {
+        const { uid, nonce, body } = append;
         this.appendCalls++;
+        if (this.onAppend !== undefined) return this.onAppend(append);
         const planned = this.appendReplies.shift();
         if (typeof planned === 'function') return planned();
         if (planned !== undefined) return planned;
@@ -321,7 +342,8 @@ export class FakeWorld {
         );
         return reply(all, all.slice(from, from + limit));
       },
-      head: () => undefined,
+      head: ({ uid }) =>
+        seen(uid) === undefined ? undefined : { sid, epoch: 77, first: 1, head: 1, headTs: 1 },
       message: ({ uid, seq }) => {
         const all = seen(uid);
         if (all === undefined) return { ok: false, code: 301 };
@@ -335,14 +357,22 @@ export class FakeWorld {
     return this.#caller(ops);
   };
 
+  readonly dm = (): Caller<DmP> => this.#caller<DmP>({});
+
   #caller<P>(ops: Fake<P>): Caller<P> {
     const run = async (op: string, arg: unknown): Promise<unknown> => {
       await this.before(op);
       const handler = ops[op as Ops<P>] as ((arg: unknown) => unknown) | undefined;
-      if (handler === undefined) throw new Error(`the fake has no op ${op}`);
-      return handler(arg);
+      return handler === undefined ? this.#scripted(op, arg) : handler(arg);
     };
     // The fake is typed per op above; the erased runner only looks the op up.
     return run as unknown as Caller<P>;
+  }
+
+  async #scripted<T>(op: string, arg: unknown): Promise<T> {
+    await this.before(op);
+    if (!this.script.has(op)) throw new Error(`the fake has no op ${op}`);
+    this.asked.push({ op, arg });
+    return this.script.get(op) as T;
   }
 }

@@ -106,6 +106,7 @@ export class Harness {
     this.app = createHttpApp({
       accounts: world.accounts,
       guild: world.guild,
+      dm: world.dm,
       user: world.user,
       stream: world.stream,
       docs: this.docs,
