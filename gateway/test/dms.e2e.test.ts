@@ -1,0 +1,177 @@
+/** Direct messages, groups and slow mode over real sockets, with the real entities behind the gateway. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Accounts,
+  createAccounts,
+  type DmP,
+  type GuildP,
+  hostChannels,
+  memoryStore,
+  type Result,
+} from '../../channels/index.ts';
+import { type AnyRef, call, entity, stop, systemRng } from '../../runtime/index.ts';
+import type { GatewayOptions } from '../gateway.ts';
+import {
+  decodeEvent,
+  type Encoding,
+  Err,
+  encodeEvent,
+  encodeMp,
+  encodeReceipt,
+  encodeUnread,
+  Kind,
+  mayMention,
+  Op,
+  SubStatus,
+} from '../protocol/index.ts';
+import { Harness, type TestClient, token } from './harness.ts';
+
+interface Person {
+  readonly uid: number;
+  readonly login: string;
+}
+
+let harness: Harness;
+let shard: AnyRef;
+let accounts: Accounts;
+let people: Person[];
+let gid: number;
+let channel: number;
+
+function value<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`got ${result.code}`);
+  return result.value;
+}
+
+const guild = () => entity<GuildP>('guild', gid);
+
+async function person(n: number): Promise<Person> {
+  const named = { username: `person${n}`, password: 'correct horse' };
+  const { user, login } = value(await accounts.register(named));
+  return { uid: user.id, login };
+}
+
+/** A connection that follows the own inbox. */
+async function online(n: number, encoding: Encoding): Promise<TestClient> {
+  const { uid, login } = people[n] as Person;
+  const client = await harness.connect(encoding);
+  expect((await client.identify(token(uid, login)))[0]).toBe(Op.OK);
+  await client.ask(Op.SUB, [[uid]]);
+  return client;
+}
+
+const uidOf = (n: number): number => (people[n] as Person).uid;
+const eventOf = (client: TestClient, sid: number, kind: number) =>
+  client.find((frame) => frame[0] === Op.EV && frame[1] === sid && frame[5] === kind);
+
+let nonces = 0;
+function append(client: TestClient, sid: number, kind: number, ...body: (string | number)[]) {
+  nonces += 1;
+  return client.ask(Op.APPEND, sid, `n${nonces}`, kind, ...body);
+}
+
+beforeAll(async () => {
+  harness = await Harness.start({ upstream: undefined } as unknown as Partial<GatewayOptions>);
+  const store = memoryStore({ rng: systemRng });
+  const { clock } = harness;
+  const codec = {
+    ...{ encodeEvent, decodeEvent, encodeReceipt, encodeUnread, mayMention },
+    encodeNotice: encodeMp,
+  };
+  const shared = { clock, rng: systemRng, accessTokenTtlMs: 900_000 };
+  const hosted = await hostChannels({ ...shared, store, codec, slotNumber: 1, replayMax: 5000 });
+  shard = hosted.supervisor;
+  accounts = createAccounts({
+    ...shared,
+    docs: store.docs,
+    slotNumber: 2,
+    serverSecret: new Uint8Array(32).fill(7),
+    registration: 'open',
+    refreshTokenTtlMs: 86_400_000,
+  });
+  people = [await person(0), await person(1), await person(2)];
+  gid = value(await accounts.createGuild(uidOf(0), 'Home')).id;
+  const invite = { uid: uidOf(0), maxUses: null, maxAgeMs: null };
+  const { code } = value(await call(guild(), 'createInvite', invite));
+  for (const n of [1, 2]) value(await call(guild(), 'join', { uid: uidOf(n), code }));
+  channel = value(await call(guild(), 'channels', { uid: uidOf(0) }))[0]?.id ?? 0;
+});
+
+afterAll(async () => {
+  expect(harness.errors).toEqual([]);
+  await harness.stop();
+  await stop(shard, 'shutdown');
+});
+
+describe.each(['mp', 'json'] as const)('%s', (encoding) => {
+  test('dm: kind 42 on both inboxes, messages both ways, a third one sees nothing', async () => {
+    const [a, b, c] = await Promise.all([0, 1, 2].map((n) => online(n, encoding)));
+    if (a === undefined || b === undefined || c === undefined) throw new Error('three people');
+    // Each round a pair of its own: the second one finds its dm anew.
+    const [x, y] = encoding === 'mp' ? [0, 1] : [1, 2];
+    const [from, to, other] = encoding === 'mp' ? [a, b, c] : [b, c, a];
+    const { id } = value(await accounts.openDm({ uid: uidOf(x), to: uidOf(y) }));
+    for (const [client, n] of [
+      [from, x],
+      [to, y],
+    ] as const) {
+      expect((await eventOf(client, uidOf(n), Kind.DM_OPENED))[7]).toBe(id);
+      const [entry] = (await client.ask(Op.SUB, [[id]]))[2] as readonly number[][];
+      expect(entry?.[1]).toBe(SubStatus.LIVE);
+    }
+    const hidden = await other.ask(Op.SUB, [[id], [99]]);
+    expect(hidden[2]).toEqual([id, 99].map((sid) => [sid, SubStatus.REFUSED, 0, 0, 0, 0, 0]));
+    expect((await append(from, id, Kind.MSG_CREATE, 'hello'))[0]).toBe(Op.OK);
+    expect((await eventOf(to, id, Kind.MSG_CREATE)).slice(6)).toEqual([uidOf(x), 'hello']);
+    expect((await append(to, id, Kind.MSG_CREATE, 'hi', 1))[0]).toBe(Op.OK);
+    expect((await append(to, id, Kind.MSG_CREATE, 'to nothing', 9))[2]).toBe(Err.BAD_ARGS);
+    const refused = await append(other, id, Kind.MSG_CREATE, 'me too');
+    const absent = await append(other, 99, Kind.MSG_CREATE, 'me too');
+    expect(refused.slice(2)).toEqual(absent.slice(2));
+    expect(refused[2]).toBe(Err.FORBIDDEN_OR_ABSENT);
+    expect((await append(from, id, Kind.CHAN_META, 'Name'))[2]).toBe(Err.NO_SEND);
+    expect((await append(from, channel, Kind.CHAN_META, 'Name'))[2]).toBe(Err.BAD_ARGS);
+  });
+
+  test('group: named by any member, one who leaves gets SUBEND 301 and nothing after it', async () => {
+    const [a, b] = await Promise.all([0, 1].map((n) => online(n, encoding)));
+    if (a === undefined || b === undefined) throw new Error('two people');
+    const opened = { uid: uidOf(0), uids: [uidOf(1), uidOf(2)], name: null };
+    const { id } = value(await accounts.openGroup(opened));
+    await Promise.all([a, b].map((client) => client.ask(Op.SUB, [[id]])));
+    expect((await append(b, id, Kind.CHAN_META, 'Trip'))[0]).toBe(Op.OK);
+    expect((await eventOf(a, id, Kind.CHAN_META)).slice(6)).toEqual([uidOf(1), 'Trip']);
+    value(await call(entity<DmP>('dm', id), 'leave', { uid: uidOf(1) }));
+    expect(await b.find((frame) => frame[0] === Op.SUBEND)).toEqual([Op.SUBEND, id, 301]);
+    expect((await append(a, id, Kind.MSG_CREATE, 'without you'))[0]).toBe(Op.OK);
+    expect((await eventOf(a, id, Kind.MSG_CREATE))[7]).toBe('without you');
+    expect((await append(b, id, Kind.MSG_CREATE, 'me'))[2]).toBe(Err.FORBIDDEN_OR_ABSENT);
+    expect(b.events(id)).toEqual([1]);
+    const left = value(await call(entity<DmP>('dm', id), 'get', { uid: uidOf(0) }));
+    expect(left.members.map((member) => member.id)).toEqual([uidOf(0), uidOf(2)]);
+  });
+
+  test('slow mode: 421 with retry_ms; the same nonce is a duplicate; who manages is not slowed', async () => {
+    const [owner, member] = await Promise.all([0, 1].map((n) => online(n, encoding)));
+    if (owner === undefined || member === undefined) throw new Error('two people');
+    const set = { uid: uidOf(0), sid: channel, slowModeS: encoding === 'mp' ? 60 : 90 };
+    value(await call(guild(), 'updateChannel', set));
+    harness.clock.warp(set.slowModeS * 1000);
+    const once = [channel, `${encoding}-once`, Kind.MSG_CREATE, 'first'] as const;
+    const first = await member.ask(Op.APPEND, ...once);
+    expect([first[0], first[5]]).toEqual([Op.OK, false]);
+    const again = await member.ask(Op.APPEND, ...once);
+    expect(again.slice(2)).toEqual([...first.slice(2, 5), true]);
+    const slowed = await member.ask(Op.APPEND, channel, `${encoding}-two`, Kind.MSG_CREATE, 'two');
+    expect([slowed[0], slowed[2], slowed[3]]).toEqual([Op.ERR, Err.SLOW_MODE, 'slow_mode']);
+    expect(slowed[4]).toBeGreaterThan(0);
+    expect(slowed[4]).toBeLessThanOrEqual(set.slowModeS * 1000);
+    for (const text of ['a', 'b']) {
+      expect((await append(owner, channel, Kind.MSG_CREATE, text))[0]).toBe(Op.OK);
+    }
+    expect((await append(member, channel, Kind.REACT_ADD, first[3] as number, 'x'))[0]).toBe(Op.OK);
+    harness.clock.warp(slowed[4] as number);
+    const later = await member.ask(Op.APPEND, channel, `${encoding}-two`, Kind.MSG_CREATE, 'two');
+    expect([later[0], later[5]]).toEqual([Op.OK, false]);
+  });
+});
