@@ -75,7 +75,7 @@ const totalOrder: Case = {
     const observers = [];
     const senders = [];
     for (const [i, name] of names.entries()) {
-      const follower = await stage.follow(name, sid);
+      const follower = await stage.follow(name, sid, urlOf(i));
       observers.push(follower);
       senders.push(await stage.connect(name, { url: urlOf(i + 1) }));
     }

@@ -32,6 +32,8 @@ export interface ConnectionOptions {
   /** Name of the client in reports. */
   readonly client: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long an answer or an event is waited for, ms. Default 20,000. */
+  readonly patienceMs?: number;
   /** Hears every frame from the server after the log has it. */
   readonly onFrame?: (frame: Received) => void;
 }
@@ -64,7 +66,7 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
-const TIMEOUT_MS = 20_000;
+const PATIENCE_MS = 20_000;
 /** A request that the server asks to repeat (420, 502) is repeated this often. */
 const REPEATS_MAX = 300;
 
@@ -92,6 +94,7 @@ export class Connection implements ConnectionLog {
   readonly #events = new Map<number, Event[]>();
   readonly #replies = new Map<number, (reply: Frame | undefined) => void>();
   readonly #waiters = new Set<() => void>();
+  readonly #patienceMs: number;
   readonly #onFrame: ((frame: Received) => void) | undefined;
   #rid = 0;
   #isOver = false;
@@ -100,6 +103,7 @@ export class Connection implements ConnectionLog {
     this.client = options.client;
     this.encoding = options.encoding;
     this.socket = socket;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.#onFrame = options.onFrame;
     const closing = Promise.withResolvers<Ended>();
     const ended = Promise.withResolvers<Ended>();
@@ -189,7 +193,7 @@ export class Connection implements ConnectionLog {
         this.#replies.set(rid, (frame) => (frame === undefined ? reject(lost()) : resolve(frame)));
     });
     this.send([op, rid, ...args]);
-    return within(`${this.client}: reply to [${op},${rid}]`, TIMEOUT_MS, reply);
+    return within(`${this.client}: reply to [${op},${rid}]`, this.#patienceMs, reply);
   }
 
   /** As request, repeated where the server says when; the result of the OK, or a Failure for any other ERR. */
@@ -242,7 +246,7 @@ export class Connection implements ConnectionLog {
   }
 
   /** Waits until the probe holds, asking after every message; Failure when it does not in time, or the connection ends. */
-  until(what: string, probe: () => boolean, timeoutMs = TIMEOUT_MS): Promise<void> {
+  until(what: string, probe: () => boolean, timeoutMs = this.#patienceMs): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const ask = (): void => {
       if (probe()) resolve();

@@ -15,17 +15,20 @@ export interface RunOptions {
   readonly encodings: readonly Encoding[];
   /** Empty: servers of our own. */
   readonly urls: readonly string[];
+  /** How long a case waits for an answer or an event, ms. Default 20,000. */
+  readonly patienceMs?: number;
   onStart(one: Case, encoding: Encoding): void;
   onProgress(text: string): void;
   onOutcome(outcome: Outcome): void;
 }
 
 const TAIL = 12;
+const VIOLATIONS_SHOWN = 5;
 const CONNECTIONS_SHOWN = 8;
 
 /** Runs all; the outcomes in the order of running. */
 export async function runCases(options: RunOptions): Promise<Outcome[]> {
-  const servers = new Servers(options.urls, options.onProgress);
+  const servers = new Servers(options);
   const jobs = options.cases.flatMap((one) =>
     options.encodings.map((encoding) => ({ one, encoding })),
   );
@@ -36,6 +39,7 @@ export async function runCases(options: RunOptions): Promise<Outcome[]> {
       const outcome = await runCase(one, encoding, servers);
       options.onOutcome(outcome);
       outcomes.push(outcome);
+      if (outcome.status === 'failed') await servers.abandon(one);
       await servers.release(jobs.slice(i + 1).map((job) => job.one));
     }
   } finally {
@@ -52,20 +56,26 @@ async function runCase(one: Case, encoding: Encoding, servers: Servers): Promise
   try {
     stage = await servers.stage(one, encoding);
     const note = await one.run(stage);
-    const violations = audit(stage.connections);
-    if (violations.length > 0)
-      throw new Failure(violations.slice(0, 5).map(violationText).join('; '));
+    const violations = violationsOf(stage);
+    if (violations !== '') throw new Failure(violations);
     return { ...base, status: 'passed', tookMs: nowMs() - begun, note: note ?? '' };
   } catch (error) {
     if (error instanceof StartFailed) throw error;
     const tookMs = nowMs() - begun;
     if (error instanceof Unfit)
       return { ...base, status: error.status, tookMs, note: error.message };
-    const note = error instanceof Failure ? error.message : String((error as Error).stack);
+    const why = error instanceof Failure ? error.message : String((error as Error).stack);
+    const note = [...new Set([why, violationsOf(stage)])].filter((text) => text !== '').join('; ');
     return { ...base, status: 'failed', tookMs, note, frames: tailsOf(stage) };
   } finally {
     await stage?.clear();
   }
+}
+
+/** The first broken invariants in the logs so far, or an empty text. */
+function violationsOf(stage: Stage | undefined): string {
+  const found = audit(stage?.connections ?? []);
+  return found.slice(0, VIOLATIONS_SHOWN).map(violationText).join('; ');
 }
 
 /** The last frames of the last connections. */

@@ -18,11 +18,17 @@ interface Place {
 export class Servers {
   readonly #urls: readonly string[];
   readonly #places = new Map<string, Promise<Place>>();
+  readonly #patienceMs: number | undefined;
   readonly #progress: (text: string) => void;
 
-  constructor(urls: readonly string[], progress: (text: string) => void) {
-    this.#urls = urls;
-    this.#progress = progress;
+  constructor(options: {
+    readonly urls: readonly string[];
+    readonly patienceMs?: number;
+    onProgress(text: string): void;
+  }) {
+    this.#urls = options.urls;
+    this.#patienceMs = options.patienceMs;
+    this.#progress = (text) => options.onProgress(text);
   }
 
   /** The stage of a case; throws Unfit where the case cannot be run. */
@@ -33,20 +39,28 @@ export class Servers {
       throw new Unfit('needs two nodes', 'give --url twice');
     const { world, server } = await this.#place(one);
     const urls = this.#urls.length > 0 ? this.#urls : [world.url];
-    return new Stage({ encoding, world, urls, server, progress: this.#progress });
+    const [patienceMs, progress] = [this.#patienceMs, this.#progress];
+    return new Stage({ encoding, world, urls, server, patienceMs, progress });
   }
 
   /** Ends the servers that none of the cases to come needs. */
   async release(toCome: readonly Case[]): Promise<void> {
     const needed = new Set(toCome.map(keyOf));
-    for (const [key, place] of [...this.#places]) {
-      if (needed.has(key)) continue;
-      this.#places.delete(key);
-      await place.then(
-        ({ server }) => server?.dispose(),
-        (error) => this.#progress(String(error)),
-      );
-    }
+    for (const key of [...this.#places.keys()]) if (!needed.has(key)) await this.#end(key);
+  }
+
+  /** Ends the server of a case that failed with it in its hands: nobody knows what state it is in. */
+  async abandon(one: Case): Promise<void> {
+    if (one.needs === 'control') await this.#end(keyOf(one));
+  }
+
+  async #end(key: string): Promise<void> {
+    const place = this.#places.get(key);
+    this.#places.delete(key);
+    await place?.then(
+      ({ server }) => server?.dispose(),
+      (error) => this.#progress(String(error)),
+    );
   }
 
   #place(one: Case): Promise<Place> {
@@ -66,7 +80,7 @@ export class Servers {
   }
 }
 
-/** Cases with one key share a server; one that is killed on the way is fit for the next case again. */
+/** Cases with one key share a server. */
 function keyOf({ env = {} }: Case): string {
   return JSON.stringify(env);
 }

@@ -42,6 +42,7 @@ export class Stage {
   /** The server's process, where the suite started it. */
   readonly server: OwnServer | undefined;
   readonly connections: Connection[] = [];
+  readonly #patienceMs: number | undefined;
   /** Tells the person at the terminal how far a long case is. */
   readonly progress: (text: string) => void;
 
@@ -50,12 +51,14 @@ export class Stage {
     readonly world: World;
     readonly urls: readonly string[];
     readonly server: OwnServer | undefined;
+    readonly patienceMs: number | undefined;
     readonly progress: (text: string) => void;
   }) {
     this.encoding = fields.encoding;
     this.world = fields.world;
     this.urls = fields.urls;
     this.server = fields.server;
+    this.#patienceMs = fields.patienceMs;
     this.progress = fields.progress;
   }
 
@@ -74,6 +77,7 @@ export class Stage {
           url: this.world.url,
           encoding: this.encoding,
           client,
+          ...(this.#patienceMs === undefined ? {} : { patienceMs: this.#patienceMs }),
           ...options,
         });
         this.connections.push(connection);
@@ -104,10 +108,10 @@ export class Stage {
     return (await this.sit(name, options)).connection;
   }
 
-  /** A follower of `sid` that is subscribed from now, or from `cursor`. */
-  async follow(name: string, sid: number): Promise<Follower> {
+  /** A follower of `sid` that is subscribed from now. */
+  async follow(name: string, sid: number, url?: string): Promise<Follower> {
     const follower = new Follower(sid);
-    await this.join(follower, name);
+    await this.join(follower, name, url);
     return follower;
   }
 
