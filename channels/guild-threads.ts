@@ -17,13 +17,14 @@ import {
   invalid,
   KIND_CHANNEL_CREATE,
   NOT_FOUND,
+  nameFits,
   type Planned,
 } from './guild-plan.ts';
 import { may, PERM_HISTORY, PERM_SEND, PERM_VIEW } from './permissions.ts';
 import { KIND_MESSAGE } from './stream-rules.ts';
 import type { Channel, ChannelLog, Id, Result, Seq } from './types.ts';
 
-/** Of one guild: with its 400 channels they still fit a GUILD answer with names of common length. */
+/** Of one guild, beside its 400 channels; a guess. */
 export const THREADS_MAX = 200;
 
 export async function planCreateThread(
@@ -44,7 +45,7 @@ export async function planCreateThread(
   if (!may(perms, PERM_SEND) || !may(perms, PERM_HISTORY)) return FORBIDDEN;
   const all = [...data.channels.values()].filter((channel) => channel.parent !== undefined);
   const taken = all.some((thread) => thread.parent === sid && thread.startSeq === seq);
-  if (taken || all.length >= THREADS_MAX) return CONFLICT;
+  if (taken || all.length >= THREADS_MAX || !nameFits(data, name)) return CONFLICT;
   if (!(await isMessage(log, sid, seq))) return invalid('seq');
   const thread: ChannelDoc = {
     id: tools.ids.next(),
