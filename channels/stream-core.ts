@@ -9,6 +9,7 @@ import { may, PERM_VIEW } from './permissions.ts';
 import { Appender } from './stream-appender.ts';
 import { Audience } from './stream-audience.ts';
 import { MetaTeller } from './stream-meta.ts';
+import { StreamNotices } from './stream-notices.ts';
 import { StreamPerms } from './stream-perms.ts';
 import type { Outcome, StreamPorts } from './stream-ports.ts';
 import { Reads } from './stream-reads.ts';
@@ -25,6 +26,7 @@ import type {
   HistoryRequest,
   Id,
   LogEvent,
+  MarkReply,
   MessageAnchor,
   MessagesReply,
   Ms,
@@ -34,6 +36,7 @@ import type {
   ReactorsReply,
   ReactorsRequest,
   Seq,
+  StreamP,
   SubscribeReply,
   SubscribeRequest,
 } from './types.ts';
@@ -63,6 +66,8 @@ interface Parts {
   typing: Typing | undefined;
   /** Of a group only. */
   readonly meta: MetaTeller | undefined;
+  /** Of channels, threads and DMs. */
+  readonly notices: StreamNotices | undefined;
 }
 
 /** A request that came before the stream was open. */
@@ -111,7 +116,7 @@ export class StreamCore {
     if (parts === undefined) return true;
     const { audience, appender, reads, perms } = parts;
     if (this.#toJudge.size > 0) return false;
-    if (parts.meta?.busy === true) return false;
+    if (parts.meta?.busy === true || parts.notices?.busy === true) return false;
     return audience.size === 0 && !appender.busy && !reads.busy && !perms.busy;
   }
 
@@ -228,6 +233,14 @@ export class StreamCore {
     this.#parts?.audience.broadcast(this.#sid, notice);
   }
 
+  mark(m: Parameters<StreamP['mark']>[0], answer: Answer<MarkReply>): void {
+    const late = (): void => answer({ ok: false, retryMs: this.#ports.limits.retryMs });
+    this.#whenOpen(late, (parts) => {
+      if (parts?.notices === undefined) answer({ ok: false });
+      else parts.notices.mark(m, answer);
+    });
+  }
+
   /** Rights of one user, or of all (uid 0), changed: those who may not view any more lose the stream. */
   permsChanged(uid: Id): void {
     const parts = this.#parts;
@@ -298,21 +311,27 @@ export class StreamCore {
     const audience = new Audience(ports);
     const reads = new Reads(ports, state, perms, audience);
     const meta = doc.type === 'group' ? new MetaTeller(ports, this.#sid) : undefined;
+    const around = { ports, state, perms, audience, gid: doc.gid };
+    const isTalk = doc.type !== 'view' && doc.type !== 'user';
+    const notices = isTalk ? new StreamNotices(around) : undefined;
     const host = {
       committed: (events: readonly LogEvent[]) => {
         audience.publish(state, events);
         meta?.committed(events);
+        notices?.committed();
         parts.typing?.committed(events);
       },
       reopen: () => this.#reopen(RETRY_FIRST_MS),
     };
     const appender = new Appender(ports, state, perms, doc.type, host);
     const { type } = doc;
-    const parts: Parts = { type, state, perms, audience, reads, appender, meta, typing: undefined };
+    const told = { meta, notices, typing: undefined };
+    const parts: Parts = { type, state, perms, audience, reads, appender, ...told };
     this.#parts = parts;
     this.#phase = 'open';
     ports.counters.opened += 1;
     meta?.opened(log.head);
+    notices?.opened();
     this.#runWaiting(parts);
   }
 

@@ -28,7 +28,7 @@ export const PIN_ON = 'on';
 
 /** msg flags (protocol.md 2.4). */
 const FLAG_SILENT = 1;
-const FLAG_EVERYONE = 2;
+export const FLAG_EVERYONE = 2;
 export const FLAG_EDITED = 4;
 /** protocol.md 2.4, field types. */
 const EMOJI_BYTES_MAX = 64;

@@ -6,7 +6,7 @@
 import type { AppendReply } from '../channels/index.ts';
 import type { Connection } from './connection.ts';
 import { appendFailure, type Failure } from './failures.ts';
-import { Err, encodeOkAppend, type Op, type Request } from './protocol/index.ts';
+import { Err, encodeOkAppend, Kind, type Op, type Request } from './protocol/index.ts';
 import { RATE_LIMITS } from './rates/index.ts';
 import type { SocketContext } from './types.ts';
 
@@ -21,12 +21,16 @@ export interface AppendsOptions {
   readonly fail: (connection: Connection, rid: number, failure: Failure) => void;
   /** A failure that nobody foresaw. */
   readonly crashed: (connection: Connection, rid: number, error: unknown) => void;
+  /** A message of this connection is committed. */
+  readonly wrote: (connection: Connection, sid: number, seq: number) => void;
 }
 
 /** One APPEND on its way: who gets the answer. Its two functions live as long as the record. */
 interface Pending {
   connection: Connection | null;
   rid: number;
+  /** The stream of a message; 0 for other kinds, which say nothing of what was read. */
+  sid: number;
   readonly answered: (reply: AppendReply) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -59,6 +63,7 @@ export class Appends {
     const pending = this.#pool.pop() ?? this.#createPending();
     pending.connection = connection;
     pending.rid = rid;
+    pending.sid = kind === Kind.MSG_CREATE ? sid : 0;
     // Neither of the two throws.
     void reply.then(pending.answered, pending.failed);
   }
@@ -77,6 +82,7 @@ export class Appends {
     const pending: Pending = {
       connection: null,
       rid: 0,
+      sid: 0,
       answered: (reply) => this.#settle(pending, reply, undefined),
       failed: (error) => this.#settle(pending, undefined, error),
     };
@@ -85,11 +91,12 @@ export class Appends {
 
   #settle(pending: Pending, reply: AppendReply | undefined, error: unknown): void {
     const connection = pending.connection as Connection;
-    const { rid } = pending;
+    const { rid, sid } = pending;
     pending.connection = null;
     if (this.#pool.length < POOL_MAX) this.#pool.push(pending);
     try {
       this.#answer(connection, rid, reply, error);
+      if (sid !== 0 && reply?.ok === true) this.#options.wrote(connection, sid, reply.seq);
     } catch (cause) {
       this.#options.crashed(connection, rid, cause);
     }

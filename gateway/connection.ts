@@ -91,6 +91,11 @@ export class Connection implements Subscriber {
   queries = 0;
   refusals = 0;
   refusalsSinceS = 0;
+  // Newest own message by stream, not told to the user entity yet (own-markers.ts)
+  ownSid = 0;
+  ownSeq = 0;
+  ownSinceMs = 0;
+  ownOthers: Map<number, number> | null = null;
   /** Frames that came while IDENTIFY was being answered. */
   held: Uint8Array[] | null = null;
   heldBytes = 0;

@@ -5,13 +5,16 @@
  * kept. Bound: one frame is under 16 KiB, and what is gathered waits 10 ms at most (gather.ts).
  */
 import type { FanOutP, Id } from '../channels/index.ts';
+import type { Clock } from '../runtime/index.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { Limits } from './protocol/index.ts';
 import type { Shedding } from './shedding.ts';
 import type { Topic } from './topic.ts';
+import { UnreadCache } from './unread-cache.ts';
 
 export interface EphemeralOptions {
   readonly topics: ReadonlyMap<Id, Topic>;
+  readonly clock: Clock;
   readonly metrics: GatewayMetrics;
   readonly shedding: Shedding;
   /** The topic has something to publish. */
@@ -19,16 +22,19 @@ export interface EphemeralOptions {
 }
 
 export class Ephemeral {
+  readonly unread: UnreadCache;
   readonly #options: EphemeralOptions;
 
   constructor(options: EphemeralOptions) {
     this.#options = options;
+    this.unread = new UnreadCache(options.clock, options.metrics);
   }
 
   /** Publishes a notice on the native topic of its stream, or drops and counts it. */
   publish(m: Parameters<FanOutP['ephemeral']>[0]): void {
     const { mark, metrics, shedding, topics } = this.#options;
     const topic = topics.get(m.sid);
+    if (m.class === 'unread' && topic !== undefined) this.unread.note(m.sid, m.frame);
     if (topic === undefined || topic.joined === 0) {
       metrics.noticesUnheard[m.class] += 1;
     } else if (m.frame.length >= Limits.broadcastFrameBytesMax) {

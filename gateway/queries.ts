@@ -1,8 +1,8 @@
 /**
- * HISTORY, SYNC and GUILD: reads that change nothing. Each returns the encoded reply or a Failure.
+ * HISTORY, SYNC, GUILD and MARK. Each returns the encoded reply or a Failure.
  * Runs on gateway threads.
  */
-import type { LogHead } from '../channels/index.ts';
+import type { LogHead, Result } from '../channels/index.ts';
 import { type Failure, readFailure, retryMs } from './failures.ts';
 import {
   type Encoding,
@@ -11,6 +11,7 @@ import {
   fitHistory,
   glueHistoryOk,
   type Op,
+  okFrame,
   okGuildFrame,
   okSyncFrame,
   type Request,
@@ -23,6 +24,7 @@ import type { SocketContext } from './types.ts';
 type HistoryRequest = Extract<Request, { op: typeof Op.HISTORY }>;
 type SyncRequest = Extract<Request, { op: typeof Op.SYNC }>;
 type GuildRequest = Extract<Request, { op: typeof Op.GUILD }>;
+type MarkRequest = Extract<Request, { op: typeof Op.MARK }>;
 
 /** Who asks, and in which encoding to answer. */
 export interface Asker {
@@ -88,12 +90,41 @@ export async function guild(
   const { rid, gid } = request;
   try {
     const reply = await context.upstream.guildView(gid, asker.uid);
-    if (reply.ok) return encodeFrame(okGuildFrame(rid, reply.value), asker.encoding);
-    if (reply.code !== 'unavailable') return { code: Err.FORBIDDEN_OR_ABSENT };
-    return failed(Err.UNAVAILABLE, reply.retryMs ?? retryMs(context.rng.u32()));
+    if (!reply.ok) return refused(context, reply);
+    const sids = reply.value.channels.map(({ sid }) => sid);
+    const markers = await context.upstream.markers(asker.uid, sids);
+    if (!markers.ok) return refused(context, markers);
+    const channels = reply.value.channels.map((channel, i) => {
+      return { ...channel, marker: markers.value[i] ?? 0 };
+    });
+    return encodeFrame(okGuildFrame(rid, { ...reply.value, channels }), asker.encoding);
   } catch (error) {
     return readFailure(error, context.rng.u32());
   }
+}
+
+/** MARK: the marker that holds afterwards. */
+export async function mark(
+  context: SocketContext,
+  asker: Asker & { readonly session: string },
+  request: MarkRequest,
+): Promise<Answer> {
+  const { rid, sid, seq } = request;
+  const { uid, session, encoding } = asker;
+  try {
+    const reply = await context.upstream.mark(uid, { sid, seq, session });
+    return reply.ok
+      ? encodeFrame(okFrame(rid, reply.value.seq), encoding)
+      : refused(context, reply);
+  } catch (error) {
+    return readFailure(error, context.rng.u32());
+  }
+}
+
+/** What the domain refused: it cannot answer now, or it is absent or forbidden. */
+function refused(context: SocketContext, reply: Result<unknown> & { ok: false }): Failure {
+  if (reply.code !== 'unavailable') return { code: Err.FORBIDDEN_OR_ABSENT };
+  return failed(Err.UNAVAILABLE, reply.retryMs ?? retryMs(context.rng.u32()));
 }
 
 /** 0 everywhere for a stream that is absent or forbidden (2.17 item 7). */

@@ -28,8 +28,8 @@ type ReauthRequest = Extract<Request, { op: typeof Op.REAUTH }>;
 
 type RefusedConnect = Extract<ConnectReply, { ok: false }>;
 
-/** What is offered of protocol.md 2.6 `caps`: none of the optional features exists yet. */
-const SERVER_CAPS = 0;
+/** What is offered of protocol.md 2.6 `caps`: receipts (bit 2). */
+const SERVER_CAPS = 4;
 /** A login that was ended keeps its sockets this long, so that EV 47 comes before the close. */
 const REVOKE_GRACE_MS = 1000;
 

@@ -15,13 +15,16 @@ import type {
   Id,
   PullRequest,
   Result,
+  Seq,
   StreamP,
   SubscribeReply,
+  UserP,
 } from '../channels/index.ts';
 import type { Clock, MonitorId, Ref, Rng } from '../runtime/index.ts';
 import type { RevokedLogins, TokenVerifier } from './auth/index.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { RateTable } from './rates/index.ts';
+import type { PresenceUpstream } from './upstream-presence.ts';
 
 /** What the socket side asks of the entities. Calls reject with the runtime's ActorError. */
 export interface Upstream {
@@ -34,10 +37,16 @@ export interface Upstream {
   history(sid: Id, request: HistoryRequest): Promise<HistoryReply>;
   head(sid: Id, uid: Id): Promise<HeadReply>;
   guildView(gid: Id, uid: Id): Promise<Result<GuildView>>;
+  mark(uid: Id, m: Parameters<UserP['mark']>[0]): Promise<Result<{ readonly seq: Seq }>>;
+  /** Read markers of a user, in the order of `sids`. */
+  markers(uid: Id, sids: readonly Id[]): Promise<Result<readonly Seq[]>>;
+  /** Own messages that were committed. */
+  wrote(uid: Id, m: Parameters<UserP['wrote']>[0]): void;
   connect(uid: Id, request: Omit<ConnectRequest, 'gateway'>): Promise<ConnectReply>;
   disconnected(uid: Id, notice: Disconnected): void;
   /** What became of `connect` for this connection is unknown: it has ended. */
   abandoned(uid: Id, conn: number): void;
+  readonly presence: PresenceUpstream;
   /** The fan-out actor hears of the end of a stream's owner. */
   monitor(owner: Ref<StreamP>): MonitorId;
   demonitor(monitor: MonitorId): void;

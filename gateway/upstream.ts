@@ -17,6 +17,7 @@ import {
 } from '../runtime/index.ts';
 import { isPassing } from './failures.ts';
 import type { Upstream } from './types.ts';
+import { createPresenceUpstream } from './upstream-presence.ts';
 
 const ASK_MAX_MS = 4000;
 const ASK_PAUSE_MS = 100;
@@ -34,6 +35,12 @@ export interface UpstreamOptions {
 export function createUpstream(options: UpstreamOptions): Upstream {
   const gateway = (): Ref<FanOutP> => (options.fanOut()?.self ?? 0) as Ref<FanOutP>;
   const ask = <T>(question: () => Promise<T>): Promise<T> => askAgain(options, question);
+  const monitor = (owner: Ref<unknown>): MonitorId =>
+    options.fanOut()?.monitor(owner) ?? NO_MONITOR;
+  const demonitor = (id: MonitorId): void => {
+    const ctx = options.fanOut();
+    if (ctx !== undefined && id !== NO_MONITOR && isAlive(ctx.self)) ctx.demonitor(id);
+  };
   return {
     subscribe: (sid, uid, cursor) =>
       ask(() => {
@@ -47,15 +54,16 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     history: (sid, request) => ask(() => call(stream(sid), 'history', request)),
     head: (sid, uid) => ask(() => call(stream(sid), 'head', { uid })),
     guildView: (gid, uid) => ask(() => call(entity<GuildP>('guild', gid), 'view', { uid })),
+    mark: (uid, m) => ask(() => call(user(uid), 'mark', m)),
+    markers: (uid, sids) => ask(() => call(user(uid), 'markers', { sids })),
+    wrote: (uid, m) => cast(user(uid), 'wrote', m),
     connect: (uid, request) =>
       ask(() => call(user(uid), 'connect', { ...request, gateway: gateway() })),
     disconnected: (uid, notice) => cast(user(uid), 'disconnected', notice),
     abandoned: (uid, conn) => cast(user(uid), 'abandoned', { gateway: gateway(), conn }),
-    monitor: (owner) => options.fanOut()?.monitor(owner) ?? NO_MONITOR,
-    demonitor: (monitor) => {
-      const ctx = options.fanOut();
-      if (ctx !== undefined && monitor !== NO_MONITOR && isAlive(ctx.self)) ctx.demonitor(monitor);
-    },
+    presence: createPresenceUpstream({ gateway, ask, monitor, demonitor }),
+    monitor,
+    demonitor,
   };
 }
 

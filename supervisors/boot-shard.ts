@@ -3,7 +3,14 @@
  * that a handler that hangs costs this thread and nothing else. Replaced by the thread supervisor when it ends.
  */
 import { hostChannels } from '../channels/index.ts';
-import { decodeEvent, encodeEvent, encodeMp } from '../gateway/protocol/index.ts';
+import {
+  decodeEvent,
+  encodeEvent,
+  encodeMp,
+  encodeReceipt,
+  encodeUnread,
+  mayMention,
+} from '../gateway/protocol/index.ts';
 import { type Booted, systemClock, systemRng } from '../runtime/index.ts';
 import { connectToStore } from './connect-store.ts';
 import { openSlot } from './open-slot.ts';
@@ -22,7 +29,14 @@ export async function boot(arg: StoreUserArg): Promise<Booted> {
   const { log } = await openSlot(arg, () => read());
   const hosted = await hostChannels({
     store: connectToStore(arg.readers),
-    codec: { encodeEvent, decodeEvent, encodeNotice: encodeMp },
+    codec: {
+      encodeEvent,
+      decodeEvent,
+      encodeNotice: encodeMp,
+      encodeReceipt,
+      encodeUnread,
+      mayMention,
+    },
     clock: systemClock,
     rng: systemRng,
     slotNumber: arg.slotNumber,
@@ -30,6 +44,6 @@ export async function boot(arg: StoreUserArg): Promise<Booted> {
     replayMax: config.replayMax,
     accessTokenTtlMs: config.accessTokenTtlS * 1000,
   });
-  read = () => ({ streams: hosted.counters });
+  read = () => ({ streams: hosted.counters, notices: hosted.noticeCounters });
   return { stop: log.flush };
 }

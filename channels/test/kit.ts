@@ -2,8 +2,9 @@
  * Test kit of channels/: a clock moved by hand, a readable event codec, a ChannelLog that fails on
  * request, and a StreamCore with ports that record what it casts. Tests only.
  */
-import type { Clock, MonitorId, Ref, TimerHandle } from '../../runtime/index.ts';
+import type { MonitorId, Ref, TimerHandle } from '../../runtime/index.ts';
 import { pad } from '../ids.ts';
+import { newNoticeCounters } from '../notice-counters.ts';
 import { PERMS_ALL, PERMS_EVERYONE } from '../permissions.ts';
 import { memoryStore, StoreError } from '../store/index.ts';
 import { StreamCore } from '../stream-core.ts';
@@ -24,10 +25,9 @@ import type {
   CommitDone,
   CommitResult,
   Cursor,
-  EventCodec,
   EventFields,
   FanOutP,
-  GuildP,
+  HeadMoved,
   HeadReply,
   HistoryReply,
   Id,
@@ -39,88 +39,21 @@ import type {
   Ms,
   OpenedLog,
   PullRequest,
+  RightsP,
   Seq,
   Store,
   StreamP,
   SubscribeReply,
 } from '../types.ts';
+import { HandClock, settled } from './hand-clock.ts';
+import { decode, jsonCodec } from './json-codec.ts';
 
-/** A clock that moves only when told. */
-export class HandClock implements Clock {
-  #now: Ms = Date.UTC(2026, 10, 21);
-  #monotonic: Ms = 1000;
-  #timers: (TimerHandle & { at: Ms; fn: () => void })[] = [];
-
-  now(): Ms {
-    return this.#now;
-  }
-  monotonic(): Ms {
-    return this.#monotonic;
-  }
-  setTimeout(fn: () => void, ms: Ms): TimerHandle {
-    const timer = { at: this.#monotonic + ms, fn, unref: () => undefined };
-    this.#timers.push(timer);
-    return timer;
-  }
-  clearTimeout(handle: TimerHandle): void {
-    this.#timers = this.#timers.filter((timer) => timer !== handle);
-  }
-  /** Moves both clocks and runs what is due, in order. */
-  async advance(ms: Ms): Promise<void> {
-    const until = this.#monotonic + ms;
-    for (;;) {
-      const due = this.#timers.filter((t) => t.at <= until).sort((a, b) => a.at - b.at)[0];
-      if (due === undefined) break;
-      this.#timers = this.#timers.filter((timer) => timer !== due);
-      this.#set(due.at);
-      due.fn();
-      await settled();
-    }
-    this.#set(until);
-    await settled();
-  }
-  /** Time passes while the thread stands still: what falls due runs late, at the next `advance`. */
-  stall(ms: Ms): void {
-    this.#set(this.#monotonic + ms);
-  }
-  /** Sets the wall clock back, as an operator may. */
-  stepBack(ms: Ms): void {
-    this.#now -= ms;
-  }
-  #set(monotonic: Ms): void {
-    const passed = monotonic - this.#monotonic;
-    if (passed <= 0) return;
-    this.#monotonic = monotonic;
-    this.#now += passed;
-  }
-}
+export { decode, HandClock, jsonCodec, settled };
 
 /** A timer's time, checked as the runtime checks it. */
 function timerMs(ms: Ms): Ms {
   if (!(ms >= 0)) throw new RangeError(`timer: ms: got ${ms}, want >= 0`);
   return ms;
-}
-
-/** Lets promises that are ready run. */
-export async function settled(): Promise<void> {
-  for (let i = 0; i < 4; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
-}
-
-/** Frames as JSON text: easy to read in a failing test. */
-export const jsonCodec: EventCodec = {
-  encodeEvent: (sid, epoch, { seq, ts, kind, actor, body }) =>
-    new TextEncoder().encode(JSON.stringify([16, sid, epoch, seq, ts, kind, actor, ...body])),
-  decodeEvent: (frame) => {
-    const [, sid, epoch, seq, ts, kind, actor, ...body] = JSON.parse(
-      new TextDecoder().decode(frame),
-    );
-    return { sid, epoch, seq, ts, kind, actor, body };
-  },
-  encodeNotice: (frame) => new TextEncoder().encode(JSON.stringify(frame)),
-};
-
-export function decode(frame: Uint8Array): EventFields {
-  return jsonCodec.decodeEvent(frame);
 }
 
 /** What a FaultLog does with the next commits. */
@@ -279,6 +212,16 @@ export class StreamRig {
   /** While set, the guild does not answer. */
   guildDown = false;
   retired = 0;
+  readonly noticeCounters = newNoticeCounters();
+  memberCount = 2;
+  /** Heads that the guild was told of. */
+  readonly moved: HeadMoved[] = [];
+  /** Whom a message to everyone reaches. */
+  everyone: readonly Id[] | null = [];
+  /** User streams that are away. */
+  readonly usersDown = new Set<Id>();
+  /** Events on user streams, by user and nonce. */
+  readonly emitted = new Map<string, { readonly uid: Id; readonly event: AppendRequest }>();
   readonly absentSids = new Set<Id>();
   readonly ports: StreamPorts;
   core: StreamCore;
@@ -424,6 +367,54 @@ export class StreamRig {
     };
   }
 
+  #makeNotices(): StreamPorts['notices'] {
+    return {
+      moved: (_gid, m) => void this.moved.push(m),
+      everyone: async () => {
+        if (this.guildDown) throw unknownOutcome();
+        return this.everyone;
+      },
+      emit: async (uid, event) => {
+        if (this.usersDown.has(uid)) throw unknownOutcome();
+        const key = `${uid} ${event.nonce}`;
+        const duplicate = this.emitted.has(key);
+        if (!duplicate) this.emitted.set(key, { uid, event });
+        return { ok: true, epoch: 1, seq: 1, ts: 1, duplicate };
+      },
+    };
+  }
+
+  #makeGuild(): Pick<StreamPorts, 'guild' | 'dm'> {
+    return {
+      guild: {
+        perms: async (_gid, uid) => {
+          this.asked += 1;
+          if (this.guildDown) throw unknownOutcome();
+          const perms = this.perms.get(uid);
+          return perms === undefined ? (uid === OWNER ? PERMS_ALL : PERMS_EVERYONE) : perms;
+        },
+        acl: async () => {
+          if (this.guildDown) throw unknownOutcome();
+          const { memberCount, slowModeS } = this;
+          return { memberCount, large: false, open: true, viewSid: GID, slowModeS };
+        },
+        watch: async () => {
+          if (this.guildDown) throw unknownOutcome();
+          this.watched += 1;
+          return 98 as unknown as Ref<RightsP>;
+        },
+        monitor: () => this.#nextMonitor++ as unknown as MonitorId,
+      },
+      dm: {
+        renamed: async (_sid, m) => {
+          if (this.guildDown) throw unknownOutcome();
+          this.renamed.push(m.name);
+          return { ok: true, value: null };
+        },
+      },
+    };
+  }
+
   #makePorts(limits: StreamLimits): StreamPorts {
     const timers = new Map<string, TimerHandle>();
     return {
@@ -435,32 +426,9 @@ export class StreamRig {
       limits,
       counters: newStreamCounters(),
       gateways: this.#makeGateways(),
-      guild: {
-        perms: async (_gid, uid) => {
-          this.asked += 1;
-          if (this.guildDown) throw unknownOutcome();
-          const perms = this.perms.get(uid);
-          return perms === undefined ? (uid === OWNER ? PERMS_ALL : PERMS_EVERYONE) : perms;
-        },
-        acl: async () => {
-          if (this.guildDown) throw unknownOutcome();
-          const { slowModeS } = this;
-          return { memberCount: 2, large: false, open: true, viewSid: GID, slowModeS };
-        },
-        watch: async () => {
-          if (this.guildDown) throw unknownOutcome();
-          this.watched += 1;
-          return 98 as unknown as Ref<GuildP>;
-        },
-        monitor: () => this.#nextMonitor++ as unknown as MonitorId,
-      },
-      dm: {
-        renamed: async (_sid, m) => {
-          if (this.guildDown) throw unknownOutcome();
-          this.renamed.push(m.name);
-          return { ok: true, value: null };
-        },
-      },
+      ...this.#makeGuild(),
+      notices: this.#makeNotices(),
+      noticeCounters: this.noticeCounters,
       later: (work, done) => {
         const life = this.#life;
         const enter = <T>(outcome: Outcome<T>, next: (o: Outcome<T>) => void): void => {

@@ -16,6 +16,7 @@ import {
 import type { RecordPlan } from '../../runtime/record/index.ts';
 import type { Simulation } from '../../runtime/testkit/index.ts';
 import { pad } from '../ids.ts';
+import { newNoticeCounters } from '../notice-counters.ts';
 import { memoryStore } from '../store/index.ts';
 import { createAbsentSids, Stream, type StreamArg, type StreamEnvironment } from '../stream.ts';
 import { newStreamCounters, STREAM_LIMITS } from '../stream-ports.ts';
@@ -63,6 +64,7 @@ export async function buildStream(sim: Simulation): Promise<StreamWorld> {
     limits: { ...STREAM_LIMITS, batchEventsMax: 3, appendQueueMax: 8, chunkEventsMax: 3 },
     counters: newStreamCounters(),
     absentSids: createAbsentSids(sim.clock),
+    noticeCounters: newNoticeCounters(),
   };
   await hostEntity('guild', { behaviour: guildOf(sim), arg: (gid) => gid, idleMs: 60_000 });
   await hostEntity('stream', {
@@ -145,6 +147,7 @@ export const streamReplay = {
       codec: jsonCodec,
       limits,
       counters: newStreamCounters(),
+      noticeCounters: newNoticeCounters(),
     };
     return { sid, environment };
   },

@@ -108,6 +108,16 @@ export function syncFrame(
 }
 
 /**
+ * MARK: what was read.
+ * @param rid request id
+ * @param sid stream
+ * @param seq newest event read
+ */
+export function markFrame(rid: number, sid: number, seq: number): Frame {
+  return [Op.MARK, rid, sid, seq];
+}
+
+/**
  * GUILD.
  * @param rid request id
  * @param gid guild

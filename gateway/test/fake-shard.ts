@@ -75,6 +75,9 @@ export class FakeShard implements Upstream {
   readonly away = new Set<number>();
   connectReply: ((uid: number) => ConnectReply) | undefined;
   detaches = 0;
+  /** Read markers by `uid sid`. */
+  readonly marks = new Map<string, number>();
+  readonly written: ({ readonly uid: number } & Parameters<Upstream['wrote']>[1])[] = [];
   #lastOwner = 1000;
   #lastConnNo = 0;
   #isPumping = false;
@@ -270,6 +273,29 @@ export class FakeShard implements Upstream {
 
   disconnected(uid: number, notice: Disconnected): void {
     this.disconnects.push({ uid, ...notice });
+  }
+
+  mark(uid: number, m: Parameters<Upstream['mark']>[1]): ReturnType<Upstream['mark']> {
+    return this.#call('mark', () => {
+      const stream = this.stream(m.sid);
+      if (this.away.has(m.sid)) return { ok: false, code: 'unavailable', retryMs: 70 } as const;
+      if (!mayView(stream, uid)) return { ok: false, code: 'not_found' } as const;
+      const key = `${uid} ${m.sid}`;
+      const seq = Math.max(this.marks.get(key) ?? 0, Math.min(m.seq, stream.events.length));
+      this.marks.set(key, seq);
+      return { ok: true, value: { seq } } as const;
+    });
+  }
+
+  markers(uid: number, sids: readonly number[]): ReturnType<Upstream['markers']> {
+    return this.#call('markers', () => {
+      const value = sids.map((sid) => this.marks.get(`${uid} ${sid}`) ?? 0);
+      return { ok: true, value } as const;
+    });
+  }
+
+  wrote(uid: number, m: Parameters<Upstream['wrote']>[1]): void {
+    this.written.push({ uid, ...m });
   }
 
   abandoned(uid: number, conn: number): void {
