@@ -7,6 +7,7 @@ import { call, entity } from '../runtime/index.ts';
 import type { DmOutboxDoc } from './dm-docs.ts';
 import { childKey } from './docs.ts';
 import { channelsError } from './errors.ts';
+import type { GuildCounters } from './guild-outbox.ts';
 import { ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE } from './stream-rules.ts';
 import type { DocStore, Id, Ms, StreamP } from './types.ts';
 
@@ -16,6 +17,9 @@ export const KIND_DM_OPENED = 42;
 const RETRY_FIRST_MS: Ms = 100;
 const RETRY_LAST_MS: Ms = 10_000;
 
+/** Counted together with the outboxes of guilds. */
+export type DmOutboxCounters = Pick<GuildCounters, 'outboxRetries' | 'outboxFull'>;
+
 export interface DmOutboxEntry extends DmOutboxDoc {
   readonly n: number;
 }
@@ -23,15 +27,22 @@ export interface DmOutboxEntry extends DmOutboxDoc {
 export class DmOutbox {
   readonly #sid: Id;
   readonly #docs: DocStore;
+  readonly #counters: DmOutboxCounters;
   readonly #retryAfter: (delayMs: Ms) => void;
   #entries: DmOutboxEntry[] = [];
   #running = false;
   #delayMs = RETRY_FIRST_MS;
 
   /** @param retryAfter calls `run` again after the delay */
-  constructor(sid: Id, docs: DocStore, retryAfter: (delayMs: Ms) => void) {
+  constructor(
+    sid: Id,
+    docs: DocStore,
+    counters: DmOutboxCounters,
+    retryAfter: (delayMs: Ms) => void,
+  ) {
     this.#sid = sid;
     this.#docs = docs;
+    this.#counters = counters;
     this.#retryAfter = retryAfter;
   }
 
@@ -39,8 +50,11 @@ export class DmOutbox {
     return this.#entries.length === 0;
   }
 
-  get full(): boolean {
-    return this.#entries.length >= DM_OUTBOX_MAX;
+  /** True when a change must be refused; counted. */
+  refuses(): boolean {
+    if (this.#entries.length < DM_OUTBOX_MAX) return false;
+    this.#counters.outboxFull += 1;
+    return true;
   }
 
   add(entry: DmOutboxEntry): void {
@@ -64,6 +78,7 @@ export class DmOutbox {
         this.#delayMs = RETRY_FIRST_MS;
       }
     } catch {
+      this.#counters.outboxRetries += 1;
       // Whatever it was (stream or store away): the entry is still there and is told again.
       this.#retryAfter(this.#delayMs);
       this.#delayMs = Math.min(this.#delayMs * 2, RETRY_LAST_MS);

@@ -14,7 +14,7 @@ import {
 } from '../runtime/index.ts';
 import { type DmPlan, type DmPlanned, planAdd, planLeave, planRenamed } from './dm-changes.ts';
 import { type DmDoc, type DmOutboxDoc, dmViews, PERMS_DM } from './dm-docs.ts';
-import { DmOutbox } from './dm-outbox.ts';
+import { DmOutbox, type DmOutboxCounters } from './dm-outbox.ts';
 import { childKey, childPrefix, lastPart } from './docs.ts';
 import { listAll } from './guild-data.ts';
 import { pad, unpad } from './ids.ts';
@@ -37,6 +37,7 @@ import type {
 export interface DmEnvironment {
   readonly docs: DocStore;
   readonly codec: NoticeCodec;
+  readonly counters: DmOutboxCounters;
 }
 
 export interface DmArg {
@@ -72,7 +73,8 @@ const behaviour: Behaviour<DmActorP, DmActor, DmArg> = {
   name: 'dm',
   init: (ctx, { sid, environment }) => {
     const retryAfter = (delayMs: Ms): void => ctx.timer('pump', delayMs, 'pump');
-    const outbox = new DmOutbox(sid, environment.docs, retryAfter);
+    const { docs, counters } = environment;
+    const outbox = new DmOutbox(sid, docs, counters, retryAfter);
     const nothing = { loaded: false, unsure: undefined, doc: undefined };
     return { sid, environment, outbox, watchers: new Map(), ...nothing };
   },
@@ -191,7 +193,7 @@ async function change(
   plan: (dm: DmDoc) => Promise<DmPlanned>,
 ): Promise<Result<DmDoc | null>> {
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-    if (!(await load(s, ctx)) || s.outbox.full) return UNAVAILABLE;
+    if (!(await load(s, ctx)) || s.outbox.refuses()) return UNAVAILABLE;
     if (s.doc === undefined) return NOT_FOUND;
     const planned = await settle(plan(s.doc.value));
     if (planned === FAILED) return UNAVAILABLE;

@@ -91,7 +91,7 @@ export async function hostChannels(options: HostOptions): Promise<HostedChannels
   const environments: Environments = {
     streams: { log, docs, codec, clock, limits, counters, absentSids },
     guilds: { log, docs, clock, rng, ids, counters: guildCounters },
-    dms: { docs, codec },
+    dms: { docs, codec, counters: guildCounters },
     users: { docs, clock, rng, connectionsMax, accessTokenTtlMs, gatewayGroup },
   };
   const supervisor = await startSupervisor({

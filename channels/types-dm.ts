@@ -48,7 +48,7 @@ export interface GuildThreadsP {
   /**
    * By whoever may send in the parent, a text channel (else 'forbidden'; 'invalid' with field `sid` for
    * another type). `seq` must be a message of it ('invalid' with field `seq`) without a thread ('conflict').
-   * At most 200 threads, and 400 channels with them, per guild ('conflict').
+   * At most 200 threads per guild, and their names fit a GUILD answer ('conflict').
    */
   createThread(m: {
     readonly uid: Id;
