@@ -1,64 +1,21 @@
 /** Direct messages, groups and slow mode over real sockets, with the real entities behind the gateway. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Accounts,
-  createAccounts,
-  type DmP,
-  type GuildP,
-  hostChannels,
-  memoryStore,
-  type Result,
-} from '../../channels/index.ts';
-import { type AnyRef, call, entity, stop, systemRng } from '../../runtime/index.ts';
-import type { GatewayOptions } from '../gateway.ts';
-import {
-  decodeEvent,
-  type Encoding,
-  Err,
-  encodeEvent,
-  encodeMp,
-  encodeReceipt,
-  encodeUnread,
-  Kind,
-  mayMention,
-  Op,
-  SubStatus,
-} from '../protocol/index.ts';
-import { Harness, type TestClient, token } from './harness.ts';
+import type { DmP, GuildP } from '../../channels/index.ts';
+import { call, entity } from '../../runtime/index.ts';
+import { type Encoding, Err, Kind, Op, SubStatus } from '../protocol/index.ts';
+import type { TestClient } from './harness.ts';
+import { type Person, RealDomain, value } from './real-domain.ts';
 
-interface Person {
-  readonly uid: number;
-  readonly login: string;
-}
-
-let harness: Harness;
-let shard: AnyRef;
-let accounts: Accounts;
+let domain: RealDomain;
 let people: Person[];
 let gid: number;
 let channel: number;
 
-function value<T>(result: Result<T>): T {
-  if (!result.ok) throw new Error(`got ${result.code}`);
-  return result.value;
-}
-
 const guild = () => entity<GuildP>('guild', gid);
 
-async function person(n: number): Promise<Person> {
-  const named = { username: `person${n}`, password: 'correct horse' };
-  const { user, login } = value(await accounts.register(named));
-  return { uid: user.id, login };
-}
-
 /** A connection that follows the own inbox. */
-async function online(n: number, encoding: Encoding): Promise<TestClient> {
-  const { uid, login } = people[n] as Person;
-  const client = await harness.connect(encoding);
-  expect((await client.identify(token(uid, login)))[0]).toBe(Op.OK);
-  await client.ask(Op.SUB, [[uid]]);
-  return client;
-}
+const online = (n: number, encoding: Encoding): Promise<TestClient> =>
+  domain.online(people[n] as Person, encoding);
 
 const uidOf = (n: number): number => (people[n] as Person).uid;
 const eventOf = (client: TestClient, sid: number, kind: number) =>
@@ -71,26 +28,9 @@ function append(client: TestClient, sid: number, kind: number, ...body: (string 
 }
 
 beforeAll(async () => {
-  harness = await Harness.start({ upstream: undefined } as unknown as Partial<GatewayOptions>);
-  const store = memoryStore({ rng: systemRng });
-  const { clock } = harness;
-  const codec = {
-    ...{ encodeEvent, decodeEvent, encodeReceipt, encodeUnread, mayMention },
-    encodeNotice: encodeMp,
-  };
-  const shared = { clock, rng: systemRng, accessTokenTtlMs: 900_000 };
-  const hosted = await hostChannels({ ...shared, store, codec, slotNumber: 1, replayMax: 5000 });
-  shard = hosted.supervisor;
-  accounts = createAccounts({
-    ...shared,
-    docs: store.docs,
-    slotNumber: 2,
-    serverSecret: new Uint8Array(32).fill(7),
-    registration: 'open',
-    refreshTokenTtlMs: 86_400_000,
-  });
-  people = [await person(0), await person(1), await person(2)];
-  gid = value(await accounts.createGuild(uidOf(0), 'Home')).id;
+  domain = await RealDomain.start();
+  people = [await domain.person(), await domain.person(), await domain.person()];
+  gid = value(await domain.accounts.createGuild(uidOf(0), 'Home')).id;
   const invite = { uid: uidOf(0), maxUses: null, maxAgeMs: null };
   const { code } = value(await call(guild(), 'createInvite', invite));
   for (const n of [1, 2]) value(await call(guild(), 'join', { uid: uidOf(n), code }));
@@ -98,9 +38,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  expect(harness.errors).toEqual([]);
-  await harness.stop();
-  await stop(shard, 'shutdown');
+  expect(domain.harness.errors).toEqual([]);
+  await domain.stop();
 });
 
 describe.each(['mp', 'json'] as const)('%s', (encoding) => {
@@ -110,7 +49,7 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
     // Each round a pair of its own: the second one finds its dm anew.
     const [x, y] = encoding === 'mp' ? [0, 1] : [1, 2];
     const [from, to, other] = encoding === 'mp' ? [a, b, c] : [b, c, a];
-    const { id } = value(await accounts.openDm({ uid: uidOf(x), to: uidOf(y) }));
+    const { id } = value(await domain.accounts.openDm({ uid: uidOf(x), to: uidOf(y) }));
     for (const [client, n] of [
       [from, x],
       [to, y],
@@ -137,7 +76,7 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
     const [a, b] = await Promise.all([0, 1].map((n) => online(n, encoding)));
     if (a === undefined || b === undefined) throw new Error('two people');
     const opened = { uid: uidOf(0), uids: [uidOf(1), uidOf(2)], name: null };
-    const { id } = value(await accounts.openGroup(opened));
+    const { id } = value(await domain.accounts.openGroup(opened));
     await Promise.all([a, b].map((client) => client.ask(Op.SUB, [[id]])));
     expect((await append(b, id, Kind.CHAN_META, 'Trip'))[0]).toBe(Op.OK);
     expect((await eventOf(a, id, Kind.CHAN_META)).slice(6)).toEqual([uidOf(1), 'Trip']);
@@ -156,7 +95,7 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
     if (owner === undefined || member === undefined) throw new Error('two people');
     const set = { uid: uidOf(0), sid: channel, slowModeS: encoding === 'mp' ? 60 : 90 };
     value(await call(guild(), 'updateChannel', set));
-    harness.clock.warp(set.slowModeS * 1000);
+    domain.harness.clock.warp(set.slowModeS * 1000);
     const once = [channel, `${encoding}-once`, Kind.MSG_CREATE, 'first'] as const;
     const first = await member.ask(Op.APPEND, ...once);
     expect([first[0], first[5]]).toEqual([Op.OK, false]);
@@ -170,7 +109,7 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
       expect((await append(owner, channel, Kind.MSG_CREATE, text))[0]).toBe(Op.OK);
     }
     expect((await append(member, channel, Kind.REACT_ADD, first[3] as number, 'x'))[0]).toBe(Op.OK);
-    harness.clock.warp(slowed[4] as number);
+    domain.harness.clock.warp(slowed[4] as number);
     const later = await member.ask(Op.APPEND, channel, `${encoding}-two`, Kind.MSG_CREATE, 'two');
     expect([later[0], later[5]]).toEqual([Op.OK, false]);
   });
