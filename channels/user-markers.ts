@@ -58,7 +58,8 @@ export class Markers {
   learn(sid: Id, { seq, rev }: StoredMarker): void {
     const entry = this.#find(sid);
     if (entry === undefined) {
-      const fresh: Entry = { sid, seq, rev, storedAtMs: 0, dueAtMs: 0, isInFlight: false };
+      const never = Number.NEGATIVE_INFINITY;
+      const fresh = { sid, seq, rev, storedAtMs: never, dueAtMs: never, isInFlight: false };
       this.#kept.set(sid, fresh);
     } else if (entry.rev === undefined) {
       entry.rev = rev;
