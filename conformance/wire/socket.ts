@@ -3,7 +3,7 @@
  * without a close). Owns one TCP connection; sends a pong to a ping and nothing else by itself: it does not even answer a close.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { connect as connectTcp, type Socket as Tcp } from 'node:net';
+import { connect as connectTcp, isIP, type Socket as Tcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { buildFrame, FrameReader, type OutgoingFrame, Ws } from './websocket.ts';
 import { WireError } from './wire-error.ts';
@@ -169,7 +169,9 @@ function dial(url: URL): Tcp {
   const isSecure = url.protocol === 'https:' || url.protocol === 'wss:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port) || (isSecure ? 443 : 80);
-  if (isSecure) return connectTls({ host, port, servername: host, ALPNProtocols: ['http/1.1'] });
+  // An address is no name to indicate (RFC 6066, 3).
+  const servername = isIP(host) === 0 ? host : '';
+  if (isSecure) return connectTls({ host, port, servername, ALPNProtocols: ['http/1.1'] });
   return connectTcp({ host, port, noDelay: true });
 }
 
