@@ -31,6 +31,9 @@ export interface LogEvent {
   readonly frame: Uint8Array;
 }
 
+/** An event without what only its commit needs: what a stream keeps in memory. */
+export type RingEvent = Omit<LogEvent, 'nonce' | 'digest'>;
+
 /** Replaces a stored event in the same commit (edit, delete, redaction). seq, ts, actor stay. */
 export interface Rewrite {
   readonly seq: Seq;

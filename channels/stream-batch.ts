@@ -13,7 +13,17 @@ import {
   KIND_MESSAGE,
   KIND_REDACTED,
 } from './stream-rules.ts';
-import type { Commit, EventCodec, EventFields, Id, LogEvent, Ms, Rewrite, Seq } from './types.ts';
+import type {
+  Commit,
+  EventCodec,
+  EventFields,
+  Id,
+  LogEvent,
+  Ms,
+  Rewrite,
+  RingEvent,
+  Seq,
+} from './types.ts';
 
 /** What a commit needs to know of one append. */
 export interface BatchItem {
@@ -26,9 +36,9 @@ export interface BatchItem {
 /** A message that an append refers to. */
 export interface Target {
   /** undefined when there is no such event. */
-  readonly event: LogEvent | undefined;
+  readonly event: RingEvent | undefined;
   /** Its edits (kind 2) that are not redacted. */
-  readonly edits: readonly LogEvent[];
+  readonly edits: readonly RingEvent[];
 }
 
 /** Where a batch starts: the committed state of the stream. */
@@ -160,14 +170,14 @@ export class Batch<I extends BatchItem> implements Commit {
     return this.#memory.keep(this.#codec.encodeEvent(this.sid, this.epoch, event));
   }
 
-  #rewriteEdited(message: LogEvent, content: string, editedAt: Ms): void {
+  #rewriteEdited(message: RingEvent, content: string, editedAt: Ms): void {
     const { seq, ts, actor } = message;
     const body = editedBody(this.#codec.decodeEvent(message.frame).body, content);
     const frame = this.#frameOf({ seq, ts, kind: KIND_MESSAGE, actor, body });
     this.#rewrite({ seq, kind: KIND_MESSAGE, frame, editedAt });
   }
 
-  #redact(event: LogEvent): void {
+  #redact(event: RingEvent): void {
     const { seq, ts, actor } = event;
     const frame = this.#frameOf({ seq, ts, kind: KIND_REDACTED, actor, body: [] });
     this.#rewrite({ seq, kind: KIND_REDACTED, frame, editedAt: 0 });

@@ -17,7 +17,7 @@ import {
   KIND_MESSAGE,
 } from './stream-rules.ts';
 import type { StreamState } from './stream-state.ts';
-import type { DocWrite, Id, LogEvent, Ms, Seq } from './types.ts';
+import type { DocWrite, Id, Ms, RingEvent, Seq } from './types.ts';
 
 /** `mentions/<sid>`: everything up to `seq` is told. Written by the stream only, and only behind the truth. */
 export interface MentionsDoc {
@@ -166,14 +166,14 @@ export class StreamMentions {
     }
   }
 
-  async #eventsAfter(at: Seq): Promise<readonly LogEvent[]> {
+  async #eventsAfter(at: Seq): Promise<readonly RingEvent[]> {
     const { ring, sid } = this.#state;
     if (ring.covers(at)) return ring.after(at, PAGE_EVENTS, PAGE_BYTES);
     const found = await this.#settled(this.#ports.log.replay(sid, at, PAGE_EVENTS, PAGE_BYTES));
     return found.ok ? found.value : [];
   }
 
-  #pendingOf(event: LogEvent): Pending | undefined {
+  #pendingOf(event: RingEvent): Pending | undefined {
     const { codec } = this.#ports;
     if (event.kind !== KIND_MESSAGE || !codec.mayMention(event.frame)) return undefined;
     const { seq, actor: author } = event;

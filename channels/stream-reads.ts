@@ -36,7 +36,6 @@ import type {
   HistoryReply,
   HistoryRequest,
   Id,
-  LogEvent,
   MessageAnchor,
   MessageRow,
   MessagesReply,
@@ -45,6 +44,7 @@ import type {
   PullRequest,
   ReactorsReply,
   ReactorsRequest,
+  RingEvent,
   Seq,
   SubscribeReply,
   SubscribeRequest,
@@ -209,7 +209,7 @@ export class Reads {
     });
   }
 
-  #sendEvents(m: PullRequest, gap: Gap | undefined, events: readonly LogEvent[]): void {
+  #sendEvents(m: PullRequest, gap: Gap | undefined, events: readonly RingEvent[]): void {
     const { epoch, head } = this.#state;
     const last = events.at(-1) ?? (gap === undefined ? m.after : { seq: gap.to, ts: gap.ts });
     const at: Cursor = { epoch, seq: last.seq, ts: last.ts };
@@ -293,7 +293,7 @@ export class Reads {
     });
   }
 
-  #answerHistory(anchor: Seq, events: readonly LogEvent[], answer: Answer<HistoryReply>): void {
+  #answerHistory(anchor: Seq, events: readonly RingEvent[], answer: Answer<HistoryReply>): void {
     const { epoch, first, head } = this.#state;
     const confirmed = events.filter((event) => event.seq <= head);
     const near = nearest(confirmed, anchor, this.#ports.limits.historyBytesMax);
@@ -419,13 +419,17 @@ export class Reads {
 }
 
 /** The contiguous events around an anchor that fit, the nearest first. */
-function nearest(events: readonly LogEvent[], anchor: Seq, bytesMax: number): readonly LogEvent[] {
+function nearest(
+  events: readonly RingEvent[],
+  anchor: Seq,
+  bytesMax: number,
+): readonly RingEvent[] {
   let from = 0;
   let to = events.length;
   let bytes = events.reduce((sum, event) => sum + event.frame.byteLength + 4, 0);
   while (bytes > bytesMax && to - from > 1) {
-    const low = events[from] as LogEvent;
-    const high = events[to - 1] as LogEvent;
+    const low = events[from] as RingEvent;
+    const high = events[to - 1] as RingEvent;
     const dropLow = anchor - low.seq >= high.seq - anchor;
     if (dropLow) from += 1;
     else to -= 1;

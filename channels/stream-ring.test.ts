@@ -42,7 +42,12 @@ test('Ring: any pushes and rewrites, the newest events within both bounds and no
         expect(ring.bytes).toBeLessThanOrEqual(options.bytesMax);
         const served = ring.after(ring.floor, 1000, Number.POSITIVE_INFINITY);
         expect(served.map((e) => e.seq)).toEqual(range(ring.floor + 1, head));
-        for (const e of served) expect(e.frame).toBe(model.get(e.seq)?.frame);
+        for (const { frame, ...e } of served) {
+          const { nonce, digest, frame: bytes, ...wanted } = model.get(e.seq) as LogEvent;
+          expect(e).toEqual(wanted);
+          expect([frame.buffer, frame.byteOffset]).toEqual([bytes.buffer, bytes.byteOffset]);
+          expect(frame).toEqual(bytes);
+        }
         expect(ring.bytes).toBe(served.reduce((sum, e) => sum + e.frame.byteLength, 0));
       }
     }),

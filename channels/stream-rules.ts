@@ -3,7 +3,7 @@
  * (protocol.md 2.5, 2.11, 2.12, 2.17 items 2, 11, 12, 18). Pure functions; numbers are ERR codes.
  */
 import { may, PERM_MANAGE, PERM_PIN, PERM_REACT, PERM_SEND, PERM_VIEW } from './permissions.ts';
-import type { Id, LogEvent, Seq, WireValue } from './types.ts';
+import type { Id, RingEvent, Seq, WireValue } from './types.ts';
 
 export const ERR_BAD_ARGS = 101;
 export const ERR_FORBIDDEN = 301;
@@ -117,7 +117,7 @@ export function judgeTarget(
   draft: Draft,
   uid: Id,
   perms: number,
-  target: LogEvent | undefined,
+  target: RingEvent | undefined,
 ): number {
   if (target === undefined || target.kind !== KIND_MESSAGE) return ERR_BAD_ARGS;
   const own = target.actor === uid;

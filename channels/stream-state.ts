@@ -8,7 +8,7 @@ import type { Batch, BatchItem, Target } from './stream-batch.ts';
 import { StreamBytes } from './stream-bytes.ts';
 import type { Extent } from './stream-cursor.ts';
 import { Ring } from './stream-ring.ts';
-import type { Id, LogEvent, Ms, OpenedLog, Rewrite, Seq } from './types.ts';
+import type { Id, LogEvent, Ms, OpenedLog, Rewrite, RingEvent, Seq } from './types.ts';
 
 /** Targets below the ring that are kept. A guess: edits mostly hit what is in the ring. */
 const TARGETS_MAX = 64;
@@ -115,8 +115,8 @@ export class StreamState implements Extent {
     }
   }
 
-  #editsInRing(target: Seq): readonly LogEvent[] {
-    return this.#ring.editsOf(target).map((seq) => this.#ring.get(seq) as LogEvent);
+  #editsInRing(target: Seq): readonly RingEvent[] {
+    return this.#ring.editsOf(target).map((seq) => this.#ring.get(seq) as RingEvent);
   }
 }
 
