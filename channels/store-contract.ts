@@ -139,6 +139,11 @@ export interface ChannelLog {
   pins(sid: Id, limit: number, viewer: Id): Promise<readonly MessageRow[]>;
   /** Users that reacted to a message with an emoji, above `after`, ascending. */
   reactors(sid: Id, target: Seq, emoji: string, after: Id, limit: number): Promise<readonly Id[]>;
+  /**
+   * Streams with a message (kind 1) not more than `windowMs` older than the newest message of all, in
+   * ascending order. Looks at the newest 50,000 events of the log at most: for a start, not for traffic.
+   */
+  recent(windowMs: Ms): Promise<readonly Id[]>;
   /** Heads of the streams that exist, in any order. */
   heads(sids: readonly Id[]): Promise<readonly LogHead[]>;
   /** Removes a stream and all of its events. Idempotent. */

@@ -173,6 +173,26 @@ function pinTests(start: () => StoreHarness): void {
       expect(await pinned()).toEqual([]);
     }));
 
+  test('recent: streams with a young message, by the newest message of all; none dropped', () =>
+    withLog(start, async (log, opened) => {
+      const at = (ts: number) => () => ({ ts });
+      await log.commit(messagesCommit(opened, 0, 1, at(5000)));
+      for (const [sid, ts] of [
+        [SID + 1, 9000],
+        [SID + 2, 8000],
+        [SID + 3, 9500],
+      ] as const) {
+        const one = await log.open(sid);
+        await log.commit(messagesCommit(one, 0, 1, at(ts)));
+        // Other kinds do not count.
+        await log.commit(messagesCommit(one, 1, 1, () => ({ ts: ts + 5000, kind: 20 })));
+      }
+      expect(await log.recent(1000)).toEqual([SID + 1, SID + 3]);
+      expect(await log.recent(100_000)).toEqual([SID, SID + 1, SID + 2, SID + 3]);
+      await log.drop(SID + 3);
+      expect(await log.recent(1000)).toEqual([SID + 1, SID + 2]);
+    }));
+
   test('reactors: users of one emoji in pages, none after the delete', () =>
     withLog(start, async (log, opened) => {
       const reactions = [30, 10, 20, 10, 40].map((actor, i) =>

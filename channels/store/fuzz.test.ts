@@ -192,6 +192,7 @@ function read([one, at, n, m, where, viewer, token, prefix]: ReadArguments): Com
       await log.messages(one, where, n, viewer),
       await log.pins(one, n, viewer),
       await log.reactors(one, at, 'x', viewer - 1, m),
+      await log.recent(n),
       (await log.heads([1, 2, 3])).toSorted((a, b) => a.sid - b.sid),
       await docs.get('k', [prefix, 'a']),
       (await docs.find('k', 'u')) ?? null,

@@ -13,6 +13,7 @@ import type {
   LogHead,
   MessageAnchor,
   MessageRow,
+  Ms,
   OpenedLog,
   Seq,
 } from '../types.ts';
@@ -224,6 +225,18 @@ export class MemoryLog implements ChannelLog {
       .filter((uid) => uid > after)
       .sort((a, b) => a - b)
       .slice(0, limit);
+  }
+
+  async recent(windowMs: Ms): Promise<readonly Id[]> {
+    this.#guard();
+    checkU53('windowMs', windowMs);
+    const newest = [...this.#streams].flatMap(([sid, { events }]) => {
+      const messages = events.filter(({ event }) => event.kind === 1);
+      const ts = messages.reduce((latest, { event }) => Math.max(latest, event.ts), 0);
+      return messages.length === 0 ? [] : [{ sid, ts }];
+    });
+    const since = Math.max(0, ...newest.map(({ ts }) => ts)) - windowMs;
+    return newest.flatMap(({ sid, ts }) => (ts >= since ? [sid] : [])).sort((a, b) => a - b);
   }
 
   async heads(sids: readonly Id[]): Promise<readonly LogHead[]> {

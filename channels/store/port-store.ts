@@ -17,6 +17,7 @@ import type {
   LogHead,
   MessageAnchor,
   MessageRow,
+  Ms,
   OpenedLog,
   Seq,
   Store,
@@ -246,6 +247,11 @@ class PortLog implements ChannelLog {
     checkLimit('limit', limit);
     const request: ReadRequest = { op: 'reactors', sid, target, emoji, after, limit };
     return this.#client.read(request) as Promise<Id[]>;
+  }
+
+  async recent(windowMs: Ms): Promise<readonly Id[]> {
+    checkU53('windowMs', windowMs);
+    return this.#client.read({ op: 'recent', windowMs }) as Promise<Id[]>;
   }
 
   async heads(sids: readonly Id[]): Promise<readonly LogHead[]> {

@@ -4,7 +4,7 @@
  * reader threads (or, in tests and tools, on the caller's). Never leaves a statement open: an open one
  * would pin the WAL.
  */
-import type { Id, LogEvent, LogHead, MessageAnchor, MessageRow, Seq } from '../types.ts';
+import type { Id, LogEvent, LogHead, MessageAnchor, MessageRow, Ms, Seq } from '../types.ts';
 import { BUSY_TIMEOUT_MS, openForReading } from './connection.ts';
 import { nodeSqliteDriver } from './driver.ts';
 import { messageOf, StoreError } from './errors.ts';
@@ -17,6 +17,9 @@ import type {
   SqliteStatement,
   SqlRow,
 } from './types.ts';
+
+/** Events that `recent` looks at: a few MB, about 50 ms. */
+const RECENT_EVENTS_MAX = 50_000;
 
 type Reaction = MessageRow['reactions'][number];
 type ReactorsRequest = Extract<ReadRequest, { op: 'reactors' }>;
@@ -51,6 +54,8 @@ export class SqliteReader {
         return this.pins(request.sid, request.limit, request.viewer);
       case 'reactors':
         return this.reactors(request);
+      case 'recent':
+        return this.recent(request.windowMs);
       case 'heads':
         return this.heads(request.sids);
       case 'docsGet':
@@ -146,6 +151,14 @@ export class SqliteReader {
         ? db.reactors.all(sid, target, after, emoji, limit).map((row) => row[0] as Id)
         : [],
     );
+  }
+
+  recent(windowMs: Ms): readonly Id[] {
+    return this.#read((db) => {
+      const rows = db.recent.all(RECENT_EVENTS_MAX);
+      const newestTs = rows.reduce((newest, row) => Math.max(newest, row[1] as Ms), 0);
+      return rows.flatMap((row) => ((row[1] as Ms) >= newestTs - windowMs ? [row[0] as Id] : []));
+    });
   }
 
   heads(sids: readonly Id[]): readonly LogHead[] {
@@ -254,6 +267,7 @@ class Statements {
   readonly tallies: SqliteStatement;
   readonly ownReactions: SqliteStatement;
   readonly reactors: SqliteStatement;
+  readonly recent: SqliteStatement;
   readonly doc: SqliteStatement;
   readonly docHolding: SqliteStatement;
   readonly docs: SqliteStatement;
@@ -295,6 +309,11 @@ class Statements {
     this.reactors = connection.prepare(
       `SELECT uid FROM reactions
        WHERE sid = ? AND target = ? AND uid > ? AND emoji = ? ORDER BY uid LIMIT ?`,
+    );
+    // Rows of dropped streams may still be there.
+    this.recent = connection.prepare(
+      `SELECT sid, max(ts) FROM (SELECT sid, ts, kind FROM log ORDER BY gsn DESC LIMIT ?)
+       WHERE kind = 1 AND sid IN (SELECT sid FROM heads) GROUP BY sid ORDER BY sid`,
     );
     this.doc = connection.prepare('SELECT key, rev, json FROM docs WHERE kind = ? AND key = ?');
     this.docHolding = connection.prepare(

@@ -120,6 +120,7 @@ export type ReadRequest =
       readonly after: Id;
       readonly limit: number;
     }
+  | { readonly op: 'recent'; readonly windowMs: Ms }
   | { readonly op: 'heads'; readonly sids: readonly Id[] }
   | { readonly op: 'docsGet'; readonly kind: string; readonly keys: readonly string[] }
   | { readonly op: 'docsFind'; readonly kind: string; readonly unique: string }

@@ -159,6 +159,10 @@ export class FaultLog implements ChannelLog {
     this.#check();
     return await this.#inner.reactors(...rest);
   }
+  async recent(windowMs: Ms): Promise<readonly Id[]> {
+    this.#check();
+    return await this.#inner.recent(windowMs);
+  }
   async heads(sids: readonly Id[]): Promise<readonly LogHead[]> {
     this.#check();
     return await this.#inner.heads(sids);

@@ -68,6 +68,7 @@ export function simulatedLog(
     messages: (...rest) => there('messages', () => inner.messages(...rest)),
     pins: (...rest) => there('pins', () => inner.pins(...rest)),
     reactors: (...rest) => there('reactors', () => inner.reactors(...rest)),
+    recent: (...rest) => there('recent', () => inner.recent(...rest)),
     heads: (...rest) => there('heads', () => inner.heads(...rest)),
     drop: (...rest) => there('drop', () => inner.drop(...rest)),
   };
@@ -180,6 +181,12 @@ export function gatewayOf(sid: Id, truth: Truth): Behaviour<GatewayP, GatewaySta
       revoke: () => undefined,
       closeConn: () => undefined,
       loginRevoked: () => undefined,
+      windowOpened: () => undefined,
+      leaves: () => undefined,
+      windowEnd: () => undefined,
+      windowsLost: () => undefined,
+      whoIs: () => undefined,
+      tellAll: () => undefined,
       pullAll: (s, _arg, ctx) => {
         s.pulled = [];
         s.from = ctx.from;
