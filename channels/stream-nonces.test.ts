@@ -9,7 +9,7 @@ interface Open {
   decided: boolean;
 }
 
-const NONE = new Uint8Array(0);
+const NONE = new Uint8Array(16);
 
 function committed(seq: number): CommittedNonce {
   return { decided: true, seq, ts: seq, digest: NONE };
@@ -46,6 +46,16 @@ describe('NonceTable', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  test('find: committed, gives seq, ts and digest as they were', () => {
+    const table = new NonceTable<Open>();
+    const facts = (n: number): CommittedNonce => {
+      const ts = 1_790_000_000_000 + n;
+      return { decided: true, seq: 2 ** 40 + n, ts, digest: new Uint8Array(16).fill(n) };
+    };
+    for (let n = 0; n < 400; n += 1) table.learn(`7:${n}`, facts(n));
+    for (let n = 150; n < 400; n += 1) expect(table.find(`7:${n}`)).toEqual(facts(n));
   });
 
   test('clearCommitted: what is being decided stays', () => {
