@@ -94,5 +94,5 @@ test('Admission: more handshakes per second than the thread serves, 503', () => 
     if (verdict.ok) gate.left('x', false);
     else refused += 1;
   }
-  expect(refused).toBe(500);
+  expect(refused).toBe(1500);
 });

@@ -12,8 +12,11 @@ import { type Encoding, SUBPROTOCOL } from './protocol/index.ts';
 import type { RateTable } from './rates/index.ts';
 import { COUNT_LIMITS, RATE_LIMITS, type RateLimit } from './rates/index.ts';
 
-/** Upgrades that a thread starts to serve per second; connect and authenticate costs about 0.1 ms. */
-const HANDSHAKES: RateLimit = { space: 36, name: 'handshakes', ratePerS: 2000, burst: 2000 };
+/**
+ * Upgrades that a thread starts to serve per second: twice of what herd_ms is made from (hello.ts), so
+ * that a herd that keeps to its window is not refused for coming unevenly.
+ */
+const HANDSHAKES: RateLimit = { space: 36, name: 'handshakes', ratePerS: 1000, burst: 1000 };
 const RETRY_AFTER_S = 5;
 const UNAUTHENTICATED_KEY = 0;
 

@@ -44,6 +44,10 @@ export async function boot(arg: StoreUserArg): Promise<Booted> {
     replayMax: config.replayMax,
     accessTokenTtlMs: config.accessTokenTtlS * 1000,
   });
-  read = () => ({ streams: hosted.counters, notices: hosted.noticeCounters });
+  read = () => ({
+    streams: hosted.counters,
+    guilds: hosted.guildCounters,
+    notices: hosted.noticeCounters,
+  });
   return { stop: log.flush };
 }

@@ -155,6 +155,28 @@ test('no message and no pong for 120 s: 4007 (H14)', async () => {
   expect((await client.closed()).code).toBe(4007);
 });
 
+test.each([
+  ['half a frame, byte by byte', Buffer.from([0x82, 0xfe, 0, 200, 1, 2, 3, 4, 5, 6])],
+  ['an unmasked frame (H12)', Buffer.from([0x82, 0x03, 0x92, 7, 1])],
+])('%s after IDENTIFY: bytes are no message, 4007 after 120 s (H14)', async (_what, bytes) => {
+  const harness = await started();
+  const [client, healthy] = [await harness.identified(1), await harness.identified(2)];
+  const { _socket: tcp } = client.socket as unknown as { readonly _socket: Socket };
+  for (let i = 0; i < 10; i += 1) {
+    tcp.write(bytes.subarray(i, i + 1));
+    harness.clock.warp(11_000);
+    // The healthy one is heard of in between.
+    expect((await healthy.ask(Op.TIME))[0]).toBe(Op.OK);
+  }
+  expect(client.close).toBeUndefined();
+  harness.clock.warp(11_000);
+  await healthy.ask(Op.TIME);
+  const { code } = await client.closed();
+  expect([4007, 1006]).toContain(code);
+  expect(harness.handle.metrics().closedByCode[4007]).toBe(1);
+  expect(healthy.close).toBeUndefined();
+});
+
 test('events over 16 KiB between small ones: order kept (P8)', async () => {
   const harness = await started();
   const client = await harness.identified(1, 'json');

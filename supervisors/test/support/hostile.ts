@@ -52,10 +52,10 @@ export class Hostile {
     return this.#witness;
   }
 
-  /** Resident memory of the server process. */
+  /** Resident memory of the server process, without the pages of files (the database) that the kernel may drop. */
   rssMb(): number {
     const status = readFileSync(`/proc/${this.fixture.server.serverPid}/status`, 'latin1');
-    return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024);
+    return Math.round(Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1]) / 1024);
   }
 
   /** A counter of /metrics, summed over the threads; 0 where there is none yet. */
