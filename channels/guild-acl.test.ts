@@ -238,6 +238,22 @@ test('overwrites: bits that the manager lacks forbidden, unknown targets not_fou
   expect(await set({ deny: PERM_SEND }, owner)).toBe('ok');
 });
 
+test('channels: changes by a member, forbidden where he may view, not_found where he may not', async () => {
+  const { gid, owner, member, general, news } = await twoChannels();
+  const g = guild(gid);
+  value(await call(g, 'setOverwrite', { uid: owner, sid: news, ...hide(gid) }));
+  const tried = async (sid: Id): Promise<readonly string[]> => [
+    code(await call(g, 'updateChannel', { uid: member, sid, name: 'x' })),
+    code(await call(g, 'removeChannel', { uid: member, sid })),
+    code(await call(g, 'setOverwrite', { uid: member, sid, ...hide(gid) })),
+    code(await call(g, 'removeOverwrite', { uid: member, sid, target: gid })),
+  ];
+  const all = (what: string) => Array.from({ length: 4 }, () => what);
+  expect(await tried(general)).toEqual(all('forbidden'));
+  expect(await tried(news)).toEqual(all('not_found'));
+  expect(await tried(12345)).toEqual(all('not_found'));
+});
+
 test('createChannel: voice and slow mode, shown and told by type', async () => {
   const { gid, owner, member, main } = await twoChannels();
   const g = guild(gid);

@@ -14,6 +14,7 @@ import { joinScopes, type Reclass, reclass } from './guild-classes.ts';
 import type { GuildData } from './guild-data.ts';
 import {
   type Actor,
+  actorOf,
   CHANNEL_TYPE_TEXT,
   CHANNEL_TYPE_VOICE,
   CONFLICT,
@@ -32,7 +33,7 @@ import {
   raisedAcl,
 } from './guild-plan.ts';
 import { highestPosition } from './guild-rights.ts';
-import { PERMS_ALL } from './permissions.ts';
+import { may, PERM_MANAGE, PERMS_ALL } from './permissions.ts';
 import type { AuditChange, Channel, DocWrite, Id, Overwrite } from './types.ts';
 
 /** Streams per connection (protocol.md 2.13), so that a client can follow a whole guild. */
@@ -92,10 +93,9 @@ export async function planUpdateChannel(
     readonly slowModeS?: number;
   },
 ): Promise<Planned<Channel>> {
-  const actor = await managerOf(tools, data, m.uid);
-  if (!actor.ok) return actor;
-  const old = channelFor(data, actor, m.sid);
-  if (old === undefined) return NOT_FOUND;
+  const managed = await managedChannel(tools, data, m);
+  if (!managed.ok) return managed;
+  const { channel: old } = managed;
   const { slowModeS = old.slowModeS ?? 0 } = m;
   if (!isWithin(slowModeS, SLOW_MODE_MAX_S)) return invalid('slowModeS');
   // Threads stand under their channel, not among the channels.
@@ -129,10 +129,9 @@ export async function planRemoveChannel(
   data: GuildData,
   m: { readonly uid: Id; readonly sid: Id },
 ): Promise<Planned<null>> {
-  const actor = await managerOf(tools, data, m.uid);
-  if (!actor.ok) return actor;
-  const old = channelFor(data, actor, m.sid);
-  if (old === undefined) return NOT_FOUND;
+  const managed = await managedChannel(tools, data, m);
+  if (!managed.ok) return managed;
+  const { channel: old } = managed;
   const gone = [m.sid, ...data.threadsOf(m.sid).map((thread) => thread.id)];
   const next = reclassed(
     tools,
@@ -171,10 +170,9 @@ export async function planSetOverwrite(
   data: GuildData,
   m: { readonly uid: Id; readonly sid: Id } & Overwrite,
 ): Promise<Planned<Channel>> {
-  const actor = await managerOf(tools, data, m.uid);
-  if (!actor.ok) return actor;
-  const channel = channelFor(data, actor, m.sid);
-  if (channel === undefined) return NOT_FOUND;
+  const managed = await managedChannel(tools, data, m);
+  if (!managed.ok) return managed;
+  const { actor, channel } = managed;
   const { target, type, allow, deny } = m;
   if (!isWithin(allow, PERMS_ALL)) return invalid('allow');
   if (!isWithin(deny, PERMS_ALL) || (allow & deny) !== 0) return invalid('deny');
@@ -203,11 +201,11 @@ export async function planRemoveOverwrite(
   data: GuildData,
   m: { readonly uid: Id; readonly sid: Id; readonly target: Id },
 ): Promise<Planned<Channel>> {
-  const actor = await managerOf(tools, data, m.uid);
-  if (!actor.ok) return actor;
-  const channel = channelFor(data, actor, m.sid);
-  const old = channel?.overwrites?.find((other) => other.target === m.target);
-  if (channel === undefined || old === undefined) return NOT_FOUND;
+  const managed = await managedChannel(tools, data, m);
+  if (!managed.ok) return managed;
+  const { actor, channel } = managed;
+  const old = channel.overwrites?.find((other) => other.target === m.target);
+  if (old === undefined) return NOT_FOUND;
   const refused = await judgeTarget(tools, data, actor, old);
   if (refused !== undefined && refused.code !== 'not_found') return refused;
   const own = data.permsOf(actor.uid, actor.member, m.sid);
@@ -217,6 +215,19 @@ export async function planRemoveOverwrite(
     { field: 'allow', from: old.allow, to: null },
     { field: 'deny', from: old.deny, to: null },
   ]);
+}
+
+/** The channel for a manager; for who may not view it not_found, whatever else he may. */
+async function managedChannel(
+  tools: GuildTools,
+  data: GuildData,
+  m: { readonly uid: Id; readonly sid: Id },
+): Promise<{ readonly ok: true; readonly actor: Actor; readonly channel: ChannelDoc } | Refused> {
+  const actor = await actorOf(tools, data, m.uid);
+  if (!actor.ok) return actor;
+  const channel = channelFor(data, actor, m.sid);
+  if (channel === undefined) return NOT_FOUND;
+  return may(actor.perms, PERM_MANAGE) ? { ok: true, actor, channel } : FORBIDDEN;
 }
 
 /** Whether the actor may set rights for this role or member at all. */
