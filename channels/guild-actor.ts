@@ -31,7 +31,15 @@ import {
   type RightsChange,
   UNAVAILABLE,
 } from './guild-plan.ts';
+import {
+  makeGuildPresence,
+  type PresenceEnvironment,
+  type PresencePart,
+  type PresenceTimerP,
+} from './guild-presence-ports.ts';
+import { GuildUnread } from './guild-unread.ts';
 import type { IdAllocator } from './ids.ts';
+import type { NoticeCounters } from './notice-counters.ts';
 import { FAILED, settle } from './settle.ts';
 import type {
   ChannelLog,
@@ -42,6 +50,8 @@ import type {
   GuildP,
   Id,
   Ms,
+  Notice,
+  NoticeCodec,
   Result,
   StreamP,
 } from './types.ts';
@@ -54,6 +64,9 @@ export interface GuildEnvironment {
   readonly rng: Rng;
   readonly ids: IdAllocator;
   readonly counters: GuildCounters;
+  readonly presence: PresenceEnvironment;
+  readonly codec: NoticeCodec;
+  readonly noticeCounters: NoticeCounters;
 }
 
 export interface GuildArg {
@@ -62,8 +75,9 @@ export interface GuildArg {
 }
 
 /** Ops that the actor sends to itself. */
-export interface GuildActorP extends GuildP {
+export interface GuildActorP extends GuildP, PresenceTimerP {
   pump(): void;
+  tellUnread(): void;
 }
 
 /** A stream of this guild that is awake. */
@@ -77,7 +91,10 @@ export interface GuildActor {
   readonly environment: GuildEnvironment;
   readonly tools: GuildTools;
   readonly outbox: Outbox;
+  readonly unread: GuildUnread;
   readonly watchers: Map<Ref<StreamP>, Watcher>;
+  /** Who is there: PRESENCE, member windows, MEMBERS. */
+  readonly presence: PresencePart;
   /** False at first and after a failed commit: read again before the next op. */
   loaded: boolean;
   /** The guild document as it was before a commit whose outcome is not known. */
@@ -90,6 +107,8 @@ type GuildCtx = Ctx<GuildActorP>;
 const NOT_FOUND = { ok: false, code: 'not_found' } as const;
 /** A change is planned again when somebody else wrote the guild; more often is a bug of the caller. */
 const TRIES_MAX = 3;
+/** Well inside the second that a revocation may take (protocol.md 2.11). */
+const LOOK_AGAIN_MS: Ms = 100;
 const ALL: RightsChange = { uids: 'all', sids: 'all' };
 
 export function newGuildActor(ctx: GuildCtx, { gid, environment }: GuildArg): GuildActor {
@@ -102,7 +121,25 @@ export function newGuildActor(ctx: GuildCtx, { gid, environment }: GuildArg): Gu
   });
   const tools = { docs, clock, rng, ids };
   const nothing = { loaded: false, unsure: undefined, data: undefined };
-  return { gid, environment, tools, outbox, watchers: new Map(), ...nothing };
+  const watchers: GuildActor['watchers'] = new Map();
+  const unread = new GuildUnread({
+    clock,
+    codec: environment.codec,
+    counters: environment.noticeCounters,
+    timer: (ms) => ctx.timer('unread', ms, 'tellUnread'),
+    broadcast: (view, notice) => broadcast(ctx, watchers, view, notice),
+  });
+  const base = { gid, environment, tools, outbox, unread, watchers, ...nothing };
+  const presence = makeGuildPresence(ctx, gid, environment, () => actor);
+  const actor: GuildActor = { ...base, presence };
+  return actor;
+}
+
+/** To a stream of the guild, if it is awake: nobody listens to one that sleeps. */
+function broadcast(ctx: GuildCtx, watchers: GuildActor['watchers'], sid: Id, notice: Notice): void {
+  for (const [stream, watcher] of watchers) {
+    if (watcher.sid === sid) ctx.cast(stream, 'broadcast', notice);
+  }
 }
 
 // ---------------------------------------------------------------- reading
@@ -118,6 +155,7 @@ export async function load(s: GuildActor, ctx: GuildCtx): Promise<boolean> {
   s.loaded = true;
   if (s.unsure !== undefined) tellRights(s, ctx, ALL);
   s.unsure = undefined;
+  s.presence.watched();
   pump(s, ctx);
   return true;
 }
@@ -214,18 +252,24 @@ async function commit<T>(
   if (result === FAILED) {
     s.loaded = false;
     s.unsure = data.doc;
+    s.presence.lost();
+    // If it was carried out, somebody may have lost a right: not only the next request may find out.
+    ctx.timer('pump', LOOK_AGAIN_MS, 'pump');
     return 'unknown';
   }
   if (!result.ok) {
     if (result.why === 'unavailable') return 'unavailable';
     s.loaded = false;
+    s.presence.lost();
     return 'stale';
   }
   if (next === null) {
     s.data = undefined;
+    s.presence.removed();
   } else {
     data.doc = { key: data.doc.key, rev: result.revs[0] ?? 0, value: next };
     plan.apply(data);
+    s.presence.committed(plan.writes);
   }
   for (const entry of entries) s.outbox.add(entry);
   if (plan.rights !== undefined) tellRights(s, ctx, plan.rights);
@@ -266,6 +310,12 @@ function tellRights(s: GuildActor, ctx: GuildCtx, { uids, sids }: RightsChange):
     if (sids !== 'all' && !sids.includes(watcher.sid)) continue;
     for (const uid of uids === 'all' ? [0] : uids) ctx.cast(stream, 'permsChanged', { uid });
   }
+}
+
+/** After a commit without an answer: looks what became of it, until the store says so. */
+export async function lookAgain(s: GuildActor, ctx: GuildCtx): Promise<void> {
+  if (await load(s, ctx)) pump(s, ctx);
+  else ctx.timer('pump', LOOK_AGAIN_MS, 'pump');
 }
 
 /** Tells what is to be told, beside the handlers. */

@@ -16,15 +16,18 @@ const LEAF_COST_MAX = 15_500;
 /** Numbers and brackets of a row in JSON: two ids of 16 digits. */
 const ROW_COST = 44;
 
-/** The place of a role among the groups of the list: higher roles come first. */
+/**
+ * The place of a role among the groups of the list: higher roles come first. One object per role; its
+ * `order` may change as long as the ranks in use keep their order among each other.
+ */
 export interface Rank {
   readonly role: Id;
-  /** Ascending in list order; below OFFLINE. */
-  readonly order: number;
+  /** Ascending in list order; below that of all who are offline. */
+  order: number;
 }
 
 /** Group of all who are offline: `[0, count]`, last in the list. */
-const OFFLINE = 2 ** 30;
+const OFFLINE: Rank = { role: 0, order: 2 ** 30 };
 
 /** One member. Only MemberLeaves changes it. */
 export interface Row {
@@ -72,7 +75,7 @@ export function foldName(name: string): string {
 export class MemberLeaves {
   readonly #events: LeafEvents;
   readonly #rows = new Map<Id, Row>();
-  readonly #groups = new Map<number, { role: Id; count: number }>();
+  readonly #groups = new Map<Rank, number>();
   #leaves: RunningLeaf[];
   #nextLeaf: number;
 
@@ -109,7 +112,7 @@ export class MemberLeaves {
     }
     if (old.name === name && old.rank === rank && old.status === status) return;
     const key = foldName(name);
-    const stays = old.key === key && orderOf(old) === orderIn(rank, status);
+    const stays = old.key === key && groupOf(old.rank, old.status) === groupOf(rank, status);
     if (!stays) {
       this.#remove(old);
       this.#insert({ uid, name, key, rank, status });
@@ -139,9 +142,7 @@ export class MemberLeaves {
 
   /** `[role, count]` of the groups that are not empty, in list order. */
   groups(): readonly (readonly [Id, number])[] {
-    return [...this.#groups]
-      .sort(([a], [b]) => a - b)
-      .map(([, { role, count }]): readonly [Id, number] => [role, count]);
+    return this.#inOrder().map((rank) => [rank.role, this.#groups.get(rank) ?? 0] as const);
   }
 
   /**
@@ -168,7 +169,7 @@ export class MemberLeaves {
   startingWith(prefix: string, limit: number): readonly Row[] {
     const key = foldName(prefix);
     const found: Row[] = [];
-    for (const order of [...this.#groups.keys()].sort((a, b) => a - b)) {
+    for (const { order } of this.#inOrder()) {
       let at = this.#leafAt(order, key, -1);
       let i = lowerBound(this.#leaves[at]?.rows ?? [], order, key, -1);
       for (;;) {
@@ -213,14 +214,14 @@ export class MemberLeaves {
   }
 
   #count(row: Row, by: number): void {
-    const order = orderOf(row);
-    const group = this.#groups.get(order);
-    if (group === undefined) {
-      this.#groups.set(order, { role: order === OFFLINE ? 0 : row.rank.role, count: by });
-      return;
-    }
-    group.count += by;
-    if (group.count === 0) this.#groups.delete(order);
+    const group = groupOf(row.rank, row.status);
+    const count = (this.#groups.get(group) ?? 0) + by;
+    if (count === 0) this.#groups.delete(group);
+    else this.#groups.set(group, count);
+  }
+
+  #inOrder(): readonly Rank[] {
+    return [...this.#groups.keys()].sort((a, b) => a.order - b.order);
   }
 
   #splitIfFull(leaf: RunningLeaf): void {
@@ -302,12 +303,12 @@ export function entriesOf(leaf: Leaf): readonly MemberRow[] {
   return leaf.rows.map(({ uid, name, rank, status }): MemberRow => [uid, name, rank.role, status]);
 }
 
-function orderOf(row: Row): number {
-  return row.status === 0 ? OFFLINE : row.rank.order;
+function groupOf(rank: Rank, status: Status): Rank {
+  return status === 0 ? OFFLINE : rank;
 }
 
-function orderIn(rank: Rank, status: Status): number {
-  return status === 0 ? OFFLINE : rank.order;
+function orderOf(row: Row): number {
+  return groupOf(row.rank, row.status).order;
 }
 
 /** Where a row stands to a sort key: negative before it, positive behind it. */

@@ -12,6 +12,7 @@ import {
   type GuildActorP,
   type GuildArg,
   load,
+  lookAgain,
   newGuildActor,
   pump,
   readAsMember,
@@ -25,6 +26,7 @@ import {
   planSetOverwrite,
   planUpdateChannel,
 } from './guild-channels.ts';
+import { everyone, viewOf } from './guild-everyone.ts';
 import {
   isInviteCode,
   isSpent,
@@ -72,14 +74,37 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
       const { slowModeS = 0 } = channel;
       return { memberCount, large: memberCount > SMALL_GUILD_MAX, open, viewSid, slowModeS };
     },
+    moved: (s, m) => s.unread.moved(m),
+    tellUnread: async (s, _m, ctx) => {
+      if (await load(s, ctx)) s.unread.flush((sid) => viewOf(s.data, sid));
+    },
+    everyone: async (s, { sid }, ctx) => {
+      if (!(await load(s, ctx))) return null;
+      return s.data === undefined ? [] : everyone(s.tools.docs, s.data, sid);
+    },
     watch: (s, { sid, stream }, ctx) => {
       if (!s.watchers.has(stream)) s.watchers.set(stream, { sid, monitor: ctx.monitor(stream) });
+      s.presence.watched();
       return ctx.self;
     },
     resume: async (s, _m, ctx) => {
       if (await load(s, ctx)) pump(s, ctx);
     },
-    pump: (s, _m, ctx) => pump(s, ctx),
+    pump: (s, _m, ctx) => lookAgain(s, ctx),
+    presence: async (s, m, ctx) => {
+      // Nobody looks: no reason to read the guild.
+      if (s.loaded || s.watchers.size === 0 || (await load(s, ctx))) s.presence.heard(m);
+    },
+    presenceTimer: (s, key) => s.presence.fired(key),
+    windowOpen: async (s, m, ctx) => {
+      const member = await asMember(s, ctx, m.uid, () => null);
+      s.presence.open(m, member.ok ? undefined : member);
+    },
+    windowClose: (s, m) => s.presence.close(m),
+    membersQuery: (s, m, ctx) =>
+      readAsMember(s, ctx, m.uid, async () => {
+        return { ok: true, value: await s.presence.members(m) };
+      }),
     get: (s, { uid }, ctx) => asMember(s, ctx, uid, (data) => data.guild),
     channels: (s, { uid }, ctx) =>
       asMember(s, ctx, uid, (data, member) =>
@@ -159,11 +184,12 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
     unban: (s, m, ctx) => change(s, ctx, (data) => planUnban(s.tools, data, m)),
   },
   onDown: (s, { monitor }) => {
+    if (s.presence.down(monitor)) return;
     for (const [stream, watcher] of s.watchers) {
       if (watcher.monitor === monitor) s.watchers.delete(stream);
     }
   },
-  mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty,
+  mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty && s.presence.isIdle,
   mailbox: { limit: MAILBOX_MAX, overflow: 'reject' },
 };
 

@@ -23,7 +23,10 @@ import { parentOf } from './docs.ts';
 import { GuildEntity } from './guild.ts';
 import type { GuildEnvironment } from './guild-actor.ts';
 import { type GuildCounters, newGuildCounters } from './guild-outbox.ts';
+import { newPresenceCounters, type PresenceCounters } from './guild-presence.ts';
 import { IdAllocator } from './ids.ts';
+import { type NoticeCounters, newNoticeCounters } from './notice-counters.ts';
+import { hubName, PresenceHub, PresenceIndex } from './presence-hub.ts';
 import { createAbsentSids, Stream, type StreamEnvironment } from './stream.ts';
 import {
   newStreamCounters,
@@ -31,8 +34,9 @@ import {
   type StreamCounters,
   type StreamLimits,
 } from './stream-ports.ts';
-import type { DmP, Doc, DocStore, EventCodec, GuildP, Id, Store } from './types.ts';
+import type { DmP, Doc, DocStore, EventCodec, GuildP, Id, PresenceTimes, Store } from './types.ts';
 import { UserEntity, type UserEnvironment } from './user.ts';
+import { PRESENCE_TIMES } from './user-presence.ts';
 
 export interface HostOptions {
   /** The store as seen from this thread. */
@@ -50,6 +54,10 @@ export interface HostOptions {
   readonly accessTokenTtlMs: Ms;
   /** Runtime group of the gateway threads; default 'gateway'. */
   readonly gatewayGroup?: string;
+  /** Runtime group of the threads that call this; default 'shard'. */
+  readonly shardGroup?: string;
+  /** Times of presence that a test wants otherwise. */
+  readonly presence?: Partial<PresenceTimes>;
   /** Bounds of streams that a test wants otherwise. */
   readonly limits?: Partial<StreamLimits>;
 }
@@ -62,6 +70,10 @@ export interface HostedChannels {
   readonly counters: Readonly<StreamCounters>;
   /** The same over all guilds. */
   readonly guildCounters: Readonly<GuildCounters>;
+  /** Of markers, unread notices and mentions. */
+  readonly noticeCounters: Readonly<NoticeCounters>;
+  /** Of PRESENCE and member lists. */
+  readonly presenceCounters: Readonly<PresenceCounters>;
 }
 
 /** protocol.md 2.13. */
@@ -83,22 +95,41 @@ export async function hostChannels(options: HostOptions): Promise<HostedChannels
   const { log, docs } = options.store;
   const counters = newStreamCounters();
   const guildCounters = newGuildCounters();
+  const noticeCounters = newNoticeCounters();
   const limits = { ...STREAM_LIMITS, replayMax: options.replayMax, ...options.limits };
   const absentSids = createAbsentSids(clock);
   const connectionsMax = CONNECTIONS_PER_USER_MAX * (options.limitsFactor ?? 1);
   const gatewayGroup = options.gatewayGroup ?? 'gateway';
+  const times = { ...PRESENCE_TIMES, ...options.presence };
+  const presenceCounters = newPresenceCounters();
+  const shardGroup = options.shardGroup ?? 'shard';
+  const guildPresence = { times, codec, shardGroup, counters: presenceCounters };
+  const index = new PresenceIndex();
+  const userPresence = { times, codec, index };
   const ids = new IdAllocator(options.slotNumber, clock);
   const environments: Environments = {
-    streams: { log, docs, codec, clock, limits, counters, absentSids },
-    guilds: { log, docs, clock, rng, ids, counters: guildCounters },
+    streams: { log, docs, codec, clock, limits, counters, absentSids, noticeCounters },
+    guilds: {
+      ...{ log, docs, codec, clock, rng, ids, noticeCounters },
+      counters: guildCounters,
+      presence: guildPresence,
+    },
     dms: { docs, codec, counters: guildCounters },
-    users: { docs, clock, rng, connectionsMax, accessTokenTtlMs, gatewayGroup },
+    users: {
+      ...{ docs, clock, rng, connectionsMax, accessTokenTtlMs, gatewayGroup, noticeCounters },
+      presence: userPresence,
+    },
   };
   const supervisor = await startSupervisor({
     // Transient: hosts that the end of the thread has stopped are not to be started again.
-    children: [child('hosts', Hosts, environments, { restart: 'transient' })],
+    strategy: 'restForOne',
+    children: [
+      child('hosts', Hosts, environments, { restart: 'transient' }),
+      // Behind the hosts: when they start anew it does too, and has forgotten users told again.
+      child('presence', PresenceHub, { index, gatewayGroup }, { name: hubName }),
+    ],
   });
-  return { supervisor, counters, guildCounters };
+  return { supervisor, counters, guildCounters, noticeCounters, presenceCounters };
 }
 
 interface Environments {

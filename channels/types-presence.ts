@@ -103,15 +103,10 @@ export interface HeldConnection {
 /** The part of UserP about presence. */
 export interface UserPresenceP {
   setStatus(m: Shown): Result<null>;
-  /** From a gateway thread: everything that it holds of this user. */
-  present(m: {
-    readonly gateway: Ref<FanOutPresenceP>;
-    readonly conns: readonly HeldConnection[];
-  }): void;
   /** From accounts: the display name changed. */
   renamed(m: { readonly name: string }): void;
-  /** From the user entity of a DM partner. `asks`: wants to be told in turn. */
-  partner(m: ShownChange & { readonly asks: boolean }): void;
+  /** From the user entity of a DM partner. */
+  partner(m: ShownChange): void;
 }
 
 /** Actor 'presence' of each shard thread: who of a guild is there, among the users at home here. */
@@ -139,7 +134,7 @@ export interface FanOutPresenceP {
   windowOpened(m: {
     readonly gid: Id;
     readonly token: number;
-    readonly guild: Ref<GuildPresenceP>;
+    readonly guild: Ref<unknown>;
     readonly result: Result<WindowView>;
   }): void;
   /** Changed leaves that this thread shows: first the moves in order, then the frames (MWIN). */
@@ -152,8 +147,10 @@ export interface FanOutPresenceP {
       readonly frame: Uint8Array;
     }[];
   }): void;
-  /** The user is no member any more: windows of that guild end. */
+  /** The user is no member any more, or (uid 0) the guild is gone: windows of that guild end. */
   windowEnd(m: { readonly gid: Id; readonly uid: Id }): void;
+  /** The list is another one: windows of that guild are to be opened anew. */
+  windowsLost(m: { readonly gid: Id }): void;
   /** A user entity asks for what is held of its user; answered by UserP.present. */
   whoIs(m: { readonly uid: Id }): void;
   /** Users of a shard were forgotten: all held connections are to be told again. */

@@ -22,7 +22,13 @@ import type {
   UnreadP,
   UserMarkersP,
 } from './types-notices.ts';
-import type { StreamTypingP } from './types-presence.ts';
+import type {
+  FanOutPresenceP,
+  GuildPresenceP,
+  HeldConnection,
+  StreamTypingP,
+  UserPresenceP,
+} from './types-presence.ts';
 
 export type * from './store-contract.ts';
 export type * from './types-acl.ts';
@@ -265,7 +271,7 @@ export interface GuildView {
   readonly large: boolean;
 }
 
-export interface GuildP extends GuildRightsP, GuildThreadsP {
+export interface GuildP extends GuildRightsP, GuildThreadsP, GuildPresenceP, UnreadP {
   /**
    * Wire perms of a user in a channel or view of this guild; 0 = may not view or absent; null = the
    * store cannot be read now.
@@ -347,7 +353,9 @@ export type ConnectReply =
    */
   | { readonly ok: false; readonly close: 4508 | 4507 | 4504 | 4000 };
 
-export interface UserP extends UserMarkersP {
+export interface UserP extends UserMarkersP, UserPresenceP {
+  /** From a gateway thread: connections of this user that it holds; an earlier life knew them. */
+  present(m: { readonly gateway: Ref<FanOutP>; readonly conns: readonly HeldConnection[] }): void;
   connect(m: ConnectRequest): ConnectReply;
   /** Keyed by connNo: the late death of an old connection changes nothing on a newer one. */
   disconnected(m: {
@@ -374,9 +382,14 @@ export interface UserP extends UserMarkersP {
  * The fan-out actor of one gateway thread (implemented in gateway/). A stream casts to it only; all
  * casts of one stream arrive in the order sent.
  */
-export interface FanOutP {
-  /** Interest is registered; (epoch, seq, ts) is the head, the next publish is seq + 1. */
-  attached(m: { readonly sid: Id; readonly owner: Ref<StreamP> } & Cursor): void;
+export interface FanOutP extends FanOutPresenceP {
+  /**
+   * Interest is registered; (epoch, seq, ts) is the head, the next publish is seq + 1. With `asks` the
+   * stream wants to hear by `attach` who is subscribed here.
+   */
+  attached(
+    m: { readonly sid: Id; readonly owner: Ref<StreamP>; readonly asks?: true } & Cursor,
+  ): void;
   /** Live events, contiguous: frames[i] has seq = seq + i; ts belongs to the last one. */
   publish(m: {
     readonly sid: Id;

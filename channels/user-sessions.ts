@@ -46,6 +46,11 @@ export class Sessions {
     return this.#sessions.size;
   }
 
+  /** True when this is the only session there is. */
+  isAlone(id: string): boolean {
+    return this.#sessions.size === 1 && this.#sessions.has(id);
+  }
+
   /** The session that a client may resume; keys are compared in constant time. */
   resumable(resume: { session: string; key: string } | undefined, now: Ms): Session | undefined {
     if (resume === undefined) return undefined;
@@ -69,6 +74,26 @@ export class Sessions {
     const session: Session = { ...base, keyHash: hashKey(m.key) };
     this.#sessions.set(id, session);
     return session;
+  }
+
+  /** Takes a connection that an earlier life of this state had opened; nobody can resume it. */
+  adopt(m: {
+    readonly id: string;
+    /** Random: what the client has is not known any more. */
+    readonly key: string;
+    readonly login: string;
+    readonly connNo: number;
+    readonly connection: Connection;
+  }): void {
+    const { id, login, connNo, connection } = m;
+    this.#connNo = Math.max(this.#connNo, connNo);
+    if (this.#sessions.has(id)) return;
+    const keyHash = hashKey(m.key);
+    this.#sessions.set(id, { id, login, connection, connNo, endedAt: 0, keyHash });
+  }
+
+  has(id: string): boolean {
+    return this.#sessions.has(id);
   }
 
   /** A connection ended; a number that is not the session's newest changes nothing. */

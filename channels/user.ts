@@ -30,6 +30,7 @@ import {
 } from './docs.ts';
 import { GUILDS_PER_USER_MAX, SMALL_GUILD_MAX } from './guild-plan.ts';
 import { unpad } from './ids.ts';
+import type { NoticeCounters } from './notice-counters.ts';
 import { FAILED, settle } from './settle.ts';
 import { ERR_OUTCOME_UNKNOWN, ERR_UNAVAILABLE } from './stream-rules.ts';
 import type {
@@ -43,6 +44,13 @@ import type {
   StreamP,
   UserP,
 } from './types.ts';
+import { UserNotices } from './user-notices.ts';
+import {
+  makeUserPresence,
+  type PresenceTimerP,
+  type UserPresenceEnvironment,
+  type UserPresencePart,
+} from './user-presence-ports.ts';
 import { Sessions } from './user-sessions.ts';
 
 /** Given by the boot of a shard thread; the same for all of its users. */
@@ -55,6 +63,8 @@ export interface UserEnvironment {
   readonly accessTokenTtlMs: Ms;
   /** Runtime group of the threads that run a 'fan-out' actor. */
   readonly gatewayGroup: string;
+  readonly noticeCounters: NoticeCounters;
+  readonly presence: UserPresenceEnvironment;
 }
 
 export interface UserArg {
@@ -63,14 +73,17 @@ export interface UserArg {
 }
 
 /** Ops that the actor sends to itself. */
-interface UserActorP extends UserP {
+interface UserActorP extends UserP, PresenceTimerP {
   sweep(): void;
+  keepMarkers(): void;
 }
 
 interface UserActor {
   readonly uid: Id;
   readonly environment: UserEnvironment;
   readonly sessions: Sessions;
+  readonly notices: UserNotices;
+  readonly presence: UserPresencePart;
   readonly gateways: Map<Ref<FanOutP>, MonitorId>;
   /** Logins that ended while this actor lived; the documents say so too. */
   readonly revoked: BoundedMap<string, true>;
@@ -91,6 +104,8 @@ const TOKEN_BYTES = 16;
 const REVOKED_MAX = 128;
 /** Revocation is told to the user's stream first, but closes the sockets no later than this. */
 const REVOKE_WAIT_MS: Ms = 400;
+/** Shorter than the 5 s of the MARK that waits for it. */
+const STREAM_TIMEOUT_MS: Ms = 4000;
 /** Access tokens of one clock accepted on another: added to their life. */
 const TOKEN_SLACK_MS: Ms = 60_000;
 
@@ -98,14 +113,14 @@ const UNAVAILABLE = { ok: false, code: 'unavailable', retryMs: 1000 } as const;
 
 const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
   name: 'user',
-  init: (_ctx, { uid, environment }) => ({
-    uid,
-    environment,
-    sessions: new Sessions(),
-    gateways: new Map(),
-    revoked: new BoundedMap(REVOKED_MAX),
-    known: false,
-  }),
+  init: (ctx, { uid, environment }) => {
+    const sessions = new Sessions();
+    const notices = makeNotices(ctx, uid, environment, sessions);
+    const revoked = new BoundedMap<string, true>(REVOKED_MAX);
+    const presence = makeUserPresence(ctx, uid, environment, () => sessions.connected > 0);
+    const base = { uid, environment, sessions, notices, presence };
+    return { ...base, gateways: new Map(), revoked, known: false };
+  },
   handle: {
     connect: async (s, m, ctx) => {
       const refused = await judgeLogin(s, m.login);
@@ -121,8 +136,11 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
       return connect(s, m, ctx, old, guilds);
     },
     disconnected: (s, { session, connNo, ended }, ctx) => {
+      // Of a life before this one: others may believe that the user is still there.
+      if (!s.sessions.has(session) && s.sessions.connected === 0) s.presence.announcer.learn();
       s.sessions.close(session, connNo, ended, s.environment.clock.monotonic());
       armSweep(s, ctx);
+      return beside(ctx, s.notices.flush());
     },
     abandoned: (s, { gateway, conn }, ctx) => {
       s.sessions.abandon(gateway, conn, s.environment.clock.monotonic());
@@ -140,8 +158,34 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
       }));
       return { ok: true, value };
     },
-    guildJoined: (s, m, ctx) => tell(s, ctx, KIND_GUILD_JOINED, m),
-    guildLeft: (s, m, ctx) => tell(s, ctx, KIND_GUILD_LEFT, m),
+    guildJoined: (s, m, ctx) => {
+      s.presence.announcer.joined(m.gid);
+      return tell(s, ctx, KIND_GUILD_JOINED, m);
+    },
+    guildLeft: (s, m, ctx) => {
+      s.presence.announcer.left(m.gid);
+      return tell(s, ctx, KIND_GUILD_LEFT, m);
+    },
+    mark: (s, m, ctx) => beside(ctx, s.notices.mark(m)),
+    markers: (s, { sids }, ctx) => beside(ctx, s.notices.markers(sids)),
+    wrote: (s, m, ctx) => beside(ctx, s.notices.wrote(m)),
+    keepMarkers: (s, _m, ctx) => beside(ctx, s.notices.run()),
+    setStatus: (s, shown) => {
+      if (s.sessions.connected === 0) s.presence.announcer.learn();
+      s.presence.announcer.choose(shown);
+      return { ok: true, value: null };
+    },
+    present: (s, { gateway, conns }, ctx) => {
+      for (const { conn, connNo, login, session } of conns) {
+        const key = token(s.environment.rng);
+        s.sessions.adopt({ id: session, key, login, connNo, connection: { gateway, conn } });
+      }
+      if (conns.length > 0) watchGateway(s, gateway, ctx);
+      armSweep(s, ctx);
+    },
+    renamed: (s, { name }) => s.presence.announcer.renamed(name),
+    partner: (s, change) => s.presence.partners.heard(change),
+    presenceTimer: (s, key) => s.presence.fired(key),
     sweep: (s, _m, ctx) => armSweep(s, ctx),
   },
   onDown: (s, { monitor }, ctx) => {
@@ -152,11 +196,45 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
     }
     armSweep(s, ctx);
   },
-  mayPassivate: (s) => s.sessions.size === 0,
+  mayPassivate: (s) => s.sessions.size === 0 && s.notices.isIdle && s.presence.announcer.isQuiet,
+  terminate: (s) => s.notices.flush(),
 };
 
 /** Behaviour of entity 'user'. */
 export const UserEntity = defineActor<UserActorP, UserActor, UserArg>(behaviour);
+
+function makeNotices(
+  ctx: Ctx<UserActorP>,
+  uid: Id,
+  { docs, clock, noticeCounters: counters }: UserEnvironment,
+  sessions: Sessions,
+): UserNotices {
+  const timeoutMs = STREAM_TIMEOUT_MS;
+  const stream = (sid: Id) => entity<StreamP>('stream', sid);
+  return new UserNotices({
+    uid,
+    docs,
+    clock,
+    counters,
+    mark: (sid, m) => ctx.call(stream(sid), 'mark', m, { timeoutMs }),
+    emit: (event) => ctx.call(stream(uid), 'emit', event, { timeoutMs }),
+    timer: (ms) => ctx.timer('keepMarkers', ms, 'keepMarkers'),
+    isAlone: (session) => sessions.isAlone(session),
+  });
+}
+
+/** Answers when the work is done; the next message does not wait for it. */
+function beside<T>(ctx: Ctx<UserActorP>, work: Promise<T>): NoReply {
+  const { from } = ctx;
+  const answered = work.then((value) => {
+    if (from !== undefined) ctx.reply(from, value);
+  });
+  ctx.guard(answered).catch(ignoreGuarded);
+  return NOREPLY;
+}
+
+/** `guard` has made the failure the actor's own already. */
+function ignoreGuarded(): void {}
 
 // ---------------------------------------------------------------- connections
 
@@ -190,11 +268,13 @@ function connect(
     ctx.cast(gateway, 'closeConn', { conn, code: CLOSE_REPLACED });
   }
   const { gateway, conn, login } = m;
-  if (!s.gateways.has(gateway)) s.gateways.set(gateway, ctx.monitor(gateway));
+  watchGateway(s, gateway, ctx);
   const resumed = old !== undefined && m.resume !== undefined;
   const id = resumed ? old.id : token(s.environment.rng);
   const key = resumed ? m.resume.key : token(s.environment.rng);
   const session = s.sessions.open({ id, key, login, connection: { gateway, conn } });
+  s.presence.announcer.guilds(guilds.map((guild) => guild.id));
+  s.presence.announcer.connections(s.sessions.connected);
   return {
     ok: true,
     session: id,
@@ -204,6 +284,10 @@ function connect(
       return { gid, name, large: memberCount > SMALL_GUILD_MAX };
     }),
   };
+}
+
+function watchGateway(s: UserActor, gateway: Ref<FanOutP>, ctx: Ctx<UserActorP>): void {
+  if (!s.gateways.has(gateway)) s.gateways.set(gateway, ctx.monitor(gateway));
 }
 
 function token(rng: Rng): string {
@@ -225,7 +309,9 @@ async function readGuilds(s: UserActor): Promise<readonly GuildDoc[] | undefined
   return found.flatMap((doc) => (doc === undefined ? [] : [doc.value]));
 }
 
+/** After every change of the sessions. */
 function armSweep(s: UserActor, ctx: Ctx<UserActorP>): void {
+  s.presence.announcer.connections(s.sessions.connected);
   const now = s.environment.clock.monotonic();
   const next = s.sessions.sweep(now);
   if (next > 0) ctx.timer('sweep', Math.max(next - now, 1), 'sweep');
@@ -243,6 +329,7 @@ function revoke(s: UserActor, login: string, ctx: Ctx<UserActorP>): NoReply {
     ctx.cast(at<FanOutP>(slot, 'fan-out'), 'loginRevoked', { login, until });
   }
   const sessions = s.sessions.revoke(login);
+  s.presence.announcer.connections(s.sessions.connected);
   const told = Promise.allSettled(
     sessions.map(({ id }) => {
       const event = { uid: s.uid, nonce: `r-${id}`, kind: KIND_SESSION_REVOKED, body: [id] };

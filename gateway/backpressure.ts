@@ -28,6 +28,8 @@ export interface BackpressureOptions {
   readonly nowS: () => number;
   /** Out of lag mode: what is not queued for a lagging reader is told anew (2.13). */
   readonly caughtUp: (connection: Connection) => void;
+  /** The connection has entered lag mode and has left the topics of its streams. */
+  readonly lagging?: (connection: Connection) => void;
 }
 
 export class Backpressure {
@@ -158,6 +160,7 @@ export class Backpressure {
     metrics.lagEntered += 1;
     metrics.laggingNow += 1;
     fanOut.lag(connection);
+    this.#options.lagging?.(connection);
     pings.leave(connection);
   }
 

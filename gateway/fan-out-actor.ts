@@ -6,6 +6,7 @@
 import type { FanOutP } from '../channels/index.ts';
 import { type Ctx, defineActor } from '../runtime/index.ts';
 import type { FanOut } from './fan-out.ts';
+import type { PresenceOps } from './presence-ops.ts';
 
 /** Name of the actor on its thread. */
 export const FAN_OUT_NAME = 'fan-out';
@@ -15,6 +16,7 @@ const MAILBOX_MAX = 200_000;
 /** What the actor is the mailbox of. */
 export interface FanOutBinding {
   readonly fanOut: FanOut;
+  readonly presence: PresenceOps;
   /** The actor lives: `ctx.self` is what streams know this thread by. */
   bind(ctx: Ctx<FanOutP>): void;
   closeConn(conn: number, code: number): void;
@@ -35,9 +37,18 @@ export const FanOutActor = defineActor<FanOutP, FanOutBinding, FanOutBinding>({
     head: ({ fanOut }, m) => fanOut.head(m),
     ephemeral: ({ fanOut }, m) => fanOut.ephemeral.publish(m),
     revoke: ({ fanOut }, m) => fanOut.revoke(m),
+    windowOpened: ({ presence }, m) => presence.windows.windowOpened(m),
+    leaves: ({ presence }, m) => presence.windows.leaves(m),
+    windowEnd: ({ presence }, m) => presence.windows.windowEnd(m),
+    windowsLost: ({ presence }, m) => presence.windows.windowsLost(m),
+    whoIs: ({ presence }, m) => presence.whoIs(m),
+    tellAll: ({ presence }) => presence.tellAll(),
     closeConn: (binding, { conn, code }) => binding.closeConn(conn, code),
     loginRevoked: (binding, { login, until }) => binding.loginRevoked(login, until),
   },
-  onDown: ({ fanOut }, { ref }) => fanOut.down(ref),
+  onDown: ({ fanOut, presence }, { ref }) => {
+    fanOut.down(ref);
+    presence.windows.down(ref);
+  },
   mailbox: { limit: MAILBOX_MAX },
 });

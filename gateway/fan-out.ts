@@ -88,6 +88,10 @@ export class FanOut {
     return subscriber.subscriptions.find((subscription) => subscription.topic.sid === sid);
   }
 
+  get topics(): ReadonlyMap<Id, Topic> {
+    return this.#topics;
+  }
+
   hasTopic(sid: Id): boolean {
     return this.#topics.has(sid);
   }
@@ -179,7 +183,7 @@ export class FanOut {
       else if (m.seq < topic.seq) this.#renew(topic, GapReason.AHEAD, m);
       else this.#noteHead(topic, m);
       // A new SUB has met a new owner before its predecessor's end was heard of: tell it of the others.
-      if (isNewOwner && !wasLost) this.#attach(topic);
+      if (m.asks === true || (isNewOwner && !wasLost)) this.#attach(topic);
       if (isNewOwner) for (const s of [...topic.subscriptions]) this.replay.again(s);
     });
   }

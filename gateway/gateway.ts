@@ -26,7 +26,9 @@ import { FAN_OUT_NAME, FanOutActor, type FanOutBinding } from './fan-out-actor.t
 import { helloFor } from './hello.ts';
 import { Listener, type SocketEvents, type TlsFiles } from './listener.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
+import { OwnMarkers } from './own-markers.ts';
 import { COHORT_MS, PingCohorts } from './ping-cohorts.ts';
+import { PresenceOps } from './presence-ops.ts';
 import { Pressure } from './pressure.ts';
 import { Close, encodeFrame } from './protocol/index.ts';
 import type { RateTable } from './rates/index.ts';
@@ -47,6 +49,7 @@ import type { GatewayLog, SocketContext, Upstream } from './types.ts';
 import { createUpstream } from './upstream.ts';
 
 const FAN_OUT_TICK_MS = 500;
+const OWN_MARKERS_TICK_MS = 250;
 const CLOSE_FRAMES_MS = 100;
 const RESTART_INTENSITY = 5;
 const RESTART_PERIOD_S = 10;
@@ -79,7 +82,7 @@ export interface GatewayOptions {
   readonly replayMax: number;
   /** Gateway threads of this process: shares of process-wide bounds. Default 1. */
   readonly gatewayThreads?: number;
-  /** Connections per second that this process can take in, for herd_ms. Default 2000. */
+  /** Connections per second that this thread can take in, for herd_ms. Default 500. */
   readonly acceptsPerS?: number;
   /** Entities; default: through the runtime. */
   readonly upstream?: (fanOut: () => Ctx<FanOutP> | undefined) => Upstream;
@@ -117,11 +120,13 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   readonly #options: GatewayOptions;
   readonly #metrics = createMetrics();
   readonly shedding = new Shedding();
+  readonly presence: PresenceOps;
   readonly #connections = new Connections();
   readonly #admission: Admission;
   readonly #listener: Listener;
   readonly #sessions: Sessions;
   readonly #requests: Requests;
+  readonly #ownMarkers: OwnMarkers;
   readonly #pings: PingCohorts;
   readonly #backpressure: Backpressure;
   readonly #pressure: Pressure;
@@ -155,6 +160,12 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
       defer,
       nextTurn,
     });
+    this.presence = new PresenceOps({
+      ...{ clock, metrics, publish, shedding: this.shedding, rng: options.rng },
+      upstream: context.upstream.presence,
+      topics: this.fanOut.topics,
+      connections: () => this.#connections.snapshot(),
+    });
     this.#pings = new PingCohorts(publish, () => clock.now());
     const totalBytesMax = BACKLOG_TOTAL_BYTES_MAX / (options.gatewayThreads ?? 1);
     const { fanOut } = this;
@@ -166,6 +177,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
       totalBytesMax,
       nextTurn,
       nowS,
+      lagging: (connection) => this.presence.windows.lag(connection),
       caughtUp: (connection) => this.#caughtUp(connection),
     });
     this.#pressure = new Pressure({ shedding: this.shedding, metrics, stepMs: SWEEP_STEP_MS });
@@ -185,7 +197,12 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     });
     const subscriptions = new Subscriptions(context, fanOut);
     const sessions = this.#sessions;
-    this.#requests = new Requests({ context, sessions, subscriptions, isDraining, nowS });
+    const { upstream } = context;
+    this.#ownMarkers = new OwnMarkers({ clock, metrics, upstream });
+    const ownMarkers = this.#ownMarkers;
+    const { presence } = this;
+    const parts = { context, sessions, subscriptions, ownMarkers, presence };
+    this.#requests = new Requests({ ...parts, isDraining, nowS });
     this.#ticker = new Ticker(clock, (task, error) => this.failed(task, error, undefined));
   }
 
@@ -209,6 +226,8 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     }
     this.#ticker.every('sweep', SWEEP_STEP_MS, () => this.#sweep());
     this.#ticker.every('fan-out', FAN_OUT_TICK_MS, () => this.fanOut.tick());
+    this.#ticker.every('presence', FAN_OUT_TICK_MS, () => this.presence.tick());
+    this.#ticker.every('own markers', OWN_MARKERS_TICK_MS, () => this.#ownMarkers.tick());
     this.#ticker.every('ping', COHORT_MS, () => this.#pings.tick());
   }
 
@@ -259,7 +278,9 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   bind(ctx: Ctx<FanOutP>): void {
     const isAgain = this.#ctx !== undefined;
     this.#ctx = ctx;
-    if (isAgain) this.fanOut.rebind();
+    if (!isAgain) return;
+    this.fanOut.rebind();
+    this.presence.windows.rebind();
   }
 
   closeConn(conn: number, code: number): void {
@@ -285,8 +306,10 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     const { closedByCode } = this.#metrics;
     closedByCode[connection.closeCode] = (closedByCode[connection.closeCode] ?? 0) + 1;
     this.fanOut.removeAll(connection);
+    this.presence.windows.removeAll(connection);
     this.#backpressure.forget(connection);
     this.#pings.leave(connection);
+    this.#ownMarkers.flush(connection);
     this.#sessions.ended(connection);
   }
 
@@ -371,8 +394,9 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   }
 
   /** Out of lag mode: what was not queued for it is told anew. */
-  #caughtUp(_connection: Connection): void {
-    // UNREAD and open leaves: unread-cache.ts and windows.ts add theirs.
+  #caughtUp(connection: Connection): void {
+    this.fanOut.ephemeral.unread.refresh(connection);
+    this.presence.windows.caughtUp(connection);
   }
 
   #visit(connection: Connection, nowS: number): void {

@@ -78,6 +78,22 @@ export interface GatewayMetrics {
   noticesShed: Record<ShedClass, number>;
   noticesUnheard: Record<ShedClass, number>;
   noticesOversize: number;
+  /** TYPEs within 8 s of another, or beyond the bound of what is remembered. */
+  typesIgnored: number;
+  /** Connections with a member window; leaves that this thread shows. */
+  windowsNow: number;
+  leavesNow: number;
+  /** MWIN frames given to native topics; put off under pressure. */
+  leavesPublished: number;
+  leavesShed: number;
+  /** Windows opened anew after the end of a guild; leaves not followed at the bound of a connection. */
+  windowsReopened: number;
+  windowsCut: number;
+  /** UNREADs sent to sockets that left lag mode, and times that what was kept for them was dropped. */
+  unreadsRefreshed: number;
+  unreadsForgotten: number;
+  /** Casts of own-markers.ts. */
+  ownMarkersTold: number;
   /** shedding.ts: 0 to 3, and the seconds spent above 0. */
   shedLevelNow: number;
   shedSeconds: number;
@@ -183,6 +199,16 @@ function streamZeros() {
     noticesShed: byClass(),
     noticesUnheard: byClass(),
     noticesOversize: 0,
+    typesIgnored: 0,
+    windowsNow: 0,
+    leavesNow: 0,
+    leavesPublished: 0,
+    leavesShed: 0,
+    windowsReopened: 0,
+    windowsCut: 0,
+    unreadsRefreshed: 0,
+    unreadsForgotten: 0,
+    ownMarkersTold: 0,
     shedLevelNow: 0,
     shedSeconds: 0,
   };

@@ -8,7 +8,9 @@
 import { Appends } from './appends.ts';
 import { type Connection, Phase } from './connection.ts';
 import type { Failure } from './failures.ts';
+import type { OwnMarkers } from './own-markers.ts';
 import { Pace } from './pace.ts';
+import type { PresenceOps } from './presence-ops.ts';
 import {
   Close,
   decodeFrame,
@@ -18,6 +20,7 @@ import {
   Limits,
   Op,
   okFrame,
+  type PresenceRequest,
   parseRequest,
   type Request,
   ridOf,
@@ -43,6 +46,8 @@ export interface RequestsOptions {
   readonly context: SocketContext;
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
+  readonly ownMarkers: OwnMarkers;
+  readonly presence: PresenceOps;
   readonly isDraining: () => boolean;
   /** Seconds of the thread; `nowMs` = the monotonic clock as just read. */
   readonly nowS: (nowMs?: number) => number;
@@ -64,6 +69,7 @@ export class Requests {
       context: options.context,
       fail: (connection, rid, failure) => this.#fail(connection, rid, failure),
       crashed: (connection, rid, error) => this.#crashed(connection, rid, error),
+      wrote: (connection, sid, seq) => options.ownMarkers.wrote(connection, sid, seq),
     });
     const factor = options.context.limitsFactor;
     this.#framePace = new Pace(CONNECTION_LIMITS.frames, factor);
@@ -184,6 +190,10 @@ export class Requests {
       this.#refuse(connection, rid, { code: Err.DRAINING, retryMs: DRAIN_RETRY_MS });
       return;
     }
+    if (request.op === Op.TYPE) {
+      this.#options.presence.type(connection, request.sid, nowMs);
+      return;
+    }
     const begun = connection.begin(rid);
     if (begun !== 'ok') {
       const code = begun === 'inUse' ? Err.RID_IN_USE : Err.INFLIGHT_LIMIT;
@@ -226,6 +236,17 @@ export class Requests {
       case Op.SYNC:
         this.#sync(connection, request);
         break;
+      case Op.STATUS:
+      case Op.MWIN_CLOSE:
+        this.#presence(connection, request);
+        break;
+      case Op.MWIN_OPEN:
+      case Op.MEMBERS:
+        if (this.#takeQuery(connection, rid, nowMs)) this.#presence(connection, request);
+        break;
+      case Op.MARK:
+        this.#mark(connection, request);
+        break;
     }
   }
 
@@ -258,6 +279,12 @@ export class Requests {
     this.#query(connection, request.rid, ask);
   }
 
+  #mark(connection: Connection, request: Extract<Request, { op: typeof Op.MARK }>): void {
+    const { rid } = request;
+    const answer = queries.mark(this.#context, connection, request);
+    this.#run(connection, rid, this.#answer(connection, rid, answer));
+  }
+
   #subscribe(connection: Connection, request: Extract<Request, { op: typeof Op.SUB }>): void {
     const { rid, entries } = request;
     if (!this.#takeEntries(connection, rid, entries.length)) return;
@@ -285,15 +312,28 @@ export class Requests {
     return waitMs === 0;
   }
 
-  #query(connection: Connection, rid: number, ask: () => Promise<queries.Answer>): void {
-    const nowMs = this.#context.clock.monotonic();
+  #takeQuery(connection: Connection, rid: number, nowMs: number): boolean {
     const waitMs = this.#queryPace.waitMs(connection.queries, nowMs);
-    if (waitMs > 0) {
-      this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
-      return;
-    }
-    connection.queries = this.#queryPace.taken(connection.queries, nowMs);
+    if (waitMs === 0) connection.queries = this.#queryPace.taken(connection.queries, nowMs);
+    else this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
+    return waitMs === 0;
+  }
+
+  #query(connection: Connection, rid: number, ask: () => Promise<queries.Answer>): void {
+    if (!this.#takeQuery(connection, rid, this.#context.clock.monotonic())) return;
     this.#run(connection, rid, this.#answer(connection, rid, ask()));
+  }
+
+  /** The OK of a window goes out in the step that joins its leaves: nothing may come between. */
+  #presence(
+    connection: Connection,
+    request: Exclude<PresenceRequest, { op: typeof Op.TYPE }>,
+  ): void {
+    const { rid } = request;
+    this.#options.presence.serve(connection, request, (answer) => {
+      if (answer instanceof Uint8Array) this.#reply(connection, rid, answer);
+      else this.#fail(connection, rid, answer);
+    });
   }
 
   // -------------------------------------------------------------- after the op

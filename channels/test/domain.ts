@@ -70,6 +70,12 @@ const TestFanOut = defineActor<TestFanOutP, FanOutState, null>({
     revoke: note('revoke'),
     closeConn: note('closeConn'),
     loginRevoked: note('loginRevoked'),
+    windowOpened: note('windowOpened'),
+    leaves: note('leaves'),
+    windowEnd: note('windowEnd'),
+    windowsLost: note('windowsLost'),
+    whoIs: note('whoIs'),
+    tellAll: note('tellAll'),
     next: (s, op, ctx) => {
       if (ctx.from !== undefined) s.waiting.push({ op, from: ctx.from });
       return NOREPLY;

@@ -1,16 +1,25 @@
 /** The wire format of Driftway v1: frames, codecs, codes and argument checks. Imports nothing of ours. */
 
+export { asyncApiDocument } from './asyncapi.ts';
 export {
   appendFrame,
   guildFrame,
   historyFrame,
   identifyFrame,
+  markFrame,
   reauthFrame,
   subFrame,
   syncFrame,
   timeFrame,
   unsubFrame,
 } from './client-frames.ts';
+export {
+  membersFrame,
+  statusFrame,
+  typeFrame,
+  windowCloseFrame,
+  windowOpenFrame,
+} from './client-frames-presence.ts';
 export type { CloseCode, CloseName } from './close-codes.ts';
 export { Close, closeAction, closeName } from './close-codes.ts';
 export { decodeFrame, encodeFrame, encodeOkAppend } from './codec.ts';
@@ -43,6 +52,8 @@ export type { OpCode, OpName } from './ops.ts';
 export { CLIENT_OPS, Op } from './ops.ts';
 export type { ParsedBody } from './parse-append.ts';
 export { parseAppendBody } from './parse-append.ts';
+export { parseMarkResult } from './parse-notices.ts';
+export { parseMembersResult, parseWindowResult } from './parse-presence.ts';
 export { parseRequest, ridOf } from './parse-request.ts';
 export {
   parseAppendResult,
@@ -70,6 +81,21 @@ export {
   reconnectFrame,
   subEndFrame,
 } from './server-frames.ts';
+export {
+  encodeReceipt,
+  encodeUnread,
+  mayMention,
+  receiptFrame,
+  unreadFrame,
+} from './server-frames-notices.ts';
+export type { WindowEntry } from './server-frames-presence.ts';
+export {
+  okMembersFrame,
+  okWindowFrame,
+  presenceFrame,
+  typingFrame,
+  windowFrame,
+} from './server-frames-presence.ts';
 export type {
   AppendResult,
   BadFrameReason,
@@ -93,5 +119,15 @@ export type {
   SubEntry,
   SubResult,
   SyncResult,
+  UnreadEntry,
   WireValue,
 } from './types.ts';
+export type {
+  MemberResult,
+  OpenedLeaf,
+  PresenceEntry,
+  PresenceFrame,
+  PresenceRequest,
+  WindowResult,
+  WindowRow,
+} from './types-presence.ts';

@@ -9,14 +9,22 @@ import { Err } from './err-codes.ts';
 import { isU32, isU53, Limits } from './limits.ts';
 import { Op } from './ops.ts';
 import { fits, parseAppendBody } from './parse-append.ts';
+import { parseMark } from './parse-notices.ts';
+import {
+  parseMembers,
+  parseStatus,
+  parseType,
+  parseWindowClose,
+  parseWindowOpen,
+} from './parse-presence.ts';
 import type { Frame, ParsedRequest, Request, SubEntry, WireValue } from './types.ts';
 
 /**
- * The rid of a frame: element 1 where it is a u32 of at least 1, else 0.
+ * The rid of a frame: element 1 where it is a u32 of at least 1, else 0. TYPE has none.
  * @param frame decoded frame
  */
 export function ridOf(frame: readonly WireValue[]): number {
-  const rid = frame[1];
+  const rid = frame[0] === Op.TYPE ? 0 : frame[1];
   return isU32(rid) && rid > 0 ? rid : 0;
 }
 
@@ -28,11 +36,18 @@ export function ridOf(frame: readonly WireValue[]): number {
  */
 export function parseRequest(frame: Frame): ParsedRequest {
   const rid = ridOf(frame);
+  if (frame[0] === Op.TYPE) return typeRequest(frame);
   const parse = PARSERS.get(frame[0]);
   if (parse === undefined) return { ok: false, rid, code: Err.UNKNOWN_OP };
   const outcome = rid === 0 ? Err.BAD_ARGS : parse(rid, frame);
   if (typeof outcome === 'number') return { ok: false, rid, code: outcome };
   return { ok: true, request: outcome };
+}
+
+function typeRequest(frame: Frame): ParsedRequest {
+  const request = parseType(frame);
+  if (typeof request === 'number') return { ok: false, rid: 0, code: request };
+  return { ok: true, request };
 }
 
 /** Index of the first body element of APPEND. */
@@ -49,6 +64,11 @@ const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
   [Op.APPEND, parseAppend],
   [Op.HISTORY, parseHistory],
   [Op.SYNC, parseSync],
+  [Op.MARK, parseMark],
+  [Op.STATUS, parseStatus],
+  [Op.MWIN_OPEN, parseWindowOpen],
+  [Op.MWIN_CLOSE, parseWindowClose],
+  [Op.MEMBERS, parseMembers],
   [Op.GUILD, (rid, [, , gid]) => (isU53(gid) ? { op: Op.GUILD, rid, gid } : Err.BAD_ARGS)],
 ]);
 

@@ -5,6 +5,8 @@
 import { eventOfFrame } from './event.ts';
 import { isU32, isU53 } from './limits.ts';
 import { Op } from './ops.ts';
+import { parseReceipt, parseUnread } from './parse-notices.ts';
+import { parsePresence, parseTyping, parseWindow } from './parse-presence.ts';
 import type {
   AppendResult,
   Frame,
@@ -52,6 +54,16 @@ export function parseServerFrame(frame: Frame | Values): ServerFrame | null {
       return parseHead(frame);
     case Op.GAP:
       return parseGap(frame);
+    case Op.UNREAD:
+      return parseUnread(frame);
+    case Op.TYPING:
+      return parseTyping(frame);
+    case Op.PRESENCE:
+      return parsePresence(frame);
+    case Op.MWIN:
+      return parseWindow(frame);
+    case Op.RECEIPT:
+      return parseReceipt(frame);
     case Op.SUBEND:
       return isU53(frame[1]) && isU53(frame[2])
         ? { op: Op.SUBEND, sid: frame[1], code: frame[2] }

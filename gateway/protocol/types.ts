@@ -4,6 +4,7 @@
  */
 import type { ErrCode } from './err-codes.ts';
 import type { Op } from './ops.ts';
+import type { PresenceFrame, PresenceRequest } from './types-presence.ts';
 
 /** What a frame may hold (protocol.md 2.3). Numbers are integers within plus or minus 2^53 - 1. */
 export type WireValue = null | boolean | number | string | readonly WireValue[];
@@ -163,6 +164,13 @@ export interface GuildResult {
   readonly large: boolean;
 }
 
+/** One entry of UNREAD: where the head of a stream is. */
+export interface UnreadEntry {
+  readonly sid: number;
+  readonly seq: number;
+  readonly ts: number;
+}
+
 /** One entry of SUB; cursor null is `[sid]`, from now. */
 export interface SubEntry {
   readonly sid: number;
@@ -171,6 +179,7 @@ export interface SubEntry {
 
 /** A checked request of a client. */
 export type Request =
+  | PresenceRequest
   | {
       readonly op: typeof Op.IDENTIFY;
       readonly rid: number;
@@ -215,7 +224,13 @@ export type Request =
         readonly seq: number;
       }[];
     }
-  | { readonly op: typeof Op.GUILD; readonly rid: number; readonly gid: number };
+  | { readonly op: typeof Op.GUILD; readonly rid: number; readonly gid: number }
+  | {
+      readonly op: typeof Op.MARK;
+      readonly rid: number;
+      readonly sid: number;
+      readonly seq: number;
+    };
 
 /** Outcome of parseRequest: the request, or what to answer (rid 0 where the frame has no valid one). */
 export type ParsedRequest =
@@ -224,6 +239,7 @@ export type ParsedRequest =
 
 /** A frame of the server as the client reads it. */
 export type ServerFrame =
+  | PresenceFrame
   | ({ readonly op: typeof Op.HELLO } & HelloFields)
   | { readonly op: typeof Op.OK; readonly rid: number; readonly result: readonly WireValue[] }
   | {
@@ -247,4 +263,10 @@ export type ServerFrame =
   | { readonly op: typeof Op.EV; readonly event: StreamEvent }
   | ({ readonly op: typeof Op.HEAD; readonly sid: number } & Cursor)
   | ({ readonly op: typeof Op.GAP } & GapFields)
+  | { readonly op: typeof Op.UNREAD; readonly moved: readonly UnreadEntry[] }
+  | {
+      readonly op: typeof Op.RECEIPT;
+      readonly sid: number;
+      readonly markers: readonly { readonly uid: number; readonly seq: number }[];
+    }
   | { readonly op: typeof Op.SUBEND; readonly sid: number; readonly code: number };

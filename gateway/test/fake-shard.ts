@@ -22,6 +22,7 @@ import type {
 import { ActorError, type MonitorId, type Ref } from '../../runtime/index.ts';
 import { encodeEvent, encodeMp, GapReason, type WireValue } from '../protocol/index.ts';
 import type { Disconnected, Upstream } from '../types.ts';
+import { createFakePresence } from './fake-presence.ts';
 
 interface FakeEvent {
   readonly ts: number;
@@ -58,6 +59,7 @@ export interface FakeShardOptions {
 const FIRST_TS = 1_763_000_000_000;
 
 export class FakeShard implements Upstream {
+  readonly presence = createFakePresence();
   readonly #options: FakeShardOptions;
   readonly #streams = new Map<number, FakeStream>();
   readonly toShard: (() => void)[] = [];
@@ -206,6 +208,13 @@ export class FakeShard implements Upstream {
       this.#attach(stream, true);
       for (const uid of uids) if (!mayView(stream, uid)) this.revoke(sid, uid);
     });
+  }
+
+  /** Wants to hear who is subscribed. */
+  ask(sid: number): void {
+    const stream = this.stream(sid);
+    const owner = stream.owner as Ref<StreamP>;
+    this.#cast('attached', { sid, owner, asks: true, ...headOf(stream) });
   }
 
   detach(sid: number): void {
