@@ -19,7 +19,6 @@ import {
   stop,
 } from '../runtime/index.ts';
 import { DmEntity, type DmEnvironment } from './dm.ts';
-import { parentOf } from './docs.ts';
 import { GuildEntity } from './guild.ts';
 import type { GuildEnvironment } from './guild-actor.ts';
 import { type GuildCounters, newGuildCounters } from './guild-outbox.ts';
@@ -34,7 +33,8 @@ import {
   type StreamCounters,
   type StreamLimits,
 } from './stream-ports.ts';
-import type { DmP, Doc, DocStore, EventCodec, GuildP, Id, PresenceTimes, Store } from './types.ts';
+import type { DmP, EventCodec, GuildP, Id, PresenceTimes, Store, StreamP } from './types.ts';
+import { readUntold, type Untold } from './untold.ts';
 import { UserEntity, type UserEnvironment } from './user.ts';
 import { PRESENCE_TIMES } from './user-presence.ts';
 
@@ -84,7 +84,6 @@ const GUILD_IDLE_MS: Ms = 5 * 60_000;
 const DM_IDLE_MS: Ms = 2 * 60_000;
 const USER_IDLE_MS: Ms = 2 * 60_000;
 const RESUME_RETRY_MS: Ms = 1000;
-const PAGE = 500;
 
 /**
  * Hosts streams, guilds, dms and users on this shard thread until `supervisor` is stopped. Resolves when
@@ -144,7 +143,7 @@ interface HostsP {
 }
 
 interface HostsState {
-  readonly docs: DocStore;
+  readonly environment: StreamEnvironment;
   readonly hosts: readonly AnyRef[];
 }
 
@@ -156,7 +155,7 @@ const behaviour: Behaviour<HostsP, HostsState, Environments> = {
     const hosts = await startHosts(environments);
     for (const host of hosts) ctx.link(host);
     ctx.next('resume');
-    return { docs: environments.streams.docs, hosts };
+    return { environment: environments.streams, hosts };
   },
   handle: { resume: (s, _arg, ctx) => resume(s, ctx) },
   onExit: (s, { from, reason }, ctx) => {
@@ -195,26 +194,17 @@ async function startHosts({ streams, guilds, dms, users }: Environments): Promis
 }
 
 /**
- * Wakes every guild and dm that has something left to tell. Those of other shards are woken too when these
- * are up; when they are not, they do it themselves.
+ * Wakes whatever has something left to tell. What lives on other shards is woken too when these are up;
+ * when they are not, they do it themselves.
  */
 function resume(s: HostsState, ctx: Ctx<HostsP>): void {
-  const wake = ctx.wrap(([gids, sids]: readonly (readonly Id[])[]) => {
-    for (const gid of gids ?? []) cast(entity<GuildP>('guild', gid), 'resume', {});
-    for (const sid of sids ?? []) cast(entity<DmP>('dm', sid), 'resume', {});
+  const { log, docs, noticeCounters } = s.environment;
+  const wake = ctx.wrap(({ guilds, dms, streams }: Untold) => {
+    for (const gid of guilds) cast(entity<GuildP>('guild', gid), 'resume', {});
+    for (const sid of dms) cast(entity<DmP>('dm', sid), 'resume', {});
+    for (const sid of streams) cast(entity<StreamP>('stream', sid), 'resume', {});
+    noticeCounters.mentionsResumed += streams.length;
   });
   const again = ctx.wrap(() => ctx.timer('resume', RESUME_RETRY_MS, 'resume'));
-  Promise.all(['outbox', 'dmOutbox'].map((kind) => toResume(s.docs, kind))).then(wake, again);
-}
-
-/** The parents of outbox documents. */
-async function toResume(docs: DocStore, kind: string): Promise<readonly Id[]> {
-  const ids = new Set<Id>();
-  let after: string | undefined;
-  for (;;) {
-    const page: readonly Doc<unknown>[] = await docs.list(kind, '', after, PAGE);
-    for (const { key } of page) ids.add(parentOf(key));
-    if (page.length < PAGE) return [...ids];
-    after = page.at(-1)?.key;
-  }
+  readUntold(log, docs).then(wake, again);
 }
