@@ -61,11 +61,10 @@ export function requestHeaders(target: Route): z.ZodObject | undefined {
 
 /** Header fields of an answer of a route. */
 export function responseHeaders(target: Route, status: number): z.ZodObject {
-  const counted = target.limit === 'general' && status !== 401 && status !== 406;
   const isTagged = isConditional(target) && (status === 200 || status === 304);
   return z.object({
     'x-request-id': requestId,
-    ...(counted ? rates : {}),
+    ...(target.limit === 'general' ? rates : {}),
     ...(isTagged ? { etag } : {}),
     ...(status === 429 || status === 503 ? { 'retry-after': retryAfter } : {}),
     ...(keepsKeys(target) && status < 300 ? { 'idempotent-replayed': replayed } : {}),

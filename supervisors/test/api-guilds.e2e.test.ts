@@ -40,6 +40,10 @@ describe('guilds and channels', () => {
           type: 'text',
           topic: null,
           position: expect.any(Number),
+          slowModeS: 0,
+          overwrites: [],
+          parentId: null,
+          startSeq: null,
         },
       ],
       next: null,
@@ -104,6 +108,10 @@ describe('guilds and channels', () => {
       type: 'text',
       topic: 'about it',
       position: expect.any(Number),
+      slowModeS: 0,
+      overwrites: [],
+      parentId: null,
+      startSeq: null,
     });
     expect(await refused(path, { token: member(), body: { name: 'x' } })).toEqual([
       403,

@@ -143,13 +143,12 @@ function logoutRoute(deps: HttpDeps): Route {
     method: 'POST',
     path: '/api/v1/auth/logout',
     tag,
-    summary: 'End the login of a refresh token',
+    summary: 'End the login of a refresh token; one that leads to none is 204 too',
     auth: 'none',
     limit: 'general',
     idempotency: 'itself',
     body: schemas.refreshBody,
     answers: { 204: null },
-    errors: ['unauthorized', 'refresh_reused'],
     handle: async ({ body }) => {
       const done = unwrap(await askOnce(() => deps.accounts.logout(body)));
       return done.ok ? reply(204) : done.failure;

@@ -80,7 +80,7 @@ function createInvite(deps: HttpDeps, publicUrl: string): Route {
     params: schemas.idParams,
     body: schemas.createInviteBody,
     answers: { 201: schemas.invite },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'conflict'],
     handle: async ({ uid, params, body }) => {
       const maxAgeS = body.maxAgeS ?? DEFAULT_AGE_S;
       const wish = {

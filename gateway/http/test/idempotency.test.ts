@@ -208,13 +208,19 @@ describe('interrupted requests', () => {
   });
 
   test('the process died in between: in progress for 30 s, then the outcome is not known', async () => {
-    const { h, make, token } = await withAlice();
+    const { h, make } = await withAlice();
     const write = h.docs.write.bind(h.docs);
-    let left = 1;
-    h.docs.write = (batch) => (left-- > 0 ? write(batch) : new Promise<never>(() => {}));
-    // Never answered: nobody waits for it.
-    void make('One', 'k1');
-    await h.api('GET', '/users/@me', { token });
+    await new Promise<void>((died) => {
+      let writes = 0;
+      h.docs.write = (batch) => {
+        writes += 1;
+        if (writes === 1) return write(batch);
+        died();
+        return new Promise<never>(() => {});
+      };
+      // Never answered: nobody waits for it.
+      void make('One', 'k1');
+    });
     expect(h.world.guilds.size).toBe(1);
     h.docs.write = write;
     expectError(await make('One', 'k1'), 409, 'idempotency_in_progress');
