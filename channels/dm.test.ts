@@ -194,3 +194,35 @@ test('dm: documents away, 502 and unavailable, all well when they are back', asy
   domain.docsDown = false;
   expect(await send(id, a, 'x')).toBe('ok');
 });
+
+test('openDm: write without an answer, unavailable; the repeat finds it or makes it, one dm', async () => {
+  for (const fault of ['rejectAfter', 'rejectBefore', 'unavailable'] as const) {
+    const [a = 0, b = 0] = await people(2);
+    domain.docFaults.push(fault);
+    expect(codeOf(await domain.accounts.openDm({ uid: a, to: b }))).toBe('unavailable');
+    const { id } = value(await domain.accounts.openDm({ uid: b, to: a }));
+    expect(value(await domain.accounts.dms(a)).map((found) => found.id)).toEqual([id]);
+    for (const uid of [a, b]) expect(await domain.eventsOf(uid, uid, 42)).toEqual([[id]]);
+  }
+});
+
+test('addMember, leave: write without an answer, unavailable; rights and the repeat say what holds', async () => {
+  for (const fault of ['rejectAfter', 'rejectBefore', 'unavailable'] as const) {
+    const [a = 0, b = 0, c = 0] = await people(3);
+    const { id } = value(await domain.accounts.openGroup({ uid: a, uids: [b], name: null }));
+    expect(await send(id, c, 'early')).toBe('301');
+    domain.docFaults.push(fault);
+    const failed = await call(dm(id), 'addMember', { uid: a, target: c });
+    const unknown = fault === 'unavailable' ? {} : { unknown: true };
+    expect(failed).toEqual({ ok: false, code: 'unavailable', retryMs: 1000, ...unknown });
+    value(await call(dm(id), 'addMember', { uid: a, target: c }));
+    expect(await send(id, c, 'late')).toBe('ok');
+    domain.docFaults.push(fault);
+    expect(codeOf(await call(dm(id), 'leave', { uid: a }))).toBe('unavailable');
+    const again = codeOf(await call(dm(id), 'leave', { uid: a }));
+    expect(again).toBe(fault === 'rejectAfter' ? 'not_found' : 'ok');
+    expect(await send(id, a, 'gone')).toBe('301');
+    const left = value(await call(dm(id), 'get', { uid: b }));
+    expect([left.ownerId, idsOf(left)]).toEqual([b, [b, c]]);
+  }
+});

@@ -201,6 +201,7 @@ async function change(
     if (planned.next === undefined) return { ok: true, value: s.doc.value };
     const outcome = await commit(s, ctx, s.doc, planned);
     if (outcome === 'done') return { ok: true, value: s.doc?.value ?? null };
+    if (outcome === 'unknown') return { ...UNAVAILABLE, unknown: true };
     if (outcome === 'unavailable') return UNAVAILABLE;
   }
   return UNAVAILABLE;
@@ -212,7 +213,7 @@ async function commit(
   ctx: Ctx<DmActorP>,
   doc: Doc<DmDoc>,
   plan: DmPlan,
-): Promise<'done' | 'stale' | 'unavailable'> {
+): Promise<'done' | 'stale' | 'unavailable' | 'unknown'> {
   const { tells } = plan;
   const n = doc.value.outboxSeq + 1;
   const outboxSeq = tells === undefined ? doc.value.outboxSeq : n;
@@ -227,7 +228,7 @@ async function commit(
   if (result === FAILED) {
     s.loaded = false;
     s.unsure = doc;
-    return 'unavailable';
+    return 'unknown';
   }
   if (!result.ok) {
     if (result.why === 'unavailable') return 'unavailable';

@@ -132,8 +132,8 @@ export class Domain {
       },
       write: async (batch) => {
         check();
-        // Faults hit changes of guilds only: what the outbox does beside must not use them up.
-        const aimed = batch.some((write) => write.kind === 'guild');
+        // Faults hit changes of guilds and dms only: what their outboxes do beside must not use them up.
+        const aimed = batch.some(({ kind }) => kind === 'guild' || kind === 'dm');
         const fault = aimed ? this.docFaults.shift() : undefined;
         if (fault === 'unavailable') return { ok: false, why: 'unavailable', retryMs: 10 };
         if (fault === 'rejectBefore') throw lost();
