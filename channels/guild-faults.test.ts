@@ -33,6 +33,18 @@ test('write without an answer that was done: read again, streams ask anew, event
   expect(await call(guild(gid), 'leave', { uid: member })).toMatchObject({ code: 'not_found' });
 });
 
+test('write without an answer that was done: nobody asks, the right is gone all the same', async () => {
+  const { gid, owner, member } = await domain.guildOfTwo();
+  const view = value(await call(guild(gid), 'view', { uid: owner }));
+  const sid = view.channels[0]?.sid ?? 0;
+  await call(stream(sid), 'subscribe', { gateway: domain.fanOut, uid: member });
+  const revoked = call(domain.fanOut, 'next', 'revoke');
+  domain.docFaults.push('rejectAfter');
+  const kick = { uid: owner, target: member, reason: null };
+  expect(await call(guild(gid), 'kick', kick)).toMatchObject({ unknown: true });
+  expect(await revoked).toEqual({ sid, uid: member, code: 301 });
+});
+
 test('write without an answer that was not done: the same request succeeds later', async () => {
   const { gid, owner, member, code } = await domain.guildOfTwo();
   value(await call(guild(gid), 'leave', { uid: member }));

@@ -305,6 +305,21 @@ test('permsChanged: view lost, the user is revoked at every gateway and refused 
   expect(rig.listen()).toContainEqual({ op: 'revoke', m: { sid: SID, uid: B, code: 301 } });
 });
 
+test('permsChanged for all: more users than are remembered, gateways are asked who is there', async () => {
+  const rig = await new StreamRig({ limits: { permissionsMax: 2 } }).start();
+  const users = [A, B, 103, 104];
+  for (const uid of users) await rig.subscribe(uid);
+  for (const uid of users) rig.perms.set(uid, 0);
+  rig.core.permsChanged(0);
+  await settled();
+  expect(rig.listen().at(-3)).toMatchObject({ op: 'attached', m: { sid: SID, asks: true } });
+  rig.core.attach({ gateway: rig.gateway(1), uids: users });
+  await settled();
+  const revoked = rig.listen().flatMap((h) => (h.op === 'revoke' ? [h.m.uid] : []));
+  expect(new Set(revoked)).toEqual(new Set(users));
+  expect(rig.listen().filter((h) => h.op === 'attached' && h.m.asks === true).length).toBe(1);
+});
+
 test('permsChanged: answer of the guild that was under way is not used', async () => {
   const rig = await new StreamRig().start();
   const reply = rig.send(A, 'n', 1, ['x']);

@@ -45,6 +45,20 @@ export class Audience {
     for (const gateway of this.#gateways.keys()) this.tell(gateway, state);
   }
 
+  /** Has every gateway say by `attach` who is subscribed there. */
+  askAll(state: StreamState): void {
+    const { sid, epoch, head, headTs } = state;
+    const message = {
+      sid,
+      owner: this.#ports.self,
+      epoch,
+      seq: head,
+      ts: headTs,
+      asks: true,
+    } as const;
+    for (const gateway of this.#gateways.keys()) this.#ports.gateways.attached(gateway, message);
+  }
+
   leave(gateway: Ref<FanOutP>): void {
     const monitor = this.#gateways.get(gateway);
     if (monitor === undefined) return;

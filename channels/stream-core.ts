@@ -246,7 +246,9 @@ export class StreamCore {
     const parts = this.#parts;
     if (parts === undefined) return;
     const users = parts.perms.forget(uid);
-    if (parts.audience.size > 0) this.#judge(users);
+    if (parts.audience.size === 0) return;
+    this.#judge(users);
+    if (uid === 0 && !parts.perms.knowsAll) parts.audience.askAll(parts.state);
   }
 
   /** The monitored guild or gateway ended. */

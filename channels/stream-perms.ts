@@ -53,6 +53,11 @@ export class StreamPerms {
     return this.#asking.size > 0;
   }
 
+  /** False when some who were asked for had to leave: `forget` does not give everybody then. */
+  get knowsAll(): boolean {
+    return this.#known.evicted === 0;
+  }
+
   /** Rights that are known now. */
   peek(uid: Id): number | undefined {
     if (this.#type === 'user') return uid === this.#sid ? PERMS_ALL : 0;

@@ -232,6 +232,18 @@ describe('SUB', () => {
     expect(await client.find((frame) => frame[0] === Op.SUBEND)).toEqual([25, sid, 301]);
   });
 
+  test('a stream that asks who is there: told, and whoever may not view any more is revoked', async () => {
+    const sid = freshSid();
+    const [client, other] = [await harness.identified(41), await harness.identified(42)];
+    for (const each of [client, other]) await each.ask(Op.SUB, [[sid]]);
+    harness.shard.stream(sid).viewers = new Set([42]);
+    harness.shard.ask(sid);
+    expect(await client.find((frame) => frame[0] === Op.SUBEND)).toEqual([25, sid, 301]);
+    harness.shard.commit(sid, texts(1));
+    await other.when(() => other.events(sid).length === 1);
+    expect(client.events(sid)).toEqual([]);
+  });
+
   test('owner that is replaced: the hole is repaired, in order', async () => {
     const sid = freshSid();
     const client = await harness.identified(1);
