@@ -5,6 +5,7 @@
  */
 import { Hono } from 'hono';
 import { addressKey } from '../address.ts';
+import { asyncApiDocument } from '../protocol/index.ts';
 import { RATE_LIMITS } from '../rates/index.ts';
 import { Cors } from './cors.ts';
 import { type Failure, fail } from './errors.ts';
@@ -76,29 +77,19 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
   const onRepeat = (): void => {
     counters.appendRepeats++;
   };
-  const described: Route[] = [
-    ...authRoutes(deps),
-    ...userRoutes(deps),
-    ...guildRoutes(deps),
-    ...roleRoutes(deps, streams),
-    ...moderationRoutes(deps),
-    ...channelRoutes(deps, streams),
-    ...threadRoutes(deps, streams),
-    ...dmRoutes(deps, onRepeat),
-    ...inviteRoutes(deps, publicUrl),
-    ...messageRoutes(deps, streams, onRepeat),
-    ...messageActRoutes(deps, streams, onRepeat),
-    ...markerRoutes(deps, streams),
-    ...systemRoutes(deps),
-  ];
   let document: Promise<OpenApiDocument> | undefined;
   const openapi = (): Promise<OpenApiDocument> => {
     document ??= buildDocument(routes, { version: deps.version, publicUrl });
     return document;
   };
+  let socketDocument: Readonly<Record<string, unknown>> | undefined;
+  const asyncapi = (): Readonly<Record<string, unknown>> => {
+    socketDocument ??= asyncApiDocument({ version: deps.version, publicUrl });
+    return socketDocument;
+  };
   const routes: readonly Route[] = [
-    ...described,
-    ...documentRoutes(openapi, async () => docsPage(await openapi())),
+    ...subjectRoutes(deps, publicUrl, streams, onRepeat),
+    ...documentRoutes(openapi, asyncapi, async () => docsPage(await openapi())),
   ];
   const router = mount(deps, keys, routes);
 
@@ -124,6 +115,30 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
       return response;
     },
   };
+}
+
+/** Every route but those about the documents, by subject. */
+function subjectRoutes(
+  deps: HttpDeps,
+  publicUrl: string,
+  streams: StreamLookup,
+  onRepeat: () => void,
+): readonly Route[] {
+  return [
+    ...authRoutes(deps),
+    ...userRoutes(deps),
+    ...guildRoutes(deps),
+    ...roleRoutes(deps, streams),
+    ...moderationRoutes(deps),
+    ...channelRoutes(deps, streams),
+    ...threadRoutes(deps, streams),
+    ...dmRoutes(deps, onRepeat),
+    ...inviteRoutes(deps, publicUrl),
+    ...messageRoutes(deps, streams, onRepeat),
+    ...messageActRoutes(deps, streams, onRepeat),
+    ...markerRoutes(deps, streams),
+    ...systemRoutes(deps),
+  ];
 }
 
 interface RouterEnv {

@@ -307,3 +307,4 @@ export const errorSchema = z
   })
   .meta({ id: 'Error' });
 export const openapi = z.record(z.string(), z.unknown()).meta({ description: 'OpenAPI 3.1' });
+export const asyncapi = z.record(z.string(), z.unknown()).meta({ description: 'AsyncAPI 3.0' });

@@ -64,6 +64,7 @@ export function systemRoutes(deps: HttpDeps): readonly Route[] {
 /** The description is made from all routes, so it is handed in lazily. */
 export function documentRoutes(
   openapi: () => Promise<Readonly<Record<string, unknown>>>,
+  asyncapi: () => Readonly<Record<string, unknown>>,
   docsPage: () => Promise<string>,
 ): readonly Route[] {
   return [
@@ -76,6 +77,16 @@ export function documentRoutes(
       limit: 'general',
       answers: { 200: schemas.openapi },
       handle: async () => reply(200, { ...(await openapi()) }, { 'cache-control': CACHE }),
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/asyncapi.json',
+      tag,
+      summary: 'The WebSocket as an AsyncAPI document',
+      auth: 'none',
+      limit: 'general',
+      answers: { 200: schemas.asyncapi },
+      handle: () => reply(200, { ...asyncapi() }, { 'cache-control': CACHE }),
     }),
     route({
       method: 'GET',

@@ -76,5 +76,6 @@ export const ROWS: readonly Row[] = [
   ['GET', '/ready', 200],
   ['GET', '/metrics', 200],
   ['GET', '/api/v1/openapi.json', 200],
+  ['GET', '/api/v1/asyncapi.json', 200],
   ['GET', '/api/docs', 200],
 ];
