@@ -32,6 +32,7 @@ import type {
   Result,
   StreamP,
 } from './types.ts';
+import { wakeAfterCrash } from './untold.ts';
 
 /** Given by the boot of a shard thread; the same for all of its dms. */
 export interface DmEnvironment {
@@ -125,9 +126,11 @@ const behaviour: Behaviour<DmActorP, DmActor, DmArg> = {
     },
     pump: (s, _m, ctx) => pump(s, ctx),
   },
-  onDown: (s, { monitor }) => {
+  onDown: (s, { monitor, reason }) => {
     for (const [stream, id] of s.watchers) {
-      if (id === monitor) s.watchers.delete(stream);
+      if (id !== monitor) continue;
+      s.watchers.delete(stream);
+      wakeAfterCrash(s.sid, reason);
     }
   },
   mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty,

@@ -195,13 +195,20 @@ export async function readAsMember<T>(
   uid: Id,
   read: (data: GuildData, member: MemberDoc) => Promise<Result<T>>,
 ): Promise<Result<T> | NoReply> {
-  const { from } = ctx;
   const allowed = await asMember(s, ctx, uid, (data, member) => ({ data, member }));
   if (!allowed.ok) return allowed;
-  if (from === undefined) return NOREPLY;
   const { data, member } = allowed.value;
-  const answered = settle(read(data, member)).then((result) => {
-    ctx.reply(from, result === FAILED ? UNAVAILABLE : result);
+  return answerLater(
+    ctx,
+    settle(read(data, member)).then((result) => (result === FAILED ? UNAVAILABLE : result)),
+  );
+}
+
+/** Answers when the work is done; the next message does not wait for it. */
+export function answerLater<T>(ctx: GuildCtx, work: Promise<T>): NoReply {
+  const { from } = ctx;
+  const answered = work.then((value) => {
+    if (from !== undefined) ctx.reply(from, value);
   });
   ctx.guard(answered).catch(ignoreGuarded);
   return NOREPLY;

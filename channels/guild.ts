@@ -6,6 +6,7 @@
 import { type Behaviour, defineActor } from '../runtime/index.ts';
 import type { InviteDoc } from './docs.ts';
 import {
+  answerLater,
   asMember,
   change,
   type GuildActor,
@@ -48,6 +49,7 @@ import { planCreateRole, planRemoveRole, planUpdateRole } from './guild-roles.ts
 import { planCreateThread, threadsOf } from './guild-threads.ts';
 import { may, PERM_MANAGE, PERM_VIEW } from './permissions.ts';
 import { FAILED, settle } from './settle.ts';
+import { wakeAfterCrash } from './untold.ts';
 
 const MEMBERS_PAGE_MAX = 1000;
 const AUDIT_PAGE_MAX = 100;
@@ -80,7 +82,8 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
     },
     everyone: async (s, { sid }, ctx) => {
       if (!(await load(s, ctx))) return null;
-      return s.data === undefined ? [] : everyone(s.tools.docs, s.data, sid);
+      if (s.data === undefined) return [];
+      return answerLater(ctx, everyone(s, ctx, s.data, sid));
     },
     watch: (s, { sid, stream }, ctx) => {
       if (!s.watchers.has(stream)) s.watchers.set(stream, { sid, monitor: ctx.monitor(stream) });
@@ -183,10 +186,12 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
     ban: (s, m, ctx) => change(s, ctx, (data) => planBan(s.tools, data, m)),
     unban: (s, m, ctx) => change(s, ctx, (data) => planUnban(s.tools, data, m)),
   },
-  onDown: (s, { monitor }) => {
+  onDown: (s, { monitor, reason }) => {
     if (s.presence.down(monitor)) return;
-    for (const [stream, watcher] of s.watchers) {
-      if (watcher.monitor === monitor) s.watchers.delete(stream);
+    for (const [stream, { sid, monitor: watch }] of s.watchers) {
+      if (watch !== monitor) continue;
+      s.watchers.delete(stream);
+      wakeAfterCrash(sid, reason);
     }
   },
   mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty && s.presence.isIdle,

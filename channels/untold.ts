@@ -1,11 +1,12 @@
 /**
  * What a crash may have left untold: guilds and dms with a filled outbox, and streams whose newest messages
- * may mention somebody. Read once when a shard starts; any thread.
+ * may mention somebody. Read once when a shard starts, and heard of when a stream dies; any thread.
  */
+import { cast, entity, type Reason } from '../runtime/index.ts';
 import { parentOf } from './docs.ts';
 import { unpad } from './ids.ts';
 import { LOOK_BACK_MS } from './stream-mentions.ts';
-import type { ChannelLog, Doc, DocStore, Id } from './types.ts';
+import type { ChannelLog, Doc, DocStore, Id, StreamP } from './types.ts';
 
 const PAGE = 500;
 
@@ -14,6 +15,15 @@ export interface Untold {
   readonly guilds: readonly Id[];
   readonly dms: readonly Id[];
   readonly streams: readonly Id[];
+}
+
+/**
+ * Wakes a stream that has crashed: it may have left mentions untold, and nobody else may need it soon. One
+ * that was stopped, or whose thread has ended, is not: a shard that starts looks for those.
+ */
+export function wakeAfterCrash(sid: Id, reason: Reason): void {
+  const isCrash = typeof reason === 'object' ? 'error' in reason : reason === 'killed';
+  if (isCrash) cast(entity<StreamP>('stream', sid), 'resume', {});
 }
 
 /** Rejects when the store cannot be read: the caller asks again. */

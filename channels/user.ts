@@ -114,6 +114,8 @@ const UNAVAILABLE = { ok: false, code: 'unavailable', retryMs: 1000 } as const;
 const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
   name: 'user',
   init: (ctx, { uid, environment }) => {
+    // So that an orderly end writes the markers first.
+    ctx.trapExit(true);
     const sessions = new Sessions();
     const notices = makeNotices(ctx, uid, environment, sessions);
     const revoked = new BoundedMap<string, true>(REVOKED_MAX);

@@ -14,6 +14,7 @@ export function channelLogReadsContract(start: () => StoreHarness): void {
   reactionTests(start);
   pinTests(start);
   pageTests(start);
+  recentTests(start);
 }
 
 function rangeTests(start: () => StoreHarness): void {
@@ -173,6 +174,26 @@ function pinTests(start: () => StoreHarness): void {
       expect(await pinned()).toEqual([]);
     }));
 
+  test('reactors: users of one emoji in pages, none after the delete', () =>
+    withLog(start, async (log, opened) => {
+      const reactions = [30, 10, 20, 10, 40].map((actor, i) =>
+        event(i + 2, { kind: 4, actor, emoji: i === 4 ? 'y' : 'x', target: 1 }),
+      );
+      const first = messagesCommit(opened, 0, 1);
+      await log.commit({ ...first, events: [...first.events, ...reactions] });
+      expect(await log.reactors(SID, 1, 'x', 0, 10)).toEqual([10, 20, 30]);
+      expect(await log.reactors(SID, 1, 'x', 10, 1)).toEqual([20]);
+      expect(await log.reactors(SID, 1, 'y', 0, 10)).toEqual([40]);
+      expect(await log.reactors(SID, 1, 'z', 0, 10)).toEqual([]);
+      expect(await log.reactors(SID + 1, 1, 'x', 0, 10)).toEqual([]);
+      const redact = { seq: 1, kind: 0, frame: bytes(''), editedAt: 0 };
+      const gone = { ...messagesCommit(opened, 6, 1, () => ({ kind: 3, target: 1 })) };
+      await log.commit({ ...gone, rewrites: [redact] });
+      expect(await log.reactors(SID, 1, 'x', 0, 10)).toEqual([]);
+    }));
+}
+
+function recentTests(start: () => StoreHarness): void {
   test('recent: streams with a young message, by the newest message of all; none dropped', () =>
     withLog(start, async (log, opened) => {
       const at = (ts: number) => () => ({ ts });
@@ -191,24 +212,6 @@ function pinTests(start: () => StoreHarness): void {
       expect(await log.recent(100_000)).toEqual([SID, SID + 1, SID + 2, SID + 3]);
       await log.drop(SID + 3);
       expect(await log.recent(1000)).toEqual([SID + 1, SID + 2]);
-    }));
-
-  test('reactors: users of one emoji in pages, none after the delete', () =>
-    withLog(start, async (log, opened) => {
-      const reactions = [30, 10, 20, 10, 40].map((actor, i) =>
-        event(i + 2, { kind: 4, actor, emoji: i === 4 ? 'y' : 'x', target: 1 }),
-      );
-      const first = messagesCommit(opened, 0, 1);
-      await log.commit({ ...first, events: [...first.events, ...reactions] });
-      expect(await log.reactors(SID, 1, 'x', 0, 10)).toEqual([10, 20, 30]);
-      expect(await log.reactors(SID, 1, 'x', 10, 1)).toEqual([20]);
-      expect(await log.reactors(SID, 1, 'y', 0, 10)).toEqual([40]);
-      expect(await log.reactors(SID, 1, 'z', 0, 10)).toEqual([]);
-      expect(await log.reactors(SID + 1, 1, 'x', 0, 10)).toEqual([]);
-      const redact = { seq: 1, kind: 0, frame: bytes(''), editedAt: 0 };
-      const gone = { ...messagesCommit(opened, 6, 1, () => ({ kind: 3, target: 1 })) };
-      await log.commit({ ...gone, rewrites: [redact] });
-      expect(await log.reactors(SID, 1, 'x', 0, 10)).toEqual([]);
     }));
 }
 

@@ -46,10 +46,13 @@ export function value<T>(result: Result<T>): T {
 export interface TestFanOutP extends FanOutP {
   /** The next message of an op. */
   next(op: string): unknown;
+  /** Notices heard since the last call, in order. */
+  notices(): readonly Parameters<FanOutP['ephemeral']>[0][];
 }
 
 interface FanOutState {
   waiting: { readonly op: string; readonly from: From }[];
+  notices: Parameters<FanOutP['ephemeral']>[0][];
 }
 
 function note(op: string) {
@@ -60,13 +63,17 @@ function note(op: string) {
 }
 
 const TestFanOut = defineActor<TestFanOutP, FanOutState, null>({
-  init: () => ({ waiting: [] }),
+  init: () => ({ waiting: [], notices: [] }),
   handle: {
     attached: note('attached'),
     publish: note('publish'),
     chunk: note('chunk'),
     head: note('head'),
-    ephemeral: note('ephemeral'),
+    ephemeral: (s, m) => {
+      s.notices.push(m);
+      note('ephemeral')(s, m);
+    },
+    notices: (s) => s.notices.splice(0),
     revoke: note('revoke'),
     closeConn: note('closeConn'),
     loginRevoked: note('loginRevoked'),
