@@ -10,12 +10,14 @@ let domain: RealDomain;
 let people: Person[];
 let gid: number;
 let channel: number;
+let view: number;
 
 const guild = () => entity<GuildP>('guild', gid);
 
 /** A connection that follows the own inbox. */
-const online = (n: number, encoding: Encoding): Promise<TestClient> =>
-  domain.online(people[n] as Person, encoding);
+function online(n: number, encoding: Encoding): Promise<TestClient> {
+  return domain.online(people[n] as Person, encoding);
+}
 
 const uidOf = (n: number): number => (people[n] as Person).uid;
 const eventOf = (client: TestClient, sid: number, kind: number) =>
@@ -34,7 +36,9 @@ beforeAll(async () => {
   const invite = { uid: uidOf(0), maxUses: null, maxAgeMs: null };
   const { code } = value(await call(guild(), 'createInvite', invite));
   for (const n of [1, 2]) value(await call(guild(), 'join', { uid: uidOf(n), code }));
-  channel = value(await call(guild(), 'channels', { uid: uidOf(0) }))[0]?.id ?? 0;
+  const seen = value(await call(guild(), 'view', { uid: uidOf(0) }));
+  channel = seen.channels[0]?.sid ?? 0;
+  view = seen.viewSids[0] ?? 0;
 });
 
 afterAll(async () => {
@@ -112,5 +116,45 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
     domain.harness.clock.warp(slowed[4] as number);
     const later = await member.ask(Op.APPEND, channel, `${encoding}-two`, Kind.MSG_CREATE, 'two');
     expect([later[0], later[5]]).toEqual([Op.OK, false]);
+  });
+
+  test('thread: kind 21 with its parent in the view, messages in it, gone with the parent', async () => {
+    const [owner, member] = await Promise.all([0, 1].map((n) => online(n, encoding)));
+    if (owner === undefined || member === undefined) throw new Error('two people');
+    await member.ask(Op.SUB, [[view]]);
+    const made = { uid: uidOf(0), name: 'topics', topic: null };
+    const { id: parent } = value(await call(guild(), 'createChannel', made));
+    expect((await append(owner, parent, Kind.MSG_CREATE, 'start'))[0]).toBe(Op.OK);
+    const start = { uid: uidOf(1), sid: parent, seq: 1, name: 'more' };
+    const { id } = value(await call(guild(), 'createThread', start));
+    const isThread = (frame: readonly unknown[]) => frame[1] === view && frame[7] === id;
+    const created = await member.find(isThread);
+    expect(created.slice(5)).toEqual([
+      Kind.CHAN_CREATE,
+      uidOf(1),
+      id,
+      5,
+      'more',
+      null,
+      0,
+      parent,
+      1,
+    ]);
+    await member.ask(Op.SUB, [[id]]);
+    expect((await append(owner, id, Kind.MSG_CREATE, 'in it'))[0]).toBe(Op.OK);
+    expect((await eventOf(member, id, Kind.MSG_CREATE))[7]).toBe('in it');
+    value(await call(guild(), 'removeChannel', { uid: uidOf(0), sid: parent }));
+    const ended = await member.find((frame) => frame[0] === Op.SUBEND && frame[1] === id);
+    expect(ended).toEqual([Op.SUBEND, id, 301]);
+  });
+
+  test('dm: whoever does not follow it hears UNREAD on the inbox', async () => {
+    const [from, to] = await Promise.all([0, 2].map((n) => online(n, encoding)));
+    if (from === undefined || to === undefined) throw new Error('two people');
+    const { id } = value(await domain.accounts.openDm({ uid: uidOf(0), to: uidOf(2) }));
+    const reply = await append(from, id, Kind.MSG_CREATE, 'look');
+    const isUnread = ([op, moved]: readonly unknown[]) =>
+      op === Op.UNREAD && (moved as number[][]).some((one) => one[0] === id && one[1] === reply[3]);
+    expect(await to.find(isUnread)).toEqual([Op.UNREAD, [[id, reply[3], reply[4]]]]);
   });
 });
