@@ -2,7 +2,15 @@
  * What the simulated stream actor runs against: a log and documents that answer when the schedule says
  * so, or not at all; a guild; a gateway thread's fan-out actor that checks what it hears. Tests only.
  */
-import { type Behaviour, type Ctx, entity, type From, NOREPLY } from '../../runtime/index.ts';
+import {
+  type Behaviour,
+  type Ctx,
+  entity,
+  type From,
+  type MonitorId,
+  NOREPLY,
+  type Ref,
+} from '../../runtime/index.ts';
 import type { Simulation } from '../../runtime/testkit/index.ts';
 import { PERMS_ALL } from '../permissions.ts';
 import { StoreError } from '../store/index.ts';
@@ -129,6 +137,8 @@ export interface GatewayP extends FanOutP {
 interface GatewayState {
   /** Last seq heard from the present owner; undefined without one. */
   heard: number | undefined;
+  /** Of the present owner: it may answer `attach` twice, and its end must be heard once. */
+  owner: { readonly ref: Ref<StreamP>; readonly monitor: MonitorId } | undefined;
   epoch: number;
   pulled: string[];
   /** Who waits for everything. */
@@ -149,14 +159,14 @@ export function gatewayOf(sid: Id, truth: Truth): Behaviour<GatewayP, GatewaySta
   };
   return {
     name: 'fan-out',
-    init: () => ({ heard: undefined, epoch: 0, pulled: [], from: undefined }),
+    init: () => ({ heard: undefined, owner: undefined, epoch: 0, pulled: [], from: undefined }),
     handle: {
       join: (s, _arg, ctx) => {
         if (s.heard === undefined) ask(ctx);
       },
       attached: (s, { owner, seq, epoch }, ctx) => {
         ctx.cancel('ask');
-        ctx.monitor(owner);
+        if (s.owner?.ref !== owner) s.owner = { ref: owner, monitor: ctx.monitor(owner) };
         s.heard = seq;
         s.epoch = epoch;
       },
@@ -194,7 +204,9 @@ export function gatewayOf(sid: Id, truth: Truth): Behaviour<GatewayP, GatewaySta
         return NOREPLY;
       },
     },
-    onDown: (s, _down, ctx) => {
+    onDown: (s, { monitor }, ctx) => {
+      if (monitor !== s.owner?.monitor) return;
+      s.owner = undefined;
       s.heard = undefined;
       ask(ctx);
     },
