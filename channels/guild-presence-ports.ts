@@ -89,8 +89,8 @@ export function makeGuildPresence(
     },
     gateway: (gateway, op, m) => {
       // One op of FanOutPresenceP with its own argument: the pair is checked where `gateway` is called.
-      const cast = ctx.cast as (to: unknown, op: string, m: unknown) => void;
-      cast(gateway, op, m);
+      const sender = ctx as unknown as { cast(to: unknown, op: string, m: unknown): void };
+      sender.cast(gateway, op, m);
     },
     monitor: (to) => ctx.monitor(to),
     demonitor: (monitor) => ctx.demonitor(monitor),

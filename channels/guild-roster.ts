@@ -263,14 +263,18 @@ export class GuildRoster {
       if (told === undefined || told.n < change.n) now.set(change.uid, change);
     }
     const moved: ShownChange[] = [];
+    const silent: ShownChange[] = [];
     for (const { uid, status } of list.rows()) {
       const change = now.get(uid) ?? { uid, status: 0, activity: null, n: 0 };
-      if (change.status !== status) moved.push(change);
+      // What was heard while the list was read is told now.
+      const isNews = this.#isReady ? change.status !== status : heard.has(uid);
+      if (isNews) moved.push(change);
+      else if (change.status !== status) silent.push(change);
     }
-    const wasReady = this.#isReady;
+    for (const { uid, status } of silent) list.setStatus(uid, status);
     for (const change of moved) {
       list.setStatus(change.uid, change.status);
-      if (wasReady || heard.has(change.uid)) this.#ports.changed(change);
+      this.#ports.changed(change);
     }
   }
 

@@ -5,9 +5,11 @@
 import {
   type Accounts,
   createAccounts,
+  type HostOptions,
   hostChannels,
   memoryStore,
   type Result,
+  type Store,
 } from '../../channels/index.ts';
 import { type AnyRef, stop, systemRng } from '../../runtime/index.ts';
 import type { GatewayOptions } from '../gateway.ts';
@@ -36,16 +38,25 @@ export function value<T>(result: Result<T>): T {
 export class RealDomain {
   readonly harness: Harness;
   readonly accounts: Accounts;
-  readonly #shard: AnyRef;
+  readonly store: Store;
+  readonly #host: () => Promise<AnyRef>;
+  #shard: AnyRef;
   #people = 0;
 
-  constructor(harness: Harness, accounts: Accounts, shard: AnyRef) {
-    this.harness = harness;
-    this.accounts = accounts;
+  constructor(
+    parts: Pick<RealDomain, 'harness' | 'accounts' | 'store'>,
+    host: () => Promise<AnyRef>,
+    shard: AnyRef,
+  ) {
+    this.harness = parts.harness;
+    this.accounts = parts.accounts;
+    this.store = parts.store;
+    this.#host = host;
     this.#shard = shard;
   }
 
-  static async start(): Promise<RealDomain> {
+  /** @param options of the host that a test wants otherwise */
+  static async start(options: Partial<HostOptions> = {}): Promise<RealDomain> {
     const real = { upstream: undefined } as unknown as Partial<GatewayOptions>;
     const harness = await Harness.start(real);
     const store = memoryStore({ rng: systemRng });
@@ -55,7 +66,9 @@ export class RealDomain {
       encodeNotice: encodeMp,
     };
     const shared = { clock, rng: systemRng, accessTokenTtlMs: 900_000 };
-    const hosted = await hostChannels({ ...shared, store, codec, slotNumber: 1, replayMax: 5000 });
+    const base = { ...shared, store, codec, slotNumber: 1, replayMax: 5000, ...options };
+    const host = async (): Promise<AnyRef> => (await hostChannels(base)).supervisor;
+    const shard = await host();
     const accounts = createAccounts({
       ...shared,
       docs: store.docs,
@@ -64,12 +77,18 @@ export class RealDomain {
       registration: 'open',
       refreshTokenTtlMs: 86_400_000,
     });
-    return new RealDomain(harness, accounts, hosted.supervisor);
+    return new RealDomain({ harness, accounts, store }, host, shard);
   }
 
   async stop(): Promise<void> {
     await this.harness.stop();
     await stop(this.#shard, 'shutdown');
+  }
+
+  /** The shard thread ends with everything in memory, and another takes its place. */
+  async restartShard(): Promise<void> {
+    await stop(this.#shard, 'shutdown');
+    this.#shard = await this.#host();
   }
 
   async person(): Promise<Person> {
