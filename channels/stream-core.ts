@@ -270,6 +270,7 @@ export class StreamCore {
   remove(answer: Answer<undefined>): void {
     this.#parts?.audience.revoke(this.#sid, 0, ERR_FORBIDDEN);
     this.#parts?.appender.remove();
+    this.#parts?.notices?.removed();
     this.#absent();
     this.#removing = true;
     this.#ports.later(this.#ports.log.drop(this.#sid), (outcome) => {

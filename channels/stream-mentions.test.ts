@@ -109,6 +109,16 @@ test('a user stream is away: others are told, this one later, over a crash long 
   expect(rig.core.idle).toBe(true);
 });
 
+test('remove: what a new owner would have read goes with the stream', async () => {
+  const rig = await makeRig();
+  rig.usersDown.add(ANN);
+  await rig.append(OWNER, 'n1', 1, [`<@${ANN}>`]);
+  await rig.clock.advance(TICK_MS);
+  await new Promise<void>((resolve) => rig.core.remove(() => resolve()));
+  await rig.clock.advance(5 * TICK_MS);
+  expect(await docs(rig)).toEqual([undefined, undefined]);
+});
+
 test('the guild is away: nobody is told, and nobody is forgotten', async () => {
   const rig = await makeRig();
   await rig.append(OWNER, 'n1', 1, [`<@${ANN}>`]);

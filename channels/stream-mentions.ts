@@ -67,6 +67,7 @@ export class StreamMentions {
   /** Something was told since `mentions/<sid>` was written. */
   #isUnwritten = false;
   #isRunning = false;
+  #isRemoved = false;
 
   constructor(ports: StreamPorts, state: StreamState, perms: StreamPerms, gid: Id) {
     this.#ports = ports;
@@ -77,6 +78,7 @@ export class StreamMentions {
 
   /** True while something is to be looked at, told or written. */
   get busy(): boolean {
+    if (this.#isRemoved) return false;
     if (this.#isRunning || this.#pending.length > 0 || this.#isUnwritten || this.#isDue)
       return true;
     return this.#looked !== this.#state.head;
@@ -253,6 +255,7 @@ export class StreamMentions {
    */
   async #write(): Promise<void> {
     const isWaiting = this.#pending.length > 0;
+    if (this.#isRemoved) return;
     if (isWaiting ? this.#isDue : !this.#isDue && !this.#isUnwritten) return;
     const key = pad(this.#state.sid);
     const doc: MentionsDoc = { seq: this.#told };
@@ -264,6 +267,16 @@ export class StreamMentions {
     if (!written.ok || !written.value.ok) return;
     this.#isDue = isWaiting;
     this.#isUnwritten = false;
+  }
+
+  /** The stream is gone: so is what a new owner would have read. Best effort, as the rest is never read. */
+  remove(): void {
+    this.#isRemoved = true;
+    const key = pad(this.#state.sid);
+    const batch = ['mentions', 'mentionsDue'].map((kind): DocWrite => {
+      return { kind, key, expect: 'any', value: null };
+    });
+    this.#ports.later(this.#ports.docs.write(batch), () => undefined);
   }
 
   /** The outcome of work of others, inside the actor; never, when the actor ends first. */

@@ -51,6 +51,11 @@ export class StreamNotices {
     this.#mentions.run(() => this.#more());
   }
 
+  /** The stream is deleted. */
+  removed(): void {
+    this.#mentions.remove();
+  }
+
   /** Events were committed. */
   committed(): void {
     if (!this.#isArmed) this.#arm();

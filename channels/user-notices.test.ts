@@ -186,6 +186,15 @@ test('own messages: they move the marker, kept within a second', async () => {
   });
 });
 
+test('own messages: a marker asked for behind them is the one that they have moved', async () => {
+  const rig = new Rig();
+  void rig.notices.wrote({ at: [[SID, 8]], session: PHONE });
+  expect(await rig.notices.markers([SID])).toEqual({ ok: true, value: [8] });
+  void rig.notices.wrote({ at: [[SID + 1, 3]], session: PHONE });
+  rig.heads.set(SID + 1, 3);
+  expect(await rig.mark(1, SID + 1)).toBe(3);
+});
+
 test('a dead owner writes late: its write is refused, the newer marker stays', async () => {
   const rig = new Rig();
   await rig.mark(3);

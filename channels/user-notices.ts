@@ -49,7 +49,7 @@ export interface UserNoticesOptions {
 
 /** protocol.md 2.9: stored at most every 2 s per (user, stream). */
 const SPACING_MS: Ms = 2000;
-/** Own messages have waited 1 s on the gateway thread: together no more than 2 s are lost (I13). */
+/** Own messages have waited up to 1 s on the gateway thread: together no more than 2 s are lost (I13). */
 const OWN_SPACING_MS: Ms = 1000;
 const RETRY_MS: Ms = 500;
 const TELL_RETRY_MS: Ms = 1000;
@@ -71,6 +71,8 @@ export class UserNotices {
   readonly #untold = new BoundedMap<Id, Seq>(UNTOLD_MAX);
   #untoldAtMs: Ms = 0;
   #asking = 0;
+  /** Settled when all own messages told so far have moved their markers. */
+  #wrote: Promise<void> = Promise.resolve();
   #isTelling = false;
   #wantsAll = false;
   #running: Promise<void> | undefined;
@@ -94,6 +96,7 @@ export class UserNotices {
     }
     this.#asking += 1;
     try {
+      await this.#wrote;
       const [known] = (await this.#known([sid])) ?? [];
       if (known === undefined) return UNAVAILABLE;
       const reply = await settle(mark(sid, { uid, seq, known }));
@@ -117,6 +120,7 @@ export class UserNotices {
     if (sids.length > MARKERS_ASKED_MAX) return { ok: false, code: 'invalid', field: 'sids' };
     this.#asking += 1;
     try {
+      await this.#wrote;
       const value = await this.#known(sids);
       return value === undefined ? UNAVAILABLE : { ok: true, value };
     } finally {
@@ -125,7 +129,14 @@ export class UserNotices {
   }
 
   /** See UserMarkersP. What cannot be read now is lost: the next message or MARK brings it back. */
-  async wrote({ at, session }: Parameters<UserMarkersP['wrote']>[0]): Promise<void> {
+  async wrote(m: Parameters<UserMarkersP['wrote']>[0]): Promise<void> {
+    const moved = this.#moveOwn(m);
+    // Whoever asks for a marker behind this message gets the one that it has moved.
+    this.#wrote = Promise.all([this.#wrote, moved]).then(ignoreResult, ignoreResult);
+    await moved;
+  }
+
+  async #moveOwn({ at, session }: Parameters<UserMarkersP['wrote']>[0]): Promise<void> {
     this.#asking += 1;
     try {
       if ((await this.#known(at.map(([sid]) => sid))) === undefined) return;
@@ -280,6 +291,9 @@ export class UserNotices {
     }
   }
 }
+
+/** Failures are those of `moved`, which is awaited where it was made. */
+function ignoreResult(): void {}
 
 function isPassing(reply: AppendReply): boolean {
   return !reply.ok && (reply.code === ERR_UNAVAILABLE || reply.code === ERR_OUTCOME_UNKNOWN);

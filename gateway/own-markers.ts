@@ -1,6 +1,7 @@
 /**
  * Own messages move the own read marker (protocol.md 2.17 item 18): notes what each connection was told
- * OK for, and tells the user entity once per second and connection. Runs on gateway threads.
+ * OK for, and tells the user entity about once per second and connection, and before the connection asks
+ * for a marker. Runs on gateway threads.
  *
  * It sits behind the OK of every message, so a message costs two comparisons and a field: no record, no
  * timer, no lane. Bound: 64 streams per connection, then they are told at once.
@@ -12,10 +13,10 @@ import type { GatewayMetrics } from './metrics.ts';
 import type { Upstream } from './types.ts';
 
 /**
- * Longest time that a note waits here. With the second that the user entity leaves between two writes of
- * such notes, at most 2 s of progress are lost over a crash (protocol.md 4, I13).
+ * A note waits this long, and 250 ms until the next tick. With the second that the user entity leaves
+ * between two writes of such notes, at most 2 s of progress are lost over a crash (protocol.md 4, I13).
  */
-const HOLD_MS = 1000;
+const HOLD_MS = 750;
 const STREAMS_MAX = 64;
 
 export interface OwnMarkersOptions {

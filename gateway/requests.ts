@@ -275,12 +275,14 @@ export class Requests {
   }
 
   #guild(connection: Connection, request: Extract<Request, { op: typeof Op.GUILD }>): void {
+    this.#options.ownMarkers.flush(connection);
     const ask = (): Promise<queries.Answer> => queries.guild(this.#context, connection, request);
     this.#query(connection, request.rid, ask);
   }
 
   #mark(connection: Connection, request: Extract<Request, { op: typeof Op.MARK }>): void {
     const { rid } = request;
+    this.#options.ownMarkers.flush(connection);
     const answer = queries.mark(this.#context, connection, request);
     this.#run(connection, rid, this.#answer(connection, rid, answer));
   }

@@ -112,7 +112,10 @@ test('own messages: told once per second and connection, the rest before the end
   ];
   expect(mine()).toEqual([told]);
   await client.ask(Op.APPEND, b, 'b2', 1, 'x');
+  await client.ask(Op.GUILD, 18);
+  expect(mine()).toEqual([told, [[b, 2]]]);
+  await client.ask(Op.APPEND, b, 'b3', 1, 'x');
   client.socket.close(1000);
   await until(() => harness.shard.disconnects.some(({ uid }) => uid === 74), 'the end');
-  expect(mine()).toEqual([told, [[b, 2]]]);
+  expect(mine()).toEqual([told, [[b, 2]], [[b, 3]]]);
 });
