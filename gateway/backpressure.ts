@@ -84,12 +84,12 @@ export class Backpressure {
     if (waitingBytes > BACKLOG_COUNTED_BYTES) {
       this.#heavy.push({ connection, bytes: waitingBytes });
     }
-    if (this.#isTooSlow(connection, bytes)) connection.close(Close.TOO_SLOW);
+    if (this.#isTooSlow(connection)) connection.close(Close.TOO_SLOW);
     else if (!connection.isLagging && bytes > BACKLOG_SOFT_BYTES) this.#enter(connection);
     else this.#relieve(connection, bytes);
   }
 
-  #isTooSlow(connection: Connection, bytes: number): boolean {
+  #isTooSlow(connection: Connection): boolean {
     const { metrics } = this.#options;
     const nowS = this.#options.nowS();
     if (connection.isLagging && nowS - connection.laggingSinceS > LAG_MAX_S) {

@@ -61,6 +61,7 @@ export interface GatewayMetrics {
   chunks: number;
   chunksStale: number;
   pullTimeouts: number;
+  pullsAbandoned: number;
   /** SUBs that wait for a place among the replays from the log, that had to wait, that gave up (502). */
   subsWaitingNow: number;
   subsQueued: number;
@@ -184,6 +185,7 @@ function streamZeros() {
     chunks: 0,
     chunksStale: 0,
     pullTimeouts: 0,
+    pullsAbandoned: 0,
     subsWaitingNow: 0,
     subsQueued: 0,
     subsGivenUp: 0,

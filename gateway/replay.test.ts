@@ -90,6 +90,41 @@ test('Replay: a backlog over a quarter of the soft limit, waits for the drain', 
   expect(asked).toHaveLength(1);
 });
 
+test('Replay.cancel: what is on its way keeps its place until it is answered', () => {
+  const { asked, metrics, replay } = world(16);
+  const [one, two] = [subscriber(3), subscriber(1)];
+  for (const subscription of one.subscriptions.slice(0, 2)) {
+    replay.want(subscription);
+    replay.cancel(subscription);
+  }
+  expect([metrics.pullsAbandoned, metrics.replaysNow, one.pulls]).toEqual([2, 2, 16]);
+  // Neither the connection nor anybody else gets more than the bounds by asking and leaving.
+  replay.want(one.subscriptions[2] as Subscription);
+  replay.want(two.subscriptions[0] as Subscription);
+  expect([asked.length, one.parked, replay.waiting]).toEqual([2, 1, 1]);
+  expect(replay.take(1)).toBeUndefined();
+  expect(asked[2]?.subscription).toBe(two.subscriptions[0]);
+  expect(replay.take(2)).toBeUndefined();
+  expect(asked[3]?.subscription).toBe(one.subscriptions[2]);
+  expect([one.pulls, one.parked, metrics.replaysNow]).toEqual([8, 0, 2]);
+});
+
+test('Replay.sweep: an abandoned pull without answer, gives its place back after 5 s', () => {
+  const { asked, clock, metrics, replay } = world(8);
+  const [one, two] = [subscriber(1), subscriber(1)];
+  replay.want(one.subscriptions[0] as Subscription);
+  replay.cancel(one.subscriptions[0] as Subscription);
+  replay.want(two.subscriptions[0] as Subscription);
+  clock.advance(4000);
+  replay.sweep();
+  expect(asked).toHaveLength(1);
+  clock.advance(1000);
+  replay.sweep();
+  expect([asked.length, metrics.replaysNow, one.pulls]).toEqual([2, 1, 0]);
+  expect(replay.take(1)).toBeUndefined();
+  expect(metrics.replaysNow).toBe(1);
+});
+
 test('Replay: in lag mode nothing is pulled', () => {
   const { asked, replay } = world(512);
   const one = subscriber(1);

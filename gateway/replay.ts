@@ -7,7 +7,9 @@
  *
  * Bounds: one place in the queue per subscription (500 per connection). Policy: wait. A SUB that needs
  * many pulls does not begin while all are taken (replay-queue.ts). A pull without an answer for
- * PULL_TIMEOUT_MS is asked again under a new token (counter pullTimeouts).
+ * PULL_TIMEOUT_MS is asked again under a new token (counter pullTimeouts). A pull that nobody waits for
+ * any more keeps its place until it is answered, or SUB and UNSUB in turns would heap up reads of the
+ * log behind those of everybody else (H20; counter pullsAbandoned).
  */
 import type { Clock } from '../runtime/index.ts';
 import type { GatewayMetrics } from './metrics.ts';
@@ -26,6 +28,13 @@ const PULL_BACKLOG_BYTES_MAX = BACKLOG_SOFT_BYTES / 4;
 const PULL_TIMEOUT_MS = 5000;
 const COMPACT_AT = 1024;
 
+/** A pull on its way whose subscription has ended. */
+interface Abandoned {
+  readonly subscriber: Subscriber;
+  readonly weight: number;
+  readonly askedAtMs: number;
+}
+
 export interface ReplayOptions {
   readonly clock: Pick<Clock, 'monotonic' | 'setTimeout' | 'clearTimeout'>;
   /** Pulls on their way per thread, in units of LIGHT; PULLS_MAX in production. */
@@ -42,6 +51,7 @@ export class Replay {
   readonly admission: ReplayQueue;
   readonly #options: ReplayOptions;
   readonly #asked = new Map<number, Subscription>();
+  readonly #abandoned = new Map<number, Abandoned>();
   #queue: Subscription[] = [];
   #queueAt = 0;
   #load = 0;
@@ -81,17 +91,24 @@ export class Replay {
   take(token: number): Subscription | undefined {
     const subscription = this.#asked.get(token);
     if (subscription !== undefined) this.#release(subscription);
+    else this.#forget(token);
     return subscription;
   }
 
-  /** The subscription wants nothing any more. What is on its way will be stale. */
+  /** The subscription wants nothing any more. What is on its way will be stale, and keeps its place. */
   cancel(subscription: Subscription): void {
     subscription.isQueued = false;
     if (subscription.isParked) {
       subscription.isParked = false;
       subscription.subscriber.parked -= 1;
     }
-    if (subscription.token !== 0) this.#release(subscription);
+    const { askedAtMs, pullWeight: weight, subscriber, token } = subscription;
+    if (token === 0) return;
+    subscription.token = 0;
+    this.#asked.delete(token);
+    this.#abandoned.set(token, { subscriber, weight, askedAtMs });
+    this.#options.metrics.pullsAbandoned += 1;
+    this.#measure();
   }
 
   /** The backlog of a socket has shrunk, or a place of it is free. */
@@ -116,6 +133,9 @@ export class Replay {
   sweep(): void {
     this.admission.admit(Number.POSITIVE_INFINITY);
     const lateMs = this.#options.clock.monotonic() - PULL_TIMEOUT_MS;
+    for (const [token, { askedAtMs }] of this.#abandoned) {
+      if (askedAtMs <= lateMs) this.#forget(token);
+    }
     for (const subscription of [...this.#asked.values()]) {
       if (subscription.askedAtMs > lateMs) continue;
       this.#options.metrics.pullTimeouts += 1;
@@ -145,8 +165,21 @@ export class Replay {
   #release(subscription: Subscription): void {
     this.#asked.delete(subscription.token);
     subscription.token = 0;
-    subscription.subscriber.pulls -= subscription.pullWeight;
-    this.#load -= subscription.pullWeight;
+    this.#returnPlace(subscription.subscriber, subscription.pullWeight);
+  }
+
+  /** An abandoned pull was answered, or will not be. */
+  #forget(token: number): void {
+    const abandoned = this.#abandoned.get(token);
+    if (abandoned === undefined) return;
+    this.#abandoned.delete(token);
+    this.#returnPlace(abandoned.subscriber, abandoned.weight);
+    this.resume(abandoned.subscriber);
+  }
+
+  #returnPlace(subscriber: Subscriber, weight: number): void {
+    subscriber.pulls -= weight;
+    this.#load -= weight;
     this.#next();
     this.#measure();
     this.admission.admit(1);
@@ -167,7 +200,7 @@ export class Replay {
   }
 
   #measure(): void {
-    this.#options.metrics.replaysNow = this.#asked.size;
+    this.#options.metrics.replaysNow = this.#asked.size + this.#abandoned.size;
     this.#options.metrics.replaysWaitingNow = this.waiting;
   }
 }

@@ -9,13 +9,14 @@ import { ATTACKER, foreignAddress, LONG, useHostile } from './support/hostile.ts
 import { nowMs, RawClient } from './support/raw-client.ts';
 import { buildFrame, RawSocket, UpgradeRefused } from './support/raw-socket.ts';
 import { pause, until } from './support/server-process.ts';
-import { OP, type WireFrame } from './support/wire.ts';
+import { OP } from './support/wire.ts';
 
 const MIB = 1024 * 1024;
 /** 12,000 bytes: the longest content. */
 const CONTENT = '\u6f22'.repeat(4000);
 /** More than the kernel takes for a reader that does not read. */
 const FLOOD_BYTES = 16 * MIB;
+const HEAD = Math.ceil(FLOOD_BYTES / 12_000);
 const LORISES = LONG ? 500 : 40;
 /** uWS drops them 10 s after they connected, in steps of a few seconds. */
 const LORIS_MAX_MS = 20_000;
@@ -24,8 +25,7 @@ const SILENT = LONG ? 3000 : UNAUTHENTICATED_MAX + 60;
 const PER_ADDRESS = 20;
 
 describe('readers and writers', () => {
-  // The heaps' high-water mark of 16 MiB in a few seconds: seen to stay where it is over further floods.
-  const hostile = useHostile({ keepsMb: 96 });
+  const hostile = useHostile({ keepsMb: 32 });
   const { fixture } = hostile;
 
   async function session(user: number): Promise<RawClient> {
@@ -75,10 +75,9 @@ describe('readers and writers', () => {
   /** Writes the flood into the stream, 48 messages at a time. */
   async function flood(sid: number): Promise<void> {
     const writer = await session(0);
-    const count = Math.ceil(FLOOD_BYTES / 12_000);
     let next = 0;
     const lane = async (): Promise<void> => {
-      while (next < count) {
+      while (next < HEAD) {
         const n = next;
         next += 1;
         const reply = await writer.append(sid, `flood-${n}`, CONTENT);
@@ -90,42 +89,55 @@ describe('readers and writers', () => {
     writer.socket.close(1000);
   }
 
-  /** EV and GAP of a stream tile what follows `position`; where they end. */
-  function tiled(frames: readonly WireFrame[], sid: number, position: number): number {
-    let at = position;
-    for (const frame of frames) {
+  /** EV and GAP of a stream tile what follows `from`; where they end, and the ts there. */
+  function tiled(client: RawClient, sid: number, from: number): { seq: number; ts: number } {
+    let [seq, ts] = [from, 0];
+    for (const frame of client.received() as readonly (readonly number[])[]) {
       if (frame[1] !== sid || (frame[0] !== OP.ev && frame[0] !== OP.gap)) continue;
-      expect(frame[0] === OP.ev ? frame[3] : frame[4]).toBe(at + 1);
-      at = (frame[0] === OP.ev ? frame[3] : frame[5]) as number;
+      const isEvent = frame[0] === OP.ev;
+      expect(isEvent ? frame[3] : frame[4]).toBe(seq + 1);
+      [seq, ts] = isEvent ? [frame[3]!, frame[4]!] : [frame[5]!, frame[6]!];
     }
-    return at;
+    return { seq, ts };
+  }
+
+  /** Comes back with the cursor of a connection that was cut, and gets the rest. */
+  async function comeBack(lost: RawClient, sid: number, epoch: number): Promise<void> {
+    const at = tiled(lost, sid, 0);
+    const again = await session(ATTACKER);
+    await again.sub([[sid, epoch, at.seq, at.ts]]);
+    await until('the head', 30_000, () =>
+      tiled(again, sid, at.seq).seq === HEAD ? true : undefined,
+    );
+    again.socket.cut();
   }
 
   test('H16: a reader that stops, lag mode; it reads on and has everything or a GAP', async () => {
     const sid = await fixture.newChannel();
-    const lagged = await hostile.counter('gateway_lag_entered');
+    // Twice as much at once as later, so that the heaps have seen worse.
+    await Promise.all([flood(await fixture.newChannel()), flood(await fixture.newChannel())]);
+    hostile.remember();
     const dropped = await hostile.counter('gateway_drops_noticed');
+    const noticed = async (): Promise<number> =>
+      (await hostile.counter('gateway_lag_entered')) +
+      (await hostile.counter('gateway_drops_noticed'));
+    const before = await noticed();
     const slow = await session(ATTACKER);
     const [entry] = await slow.sub([[sid]]);
     slow.socket.pause();
     await flood(sid);
-    await hostile.counted('gateway_lag_entered', lagged + 1);
+    await until('lag mode or the hard limit', 10_000, async () =>
+      (await noticed()) > before ? true : undefined,
+    );
     await hostile.witness.chats();
     slow.socket.resume();
-    const head = Math.ceil(FLOOD_BYTES / 12_000);
     await until('the head or the end', 20_000, () =>
-      !slow.isOpen || tiled(slow.received(), sid, 0) === head ? true : undefined,
+      !slow.isOpen || tiled(slow, sid, 0).seq === HEAD ? true : undefined,
     );
     // A writer that outruns the sweep may bring it to the hard limit: then it was cut, and comes back.
     if (!slow.isOpen) {
       expect(await hostile.counter('gateway_drops_noticed')).toBeGreaterThan(dropped);
-      const at = tiled(slow.received(), sid, 0);
-      const last = slow.events(sid).at(-1);
-      const again = await session(ATTACKER);
-      await again.sub([[sid, entry![2]!, at, at === 0 ? 0 : last![4]!]]);
-      await until('the head', 20_000, () =>
-        tiled(again.received(), sid, at) === head ? true : undefined,
-      );
+      await comeBack(slow, sid, entry![2] as number);
     }
     slow.socket.cut();
     await hostile.witness.chats();
@@ -145,15 +157,7 @@ describe('readers and writers', () => {
       await until('the end', 40_000, async () => ((await closed()) > before ? true : undefined));
       slow.socket.resume();
       expect([1006, 4002]).toContain((await slow.closed).code);
-      const at = tiled(slow.received(), sid, 0);
-      const last = slow.events(sid).at(-1);
-      const again = await session(ATTACKER);
-      await again.sub([[sid, entry![2]!, at, at === 0 ? 0 : last![4]!]]);
-      const head = Math.ceil(FLOOD_BYTES / 12_000);
-      await until('the head', 30_000, () =>
-        tiled(again.received(), sid, at) === head ? true : undefined,
-      );
-      again.socket.cut();
+      await comeBack(slow, sid, entry![2] as number);
       await hostile.witness.chats();
     },
     150_000,
