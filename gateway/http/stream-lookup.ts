@@ -12,8 +12,7 @@ type StreamType = StreamInfo['type'];
 
 const ENTRIES_MAX = 10_000;
 const GUILD_CHANNELS: ReadonlySet<StreamType> = new Set<StreamType>(['channel', 'thread']);
-const DMS: ReadonlySet<StreamType> = new Set<StreamType>(['dm', 'group']);
-const MESSAGE_STREAMS: ReadonlySet<StreamType> = new Set([...GUILD_CHANNELS, ...DMS]);
+const MESSAGE_STREAMS: ReadonlySet<StreamType> = new Set([...GUILD_CHANNELS, 'dm', 'group']);
 const NOT_FOUND = fail('not_found');
 
 export class StreamLookup {
@@ -50,19 +49,16 @@ export class StreamLookup {
     return this.#find(sid, GUILD_CHANNELS);
   }
 
-  /** A direct message or group DM. */
-  dm(sid: number): Promise<Asked<StreamInfo>> {
-    return this.#find(sid, DMS);
-  }
-
   async #find(sid: number, types: ReadonlySet<StreamType>): Promise<Asked<StreamInfo>> {
     const known = this.#known.get(sid);
-    const asked = known === undefined ? await this.#ask(sid) : { ok: true as const, value: known };
+    if (known !== undefined && types.has(known.type)) return { ok: true, value: known };
+    // What is there and may not be seen costs a question to an entity; so does what is not there. Both
+    // questions at once: what is hidden is known after the first time, and not read again.
+    const probing = askRead(this.#clock, () => this.#probe(sid));
+    const [asked, probed] = await Promise.all([this.#ask(sid), probing]);
     if (!asked.ok) return asked;
     const info = asked.value;
     if (info !== undefined && types.has(info.type)) return { ok: true, value: info };
-    // What is there and may not be seen costs a question to an entity; so does what is not there.
-    const probed = await askRead(this.#clock, () => this.#probe(sid));
     return probed.ok ? { ok: false, failure: NOT_FOUND } : probed;
   }
 

@@ -393,6 +393,24 @@ describe('failures inside', () => {
     ]);
   });
 
+  test('404 with a token: takes whole steps of 20 ms, however long the looking took', async () => {
+    const h = await Harness.create();
+    const alice = await h.user('alice');
+    const { gid, sid } = await h.guild(alice.uid);
+    const { token } = await h.user('stranger');
+    for (const lookMs of [0, 7, 13, 27]) {
+      h.world.before = () => {
+        h.clock.ms += lookMs;
+      };
+      h.logged.splice(0);
+      for (const path of [`/guilds/${gid}`, '/guilds/5', `/channels/${sid}/messages`]) {
+        expectError(await h.api('GET', path, { token }), 404, 'not_found');
+      }
+      const took = h.logged.map(({ fields }) => (fields as { tookMs: number }).tookMs);
+      expect(took.map((ms) => ms % 20)).toEqual([0, 0, 0]);
+    }
+  });
+
   test('a read is asked once more when the thread was gone; a write is not', async () => {
     const h = await Harness.create();
     const { uid, token } = await h.user('alice');
