@@ -184,7 +184,11 @@ class AccountService implements Accounts {
         const unique = uniquesOf(value);
         const write = { kind: 'user', key: doc.key, expect: doc.rev, value, unique };
         const result = await docs.write([write]);
-        if (result.ok) return { ok: true, value: publicUser(value) };
+        if (result.ok) {
+          // Member lists that are open show the name.
+          cast(entity<UserP>('user', uid), 'renamed', { name: value.displayName });
+          return { ok: true, value: publicUser(value) };
+        }
         if (result.why === 'unavailable') return UNAVAILABLE;
       }
       return { ok: false, code: 'conflict' };

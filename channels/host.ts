@@ -104,7 +104,7 @@ export async function hostChannels(options: HostOptions): Promise<HostedChannels
   const shardGroup = options.shardGroup ?? 'shard';
   const guildPresence = { times, codec, shardGroup, counters: presenceCounters };
   const index = new PresenceIndex();
-  const userPresence = { times, codec, index };
+  const userPresence = { times, codec, index, shardGroup };
   const ids = new IdAllocator(options.slotNumber, clock);
   const environments: Environments = {
     streams: { log, docs, codec, clock, limits, counters, absentSids, noticeCounters },

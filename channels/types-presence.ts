@@ -107,6 +107,11 @@ export interface UserPresenceP {
   renamed(m: { readonly name: string }): void;
   /** From the user entity of a DM partner. */
   partner(m: ShownChange): void;
+  /** Those of `uids` (at most 100) who are DM partners, with their status; no roles. */
+  partnersQuery(m: {
+    readonly uids: readonly Id[];
+    readonly limit: number;
+  }): Result<readonly MemberEntry[]>;
 }
 
 /** Actor 'presence' of each shard thread: who of a guild is there, among the users at home here. */

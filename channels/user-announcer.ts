@@ -47,7 +47,7 @@ export class UserAnnouncer {
 
   /** Nothing is shown, nothing is to be told. */
   get isQuiet(): boolean {
-    return this.#presence.isQuiet && !this.#isOwed;
+    return this.#presence.isQuiet && !this.#isOwed && this.#name === undefined;
   }
 
   /** The user's guilds as just read. */
@@ -101,21 +101,26 @@ export class UserAnnouncer {
     if (at > 0) timer('presence', Math.max(at - monotonic(), 1), () => this.#step());
     if (tell === undefined) return;
     this.#last = { uid, ...tell, n: Math.max(now(), this.#last.n + 1) };
+    this.#isOwed = true;
     this.#announce();
   }
 
   #announce(): void {
     if (this.#gids === undefined) {
-      this.#isOwed = true;
       this.#readGuilds();
       return;
     }
+    const { index, tellGuild, uid } = this.#ports;
+    if (this.#name !== undefined) {
+      // What a predecessor has told still holds until something else is told.
+      const named = { ...(index.get(uid) ?? this.#last), name: this.#name };
+      this.#name = undefined;
+      for (const gid of this.#gids) tellGuild(gid, named);
+    }
+    if (!this.#isOwed) return;
     this.#isOwed = false;
-    const change = this.#last;
-    const named = this.#name === undefined ? change : { ...change, name: this.#name };
-    this.#name = undefined;
-    this.#ports.index.set(change, this.#gids);
-    for (const gid of this.#gids) this.#ports.tellGuild(gid, named);
+    index.set(this.#last, this.#gids);
+    for (const gid of this.#gids) tellGuild(gid, this.#last);
     this.#tellPartners();
   }
 
@@ -126,7 +131,7 @@ export class UserAnnouncer {
       this.#isAsking = false;
       if (outcome.ok) this.guilds(outcome.value);
       else this.#ports.timer('guilds', RETRY_MS, () => this.#readGuilds());
-      if (this.#isOwed && this.#gids !== undefined) this.#announce();
+      if (this.#gids !== undefined) this.#announce();
     });
   }
 

@@ -4,15 +4,16 @@
  */
 import { type Ctx, entity } from '../runtime/index.ts';
 import { DMS_PER_USER_MAX, type DmDoc, type UserDmDoc } from './dm-docs.ts';
-import { childPrefix, lastPart } from './docs.ts';
+import { childPrefix, lastPart, type UserDoc, userKey } from './docs.ts';
 import { GUILDS_PER_USER_MAX } from './guild-plan.ts';
 import { pad, unpad } from './ids.ts';
-import { gatewaysOf, type PresenceIndex } from './presence-hub.ts';
+import { gatewaysOf, hubsOf, type PresenceIndex } from './presence-hub.ts';
 import type {
   DocStore,
   EventCodec,
   GuildP,
   Id,
+  MemberEntry,
   Ms,
   PresenceTimes,
   StreamP,
@@ -26,7 +27,11 @@ export interface UserPresenceEnvironment {
   readonly times: PresenceTimes;
   readonly index: PresenceIndex;
   readonly codec: EventCodec;
+  /** Runtime group of the threads that run an actor 'presence'. */
+  readonly shardGroup: string;
 }
+
+const HUB_TIMEOUT_MS: Ms = 3000;
 
 /** The op that a user actor sends to itself for its timers of presence. */
 export interface PresenceTimerP {
@@ -37,6 +42,8 @@ export interface PresenceTimerP {
 export interface UserPresencePart {
   readonly announcer: UserAnnouncer;
   readonly partners: PartnerNotices;
+  /** Those of `uids` who are DM partners, as they are now. Rejects when the store or a shard is away. */
+  query(uids: readonly Id[]): Promise<readonly MemberEntry[]>;
   /** A timer of presence has fired. */
   fired(key: string): void;
 }
@@ -55,7 +62,7 @@ export function makeUserPresence(
 ): UserPresencePart {
   const timers = new Map<string, () => void>();
   const { clock, docs, gatewayGroup } = tools;
-  const { codec, index, times } = tools.presence;
+  const { codec, index, shardGroup, times } = tools.presence;
   const timer = (key: string, ms: Ms, run: () => void): void => {
     timers.set(key, run);
     ctx.timer(key, ms, 'presenceTimer', key);
@@ -98,7 +105,24 @@ export function makeUserPresence(
     timers.delete(key);
     run?.();
   };
-  return { announcer, partners, fired };
+  const query = async (uids: readonly Id[]): Promise<readonly MemberEntry[]> => {
+    const known = new Set(await partnersOf(docs, uid));
+    const asked = uids.filter((one) => known.has(one));
+    if (asked.length === 0) return [];
+    const [users, ...answers] = await Promise.all([
+      docs.get<UserDoc>('user', asked.map(userKey)),
+      ...hubsOf(shardGroup).map((hub) =>
+        ctx.call(hub, 'shown', { uids: asked }, { timeoutMs: HUB_TIMEOUT_MS }),
+      ),
+    ]);
+    const shown = new Map(answers.flat().map((change) => [change.uid, change.status]));
+    return asked.flatMap((one, i): MemberEntry[] => {
+      const name = users[i]?.value.displayName;
+      if (name === undefined) return [];
+      return [{ uid: one, name, nick: null, topRole: 0, roles: [], status: shown.get(one) ?? 0 }];
+    });
+  };
+  return { announcer, partners, fired, query };
 }
 
 async function guildsOf(docs: DocStore, uid: Id): Promise<readonly Id[]> {

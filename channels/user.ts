@@ -187,6 +187,13 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
     },
     renamed: (s, { name }) => s.presence.announcer.renamed(name),
     partner: (s, change) => s.presence.partners.heard(change),
+    partnersQuery: (s, { uids, limit }, ctx) => {
+      const found = settle(s.presence.query(uids.slice(0, limit)));
+      return beside(
+        ctx,
+        found.then((value) => (value === FAILED ? UNAVAILABLE : { ok: true, value })),
+      );
+    },
     presenceTimer: (s, key) => s.presence.fired(key),
     sweep: (s, _m, ctx) => armSweep(s, ctx),
   },

@@ -152,14 +152,18 @@ export class PresenceOps {
     return reply.ok ? encodeFrame(okFrame(rid), connection.encoding) : this.#unavailable();
   }
 
-  /** Not a member and no such guild are the same 301 (2.17 item 11). */
+  /** Guild 0: DM partners. Not a member and no such guild are the same 301 (2.17 item 11). */
   async #members(
     connection: Connection,
     request: Extract<PresenceRequest, { op: typeof Op.MEMBERS }>,
   ): Promise<Uint8Array | Failure> {
     const { gid, limit, prefix, rid, uids } = request;
-    const query = { uid: connection.uid, uids, prefix, limit };
-    const reply = await this.#options.upstream.members(gid, query);
+    const { uid } = connection;
+    const { upstream } = this.#options;
+    const reply =
+      gid === 0
+        ? await upstream.partners(uid, { uids: uids ?? [], limit })
+        : await upstream.members(gid, { uid, uids, prefix, limit });
     if (reply.ok) return encodeFrame(okMembersFrame(rid, reply.value), connection.encoding);
     return reply.code === 'unavailable' ? this.#unavailable() : { code: Err.FORBIDDEN_OR_ABSENT };
   }

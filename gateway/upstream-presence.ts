@@ -28,6 +28,8 @@ export interface PresenceUpstream {
   windowOpen(gid: Id, request: Omit<WindowRequest, 'gateway'>): void;
   windowClose(gid: Id, token: number, leaves: readonly number[]): void;
   members(gid: Id, query: Parameters<GuildP['membersQuery']>[0]): Promise<MembersReply>;
+  /** DM partners of a user. */
+  partners(uid: Id, query: Parameters<UserP['partnersQuery']>[0]): Promise<MembersReply>;
   /** The fan-out actor hears of the end of a guild that it shows lists of. */
   monitorGuild(guild: Ref<unknown>): MonitorId;
   demonitor(monitor: MonitorId): void;
@@ -57,6 +59,7 @@ export function createPresenceUpstream(options: {
     windowClose: (gid, token, leaves) =>
       cast(guild(gid), 'windowClose', { gateway: gateway(), token, leaves }),
     members: (gid, query) => ask(() => call(guild(gid), 'membersQuery', query)),
+    partners: (uid, query) => ask(() => call(user(uid), 'partnersQuery', query)),
     monitorGuild: monitor,
     demonitor,
   };

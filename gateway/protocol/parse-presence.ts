@@ -28,6 +28,8 @@ const MEMBERS_MAX = 100;
 const PREFIX_CHARS_MAX = 32;
 const PREFIX_BYTES_MAX = PREFIX_CHARS_MAX * 4;
 const STATUS_MAX = 3;
+/** The scope of friends and DM partners, in the place of a guild. */
+const DM_PARTNERS = 0;
 
 /** `[38, sid]`: the one request without a rid. */
 export function parseType(frame: Frame): PresenceRequest | ErrCode {
@@ -57,11 +59,12 @@ export function parseWindowClose(rid: number, frame: Frame): PresenceRequest | E
   return isU53(gid) && list === LIST_ALL ? { op: Op.MWIN_CLOSE, rid, gid } : Err.BAD_ARGS;
 }
 
-/** `[42, rid, gid, uids?, prefix?, limit]`: uids or prefix, one of them. */
+/** `[42, rid, gid, uids?, prefix?, limit]`: uids or prefix, one of them; only uids with gid 0. */
 export function parseMembers(rid: number, frame: Frame): PresenceRequest | ErrCode {
   const [, , gid, uids = null, prefix = null, limit] = frame;
   if (!isU53(gid) || !isU53(limit)) return Err.BAD_ARGS;
   if ((uids === null) === (prefix === null)) return Err.BAD_ARGS;
+  if (gid === DM_PARTNERS && uids === null) return Err.BAD_ARGS;
   const base = { op: Op.MEMBERS, rid, gid, limit: Math.min(limit, MEMBERS_MAX) };
   if (prefix !== null) {
     if (typeof prefix !== 'string' || prefix.length === 0) return Err.BAD_ARGS;

@@ -31,6 +31,10 @@ export function createFakePresence(): FakePresence {
       note('members')(...args);
       return Promise.resolve({ ok: true, value: [] });
     },
+    partners: (...args) => {
+      note('partners')(...args);
+      return Promise.resolve({ ok: true, value: [] });
+    },
     monitorGuild: () => {
       monitors += 1;
       return monitors as unknown as MonitorId;

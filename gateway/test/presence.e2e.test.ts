@@ -159,6 +159,10 @@ describe.each<[Encoding, Encoding]>([
     await two.when(() => presence(two, 0).byUid.get(a.uid) === 1);
     await one.ask(Op.STATUS, 2, 'tea');
     await two.when(() => Array.isArray(presence(two, 0).byUid.get(a.uid)));
+    // Guild 0 in MEMBERS: the partners, nobody else.
+    expect(await statuses(two, 0, [a.uid, 77])).toEqual([2]);
+    expect(await statuses(one, 0, [a.uid])).toEqual([]);
+    expect((await one.ask(Op.MEMBERS, 0, null, 'p', 5))[2]).toBe(Err.BAD_ARGS);
     one.socket.close();
     await two.when(() => presence(two, 0).byUid.get(a.uid) === 0);
     const { vers } = presence(two, 0);
@@ -207,6 +211,30 @@ describe.each<[Encoding, Encoding]>([
     expect(await status(1, 'a\u0000')).toBe(Err.BAD_CONTENT);
     expect(await status(1, 'a'.repeat(257))).toBe(Err.TOO_LARGE);
   });
+});
+
+test('a display name that changes: an open window shows it', async () => {
+  const { a, b, gid } = await scene();
+  const client = await domain.online(a, 'mp');
+  await client.ask(Op.MWIN_OPEN, gid, 0, 0, 10);
+  value(await domain.accounts.updateUser(b.uid, { displayName: 'Someone Else' }));
+  const names = (frame: AnyFrame): WireValue[] =>
+    (frame[5] as readonly AnyFrame[]).map(([, name]) => name as WireValue);
+  await client.find((frame) => frame[0] === Op.MWIN && names(frame).includes('Someone Else'));
+});
+
+test('a guild made or joined while online: presence is told there', async () => {
+  const [a, b] = [await domain.person(), await domain.person()];
+  const [one, two] = [await domain.online(a, 'mp'), await domain.online(b, 'json')];
+  const { id: gid } = value(await domain.accounts.createGuild(a.uid, 'New'));
+  const invite = { uid: a.uid, maxUses: null, maxAgeMs: null };
+  const { code } = value(await call(guild(gid), 'createInvite', invite));
+  value(await call(guild(gid), 'join', { uid: b.uid, code }));
+  await untilAsync(async () => (await statuses(two, gid, [a.uid, b.uid])).join() === '1,1');
+  const view = value(await call(guild(gid), 'view', { uid: a.uid }));
+  await follows(two, view.viewSids[0] ?? 0);
+  await one.ask(Op.STATUS, 2);
+  await two.when(() => presence(two, gid).byUid.get(a.uid) === 2);
 });
 
 test('a user entity that starts again: what it told still holds, what ended meanwhile is told', async () => {
