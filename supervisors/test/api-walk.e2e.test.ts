@@ -339,6 +339,8 @@ describe('messages', () => {
     expect((await put(99)).seq).toBe(2);
     expect((await put(1)).seq).toBe(2);
     expect((await call(200, 'GET /channels/{id}/marker', id, member())).seq).toBe(2);
+    const own = await message(id.id, fixture.token(1));
+    expect((await call(200, 'GET /channels/{id}/marker', id, member())).seq).toBe(own);
     await again('GET /channels/{id}/marker', id, fixture.token(1));
   });
 });

@@ -4,7 +4,7 @@ import type { MessageAnchor } from '../../../channels/index.ts';
 import { Err } from '../../protocol/index.ts';
 import { appendEvent, MESSAGE_KIND } from '../append-event.ts';
 import { APPEND_RATES } from '../append-rates.ts';
-import { askRead } from '../ask.ts';
+import { askOnce, askRead } from '../ask.ts';
 import { readFailure } from '../read-failure.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
@@ -14,6 +14,7 @@ import { messageView } from '../views.ts';
 
 const tag = 'messages';
 const REDACTED_KIND = 0;
+const MARKER_TIMEOUT_MS = 1000;
 
 /** `onRepeat` is called for each append that is repeated because its outcome was not known. */
 export function messageRoutes(
@@ -88,6 +89,10 @@ function createMessage(deps: HttpDeps, streams: StreamLookup, onRepeat: () => vo
       };
       const done = await appendEvent(deps.clock, deps.stream(sid), append, onRepeat);
       if (!done.ok) return done.failure;
+      // An own message moves the own marker (protocol.md 2.17, item 18). It is sent, whatever becomes of that.
+      await askOnce(() =>
+        deps.user(uid)('wrote', { at: [[sid, done.seq]] }, { timeoutMs: MARKER_TIMEOUT_MS }),
+      );
       if (!done.duplicate) return reply(201, freshView(sid, uid, body, done));
       return messageNow(deps, sid, uid, body, done);
     },

@@ -66,6 +66,8 @@ export class FakeWorld {
   /** May send, may read history. */
   rights = { send: true, history: true };
   appendCalls = 0;
+  /** `[uid, sid, seq]` of own messages that the user entities were told of. */
+  readonly wrote: (readonly [number, number, number])[] = [];
   #nextId = 1000;
 
   id(): number {
@@ -112,6 +114,13 @@ export class FakeWorld {
           return ok(this.grant(user.id, `login-${this.id()}`));
       }
       return no('bad_credentials');
+    },
+    accountKey: async (typed) => {
+      const wanted = typed.trim().toLowerCase();
+      for (const user of this.users.values()) {
+        if (user.username === wanted || user.email === wanted) return `uid:${user.id}`;
+      }
+      return wanted;
     },
     refresh: async ({ refreshToken }) => {
       const known = this.refresh.get(refreshToken);
@@ -288,6 +297,9 @@ export class FakeWorld {
 
   readonly user = (uid: number): Caller<UserP> =>
     this.#caller<UserP>({
+      wrote: ({ at }) => {
+        for (const [sid, seq] of at) this.wrote.push([uid, sid, seq]);
+      },
       guilds: () => {
         const mine = [...this.guilds.values()].filter((found) => found.members.has(uid));
         return ok(mine.map((found) => found.guild));

@@ -227,4 +227,21 @@ describe('POST messages', () => {
     h.clock.ms += 1000;
     expect((await send(3)).status).toBe(201);
   });
+
+  test('an own message moves the own marker; that this fails changes nothing', async () => {
+    const h = await Harness.create();
+    const { uid, token } = await h.user('alice');
+    const { sid } = await h.guild(uid);
+    const post = (nonce: string) =>
+      h.api('POST', `/channels/${sid}/messages`, { token, body: { content: 'x', nonce } });
+    expect([(await post('a')).status, (await post('a')).status]).toEqual([201, 200]);
+    h.world.before = (op) => {
+      if (op === 'wrote') throw new ActorError('timeout', 'wrote');
+    };
+    expect((await post('b')).status).toBe(201);
+    expect(h.world.wrote).toEqual([
+      [uid, sid, 1],
+      [uid, sid, 1],
+    ]);
+  });
 });
