@@ -63,6 +63,24 @@ test('login: wrong password, unknown user and odd names, the same answer', async
   }
 });
 
+test('accountKey: user name and e-mail in any spelling, one key; who is nobody, the spelling', async () => {
+  const { accounts } = domain;
+  const password = 'correct horse';
+  await accounts.register({ username: 'key_one', password, email: 'One@x.org' });
+  await accounts.register({ username: 'key_two', password });
+  const keys = await Promise.all(
+    ['key_one', ' KEY_One ', 'one@x.org', 'ONE@X.ORG '].map((typed) => accounts.accountKey(typed)),
+  );
+  expect(new Set(keys).size).toBe(1);
+  expect(await accounts.accountKey('key_two')).not.toBe(keys[0]);
+  const nobody = await Promise.all(
+    ['nobody', ' NOBODY', 'n@x.org', 'N@x.org', '\u{1f600}', ''].map((typed) =>
+      accounts.accountKey(typed),
+    ),
+  );
+  expect(new Set(nobody).size).toBe(4);
+});
+
 test('register: closed and invite modes; an invite is consumed by joining', async () => {
   const closed = domain.makeAccounts('closed', 3);
   expect(await closed.register({ username: 'no1', password: 'correct horse' })).toMatchObject({

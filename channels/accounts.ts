@@ -147,6 +147,14 @@ class AccountService implements Accounts {
     });
   }
 
+  async accountKey(username: string): Promise<string> {
+    const unique = loginKey(username);
+    if (unique === undefined) return `typed:${username.trim().normalize('NFC').toLowerCase()}`;
+    const user = await settle(this.#options.docs.find<UserDoc>('user', unique));
+    // A store that is away refuses the login itself.
+    return user === FAILED || user === undefined ? unique : `uid:${user.value.id}`;
+  }
+
   refresh(m: { readonly refreshToken: string }): Promise<Result<Grant>> {
     return available(async () => {
       const rotated = await this.#logins.rotate(m.refreshToken);

@@ -432,6 +432,11 @@ export interface Accounts extends DmAccounts {
   }): Promise<Result<Grant>>;
   /** `username` may be an e-mail address. Unknown user and wrong password cost the same time. */
   login(m: { readonly username: string; readonly password: string }): Promise<Result<Grant>>;
+  /**
+   * Names the account that somebody would log in to, for limits: the same for its user name and its
+   * e-mail address in any spelling; the spelling itself where there is no such account. One read.
+   */
+  accountKey(username: string): Promise<string>;
   /** Rotation and reuse detection of api.md. */
   refresh(m: { readonly refreshToken: string }): Promise<Result<Grant>>;
   logout(m: { readonly refreshToken: string }): Promise<Result<null>>;
