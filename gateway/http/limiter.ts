@@ -33,15 +33,15 @@ export function rateHeaders(
  * Takes a token of each limit that the route has of its own. Headers are those of the bucket that is
  * the nearest to its end (`general` when the route has none), or of the one that refused.
  */
-export function takeRates(
+export async function takeRates(
   table: RateTable,
   target: Route,
   input: RouteInput,
   general: Readonly<Record<string, string>>,
-): Failure | { readonly rate: Readonly<Record<string, string>> } {
+): Promise<Failure | { readonly rate: Readonly<Record<string, string>> }> {
   let rate = general;
   for (const { limit, key } of target.rates) {
-    const of = key(input);
+    const of = await key(input);
     const refused = limited(table, limit, of);
     if (refused !== undefined) return refused;
     const headers = rateHeaders(table, limit, of);

@@ -45,7 +45,7 @@ export interface RouteInput<P, Q, B> {
 /** A limit of the route's own, besides the general one. Several are taken in their order. */
 export interface RouteRate<I> {
   readonly limit: RateLimit;
-  key(input: I): HashKey;
+  key(input: I): HashKey | Promise<HashKey>;
 }
 
 /**

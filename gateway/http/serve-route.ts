@@ -53,7 +53,7 @@ export async function serveRoute(
   const { uid, login } = caller;
   const keyed = request.headers.has(IDEMPOTENCY_HEADER);
   const whole = { ...input, uid, login, ip: env.ip, requestId, keyed };
-  const taken = takeRates(deps.rateTable, target, whole, caller.rate);
+  const taken = await takeRates(deps.rateTable, target, whole, caller.rate);
   if ('failed' in taken) return failureResponse(taken, requestId);
   const startedAt = deps.clock.monotonic();
   const outcome = await runOnce(keys, target, request, whole);

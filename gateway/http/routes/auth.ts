@@ -34,11 +34,6 @@ async function answerOf<S extends number>({ issuer }: HttpDeps, status: S, grant
   return reply(status, body);
 }
 
-/** Spellings that Accounts takes for one account share its tries. */
-function accountKey(typed: string): string {
-  return typed.trim().normalize('NFC').toLowerCase();
-}
-
 function registerRoute(deps: HttpDeps): Route {
   return route({
     method: 'POST',
@@ -89,7 +84,7 @@ async function ownAccount(
   username: string,
   password: string,
 ): Promise<Grant | undefined> {
-  const account = accountKey(username);
+  const account = await deps.accounts.accountKey(username);
   if (limited(deps.rateTable, RATE_LIMITS.loginPerAccount, account) !== undefined) return undefined;
   const granted = unwrap(await askOnce(() => deps.accounts.login({ username, password })));
   if (!granted.ok) return undefined;
@@ -110,7 +105,10 @@ function loginRoute(deps: HttpDeps): Route {
     // Address first: one that may not try any more does not use up the account's tries.
     rates: [
       { limit: RATE_LIMITS.loginPerIp, key: ({ ip }) => addressKey(ip) },
-      { limit: RATE_LIMITS.loginPerAccount, key: ({ body }) => accountKey(body.username) },
+      {
+        limit: RATE_LIMITS.loginPerAccount,
+        key: ({ body }) => deps.accounts.accountKey(body.username),
+      },
     ],
     idempotency: 'itself',
     body: schemas.loginBody,

@@ -24,6 +24,21 @@ describe('limits', () => {
     expect((await login('alice', '192.0.2.99')).status).toBe(401);
   });
 
+  test('login: user name and e-mail address of one account share its tries', async () => {
+    const h = await Harness.create();
+    const body = { username: 'alice', password: 'correct horse', email: 'al@example.org' };
+    await h.api('POST', '/auth/register', { body });
+    const login = (username: string, ip: string) =>
+      h.api('POST', '/auth/login', { body: { username, password: 'wrong' }, ip });
+    for (let i = 0; i < 10; i++) {
+      const name = i % 2 === 0 ? 'alice' : 'al@example.org';
+      expectError(await login(name, `192.0.2.${i}`), 401, 'bad_credentials');
+    }
+    for (const name of ['alice', 'AL@example.org']) {
+      expectError(await login(name, '192.0.2.99'), 429, 'rate_limited');
+    }
+  });
+
   test('login: 30 per address, loopback too, and a refused address does not use up accounts', async () => {
     const h = await Harness.create();
     const login = (username: string, ip: string) =>
