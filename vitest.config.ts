@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{runtime,channels,voice,gateway,supervisors,native,bench,client,web,conformance}/**/*.test.ts'],
+    include: [
+      '{runtime,channels,voice,gateway,supervisors,native,bench,client,web,conformance}/**/*.test.ts',
+    ],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,
