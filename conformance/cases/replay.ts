@@ -109,7 +109,7 @@ const slowReader: Case = {
     const deafSince = nowMs();
     const metronome = new Metronome(a, sid, PER_SECOND, (i) => `${CONTENT}${i}`);
     await c.until('20 MiB', () => c.events(sid).length >= MESSAGES + 301, 60_000);
-    await metronome.stop();
+    await metronome.stop(true);
     await pause(Math.max(0, deafSince + DEAF_MS - nowMs()));
     b.connection.socket.resume();
     const [first] = await a.ok(Op.SYNC, [[sid, 1, 0]]);

@@ -36,7 +36,7 @@ const revocation: Case = {
     const end = b.frames(Op.SUBEND).find(([, of]) => of === sid);
     same(end?.[2], Err.FORBIDDEN, 'code of SUBEND');
     await pause(AFTER_MS);
-    await metronome.stop();
+    await metronome.stop(true);
     const leaks = revoked('B', b.events(sid), revokedAt);
     if (leaks.length > 0) throw new Failure(leaks.slice(0, 3).map(violationText).join('; '));
     check(b.events(sid).length >= PER_SECOND / 2, 'B had got events before');

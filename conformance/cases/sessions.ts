@@ -10,6 +10,9 @@ import type { Frame } from '../wire/types.ts';
 
 /** Presence turns offline 10 s after the last connection (protocol.md 2.6); told at most 2 s later. */
 const OFFLINE_MS = 13_000;
+/** Status in PRESENCE (protocol.md 2.9). */
+const OFFLINE = 0;
+const ONLINE = 1;
 
 const fencing: Case = {
   number: 21,
@@ -17,11 +20,15 @@ const fencing: Case = {
   isQuick: false,
   async run(stage) {
     const c = await watcher(stage);
-    const old = await stage.sit('B');
+    // Somebody new, so that no earlier case has left a presence.
+    const who = `B${stage.encoding}`;
+    const old = await stage.sit(who);
+    const { session, resumeKey, uid } = old.identity;
+    const isOnline = (): boolean => presenceOf(c, uid).includes(ONLINE);
+    await c.until('PRESENCE with B online', isOnline);
     // The old client does not read, so that its TCP connection outlives the fence.
     old.connection.socket.pause();
-    const { session, resumeKey } = old.identity;
-    const next = await stage.sit('B', { resume: [session, resumeKey] });
+    const next = await stage.sit(who, { resume: [session, resumeKey] });
     same(next.identity.session, session, 'session of the new connection');
     old.connection.socket.resume();
     const end = await within('close of the old connection', 5000, old.connection.closing);
@@ -31,9 +38,11 @@ const fencing: Case = {
     await pause(OFFLINE_MS);
     await next.connection.time();
     check(next.connection.end === undefined, 'the new connection lives');
-    const states = presenceOf(c, next.identity.uid);
-    check(!states.includes(0), `B was shown offline: ${states}`);
-    return states.length > 0 ? `presence of B: ${states}` : 'no PRESENCE was sent';
+    const states = presenceOf(c, uid);
+    check(!states.includes(OFFLINE), `B was shown offline: ${states}`);
+    next.connection.socket.reset();
+    await c.until('PRESENCE with B offline in the end', () => presenceOf(c, uid).includes(OFFLINE));
+    return undefined;
   },
 };
 

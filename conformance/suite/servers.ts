@@ -14,6 +14,9 @@ interface Place {
   readonly server: OwnServer | undefined;
 }
 
+/** Who plays in most cases. */
+const ACTORS = ['A', 'B', 'C'];
+
 /** Gives each case its stage. */
 export class Servers {
   readonly #urls: readonly string[];
@@ -45,13 +48,13 @@ export class Servers {
 
   /** Ends the servers that none of the cases to come needs. */
   async release(toCome: readonly Case[]): Promise<void> {
-    const needed = new Set(toCome.map(keyOf));
+    const needed = new Set(toCome.map((one) => this.#keyOf(one)));
     for (const key of [...this.#places.keys()]) if (!needed.has(key)) await this.#end(key);
   }
 
   /** Ends the server of a case that failed with it in its hands: nobody knows what state it is in. */
   async abandon(one: Case): Promise<void> {
-    if (one.needs === 'control') await this.#end(keyOf(one));
+    if (one.needs === 'control') await this.#end(this.#keyOf(one));
   }
 
   async #end(key: string): Promise<void> {
@@ -64,7 +67,7 @@ export class Servers {
   }
 
   #place(one: Case): Promise<Place> {
-    const key = keyOf(one);
+    const key = this.#keyOf(one);
     const known = this.#places.get(key);
     if (known !== undefined) return known;
     const made = this.#made(one);
@@ -72,15 +75,17 @@ export class Servers {
     return made;
   }
 
+  /** Cases with one key share a server. */
+  #keyOf({ env = {} }: Case): string {
+    return this.#urls.length > 0 ? '' : JSON.stringify(env);
+  }
+
   async #made({ env }: Case): Promise<Place> {
     const [url] = this.#urls;
-    if (url !== undefined) return { world: new World(url), server: undefined };
-    const server = await OwnServer.start(env);
-    return { world: new World(server.url), server };
+    const server = url === undefined ? await OwnServer.start(env) : undefined;
+    const world = new World(url ?? server?.url ?? '');
+    // Before a case that wants many accounts uses up what the server grants in an hour.
+    for (const name of ACTORS) await world.user(name);
+    return { world, server };
   }
-}
-
-/** Cases with one key share a server. */
-function keyOf({ env = {} }: Case): string {
-  return JSON.stringify(env);
 }

@@ -58,12 +58,15 @@ export class Socket {
   readonly protocol: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly #tcp: Tcp;
+  readonly #below: Tcp;
   readonly #reader = new FrameReader();
   #events: SocketEvents | undefined;
   #end: Ended = { code: 1006, reason: '' };
 
-  constructor(tcp: Tcp, headers: ReadonlyMap<string, string>) {
+  /** @param below the connection under TLS, or the same one without */
+  constructor(tcp: Tcp, below: Tcp, headers: ReadonlyMap<string, string>) {
     this.#tcp = tcp;
+    this.#below = below;
     this.headers = headers;
     this.protocol = headers.get('sec-websocket-protocol') ?? '';
     tcp.pause();
@@ -106,7 +109,8 @@ export class Socket {
 
   /** As cut, at once and with a reset. */
   reset(): void {
-    this.#tcp.resetAndDestroy();
+    this.#below.resetAndDestroy();
+    this.#tcp.destroy();
   }
 
   #feed(chunk: Buffer): void {
@@ -136,7 +140,7 @@ export function openSocket(options: UpgradeOptions): Promise<{ socket: Socket; e
   const url = new URL(options.url);
   const key = randomBytes(16).toString('base64');
   return new Promise((resolve, reject) => {
-    const tcp = dial(url);
+    const { tcp, below } = dial(url);
     let received = Buffer.alloc(0);
     const fail = (error: Error): void => {
       tcp.destroy();
@@ -154,7 +158,7 @@ export function openSocket(options: UpgradeOptions): Promise<{ socket: Socket; e
       if (status !== 101) fail(new UpgradeRefused(status, headers));
       else if (headers.get('sec-websocket-accept') !== acceptOf(key))
         fail(new WireError('upgrade: sec-websocket-accept does not fit'));
-      else resolve({ socket: new Socket(tcp, headers), early: received.subarray(end + 4) });
+      else resolve({ socket: new Socket(tcp, below, headers), early: received.subarray(end + 4) });
     };
     tcp.setTimeout(UPGRADE_TIMEOUT_MS, () => fail(new Error('upgrade: no answer in time')));
     // After the upgrade an error is told by 'close'.
@@ -165,14 +169,17 @@ export function openSocket(options: UpgradeOptions): Promise<{ socket: Socket; e
   });
 }
 
-function dial(url: URL): Tcp {
+function dial(url: URL): { readonly tcp: Tcp; readonly below: Tcp } {
   const isSecure = url.protocol === 'https:' || url.protocol === 'wss:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port) || (isSecure ? 443 : 80);
-  // An address is no name to indicate (RFC 6066, 3).
-  const servername = isIP(host) === 0 ? host : '';
-  if (isSecure) return connectTls({ host, port, servername, ALPNProtocols: ['http/1.1'] });
-  return connectTcp({ host, port, noDelay: true });
+  const below = connectTcp({ host, port, noDelay: true });
+  if (!isSecure) return { tcp: below, below };
+  // An address is no name to indicate (RFC 6066, 3), but it is what the certificate must name.
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const tcp = connectTls({ socket: below, host, ALPNProtocols: ['http/1.1'], ...name });
+  below.on('error', (error) => tcp.destroy(error));
+  return { tcp, below };
 }
 
 function requestOf(url: URL, options: UpgradeOptions, key: string): string {
