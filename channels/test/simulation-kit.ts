@@ -108,6 +108,8 @@ export function guildOf(sim: Simulation): Behaviour<GuildP, null, number> {
         return PERMS_ALL;
       },
       acl: () => undefined,
+      moved: () => undefined,
+      everyone: () => [],
       watch: (_s: null, _m: unknown, ctx: Ctx<GuildP>) => ctx.self,
     } as unknown as Behaviour<GuildP, null, number>['handle'],
   };
