@@ -2,7 +2,7 @@
  * Ties a user's presence (`user-announcer.ts`, `user-partners.ts`) to the user actor: timers, documents,
  * casts to guilds, partners and gateway threads. Runs inside the user actor.
  */
-import { type Ctx, entity } from '../runtime/index.ts';
+import { type Ctx, type Dest, entity } from '../runtime/index.ts';
 import { DMS_PER_USER_MAX, type DmDoc, type UserDmDoc } from './dm-docs.ts';
 import { childPrefix, lastPart, type UserDoc, userKey } from './docs.ts';
 import { GUILDS_PER_USER_MAX } from './guild-plan.ts';
@@ -15,7 +15,9 @@ import type {
   Id,
   MemberEntry,
   Ms,
+  PresenceHubP,
   PresenceTimes,
+  ShownChange,
   StreamP,
   UserP,
 } from './types.ts';
@@ -105,23 +107,10 @@ export function makeUserPresence(
     timers.delete(key);
     run?.();
   };
-  const query = async (uids: readonly Id[]): Promise<readonly MemberEntry[]> => {
-    const known = new Set(await partnersOf(docs, uid));
-    const asked = uids.filter((one) => known.has(one));
-    if (asked.length === 0) return [];
-    const [users, ...answers] = await Promise.all([
-      docs.get<UserDoc>('user', asked.map(userKey)),
-      ...hubsOf(shardGroup).map((hub) =>
-        ctx.call(hub, 'shown', { uids: asked }, { timeoutMs: HUB_TIMEOUT_MS }),
-      ),
-    ]);
-    const shown = new Map(answers.flat().map((change) => [change.uid, change.status]));
-    return asked.flatMap((one, i): MemberEntry[] => {
-      const name = users[i]?.value.displayName;
-      if (name === undefined) return [];
-      return [{ uid: one, name, nick: null, topRole: 0, roles: [], status: shown.get(one) ?? 0 }];
-    });
-  };
+  const ask = (hub: Dest<PresenceHubP>, uids: readonly Id[]): Promise<readonly ShownChange[]> =>
+    ctx.call(hub, 'shown', { uids }, { timeoutMs: HUB_TIMEOUT_MS });
+  const query = (uids: readonly Id[]): Promise<readonly MemberEntry[]> =>
+    queryPartners(docs, uid, uids, (some) => hubsOf(shardGroup).map((hub) => ask(hub, some)));
   return { announcer, partners, fired, query };
 }
 
@@ -145,4 +134,26 @@ async function partnersOf(docs: DocStore, uid: Id): Promise<readonly Id[]> {
   }
   uids.delete(uid);
   return [...uids];
+}
+
+/** @param ask what the shard threads know of these users */
+async function queryPartners(
+  docs: DocStore,
+  uid: Id,
+  uids: readonly Id[],
+  ask: (uids: readonly Id[]) => readonly Promise<readonly ShownChange[]>[],
+): Promise<readonly MemberEntry[]> {
+  const known = new Set(await partnersOf(docs, uid));
+  const asked = uids.filter((one) => known.has(one));
+  if (asked.length === 0) return [];
+  const [users, ...answers] = await Promise.all([
+    docs.get<UserDoc>('user', asked.map(userKey)),
+    ...ask(asked),
+  ]);
+  const shown = new Map(answers.flat().map((change) => [change.uid, change.status]));
+  return asked.flatMap((one, i): MemberEntry[] => {
+    const name = users[i]?.value.displayName;
+    if (name === undefined) return [];
+    return [{ uid: one, name, nick: null, topRole: 0, roles: [], status: shown.get(one) ?? 0 }];
+  });
 }
