@@ -82,6 +82,32 @@ test('slow reader: lag mode, then reads on: contiguous from the ring, nothing lo
   expect(tiles(healthy).faults).toEqual([]);
 });
 
+test('slow reader: UNREADs while it lags are not queued, one with the newest heads comes afterwards', async () => {
+  const view = SID + 1;
+  const [slow, healthy] = [await subscribed(1), await subscribed(2)];
+  const metrics = harness.handle.metrics();
+  const { joins } = metrics;
+  for (const client of [slow, healthy]) await client.ask(Op.SUB, [[view]]);
+  await until(() => metrics.joins >= joins + 2, 'the joins');
+  slow.socket.pause();
+  await floodUntil(() => metrics.lagEntered === 1, 'lag mode', healthy);
+  for (const seq of [4, 5, 6]) {
+    harness.shard.broadcast(view, 'unread', [Op.UNREAD, [[500, seq, seq * 10]]]);
+  }
+  harness.shard.broadcast(view, 'unread', [Op.UNREAD, [[501, 1, 10]]]);
+  const unreads = (client: TestClient) => client.frames.filter(([op]) => op === Op.UNREAD);
+  await healthy.when(() => unreads(healthy).length === 4);
+  slow.socket.resume();
+  await slow.find(([op]) => op === Op.UNREAD);
+  const head = harness.shard.stream(SID).events.length;
+  await slow.when(() => slow.events(SID).at(-1) === head);
+  const newest = [
+    [500, 6, 60],
+    [501, 1, 10],
+  ];
+  expect(unreads(slow)).toEqual([[Op.UNREAD, newest]]);
+});
+
 test('slow reader beyond the ring: GAP 7 tiles what is missing', async () => {
   const [slow, healthy] = [await subscribed(1), await subscribed(2)];
   slow.socket.pause();
