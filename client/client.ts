@@ -11,6 +11,7 @@ import type {
   GuildResult,
   HistoryResult,
   IdentifyResult,
+  MemberResult,
   StreamEvent,
   SubResult,
   WireValue,
@@ -19,8 +20,10 @@ import {
   guildFrame,
   historyFrame,
   Kind,
+  membersFrame,
   parseGuildResult,
   parseHistoryResult,
+  parseMembersResult,
   timeFrame,
   trimBody,
   unsubFrame,
@@ -31,6 +34,7 @@ import type { OpenSocket, SocketLike } from './connection.ts';
 import { Emitter, type Unlisten } from './emitter.ts';
 import { ClientError } from './errors.ts';
 import { type ClientState, Link } from './link.ts';
+import { type NoticeEvents, Notices } from './notices.ts';
 import { meaningOf, type OutboxEntry } from './outbox.ts';
 import type { TokenSource } from './rest.ts';
 import { type Outgoing, Sender } from './sender.ts';
@@ -59,8 +63,8 @@ export interface ClientOptions {
   readonly rng?: Rng;
 }
 
-/** Events of DriftwayClient. */
-export interface ClientEvents {
+/** Events of DriftwayClient; those of NoticeEvents are about what is no durable event. */
+export interface ClientEvents extends NoticeEvents {
   readonly state: ClientState;
   /** Identified on a new connection; the session may be a new one. */
   readonly ready: IdentifyResult;
@@ -70,6 +74,8 @@ export interface ClientEvents {
   readonly gap: UnknownRange;
   /** The server ended or refused a subscription (301: no right, or absent; 411: too many). */
   readonly ended: { readonly sid: number; readonly code: number };
+  /** Mentioned in a message. Comes from the own inbox: subscribe to `identity.userSid`. */
+  readonly mention: { readonly sid: number; readonly seq: number };
   /** A message of the outbox is durable. */
   readonly sent: { readonly entry: OutboxEntry; readonly result: AppendResult };
   /** A message of the outbox failed for good, or nobody can tell (DRIFT_CLIENT_OUTCOME_UNKNOWN). */
@@ -88,6 +94,7 @@ export class DriftwayClient {
   readonly #link: Link;
   readonly #streams: Streams;
   readonly #sender: Sender;
+  readonly #notices: Notices;
   #state: ClientState = { name: 'idle' };
   #identity: IdentifyResult | null = null;
   #skewMs = 0;
@@ -104,9 +111,15 @@ export class DriftwayClient {
     this.#streams = new Streams({
       clock,
       request,
-      event: (event) => emit.emit('event', event),
+      event: (event) => this.#onEvent(event),
       gap: (range) => emit.emit('gap', range),
       ended: (end) => emit.emit('ended', end),
+    });
+    this.#notices = new Notices({
+      clock,
+      request,
+      send: (frame) => this.#link.send(frame),
+      emit: (name, argument) => emit.emit(name, argument as ClientEvents[typeof name]),
     });
     this.#sender = new Sender(
       {
@@ -136,7 +149,9 @@ export class DriftwayClient {
       state: (state) => this.#onState(state),
       online: (result) => this.#onOnline(result),
       offline: () => this.#onOffline(),
-      frame: (frame) => this.#streams.frame(frame),
+      frame: (frame) => {
+        if (!this.#notices.frame(frame)) this.#streams.frame(frame);
+      },
     });
   }
 
@@ -201,6 +216,7 @@ export class DriftwayClient {
   async close(): Promise<void> {
     this.#link.close();
     this.#streams.close();
+    this.#notices.close();
     await this.#sender.close();
   }
 
@@ -248,6 +264,7 @@ export class DriftwayClient {
    * @throws ClientError DRIFT_CLIENT_OUTBOX_FULL
    */
   send(sid: number, content: string, options: { readonly replyTo?: number } = {}): Outgoing {
+    this.#notices.typed(sid);
     return this.append(sid, Kind.MSG_CREATE, [content, options.replyTo ?? null, 0]);
   }
 
@@ -317,6 +334,51 @@ export class DriftwayClient {
     return this.#read('Read a guild', (rid) => guildFrame(rid, gid), parseGuildResult);
   }
 
+  /**
+   * Members of a guild by id (at most 100) or by the start of their name, with their status.
+   * @throws ClientError REFUSED, OFFLINE, CONNECTION_LOST
+   */
+  members(
+    gid: number,
+    by: { readonly uids: readonly number[] } | { readonly prefix: string },
+    limit = 100,
+  ): Promise<readonly MemberResult[]> {
+    return this.#read(
+      'Read members',
+      (rid) => membersFrame(rid, gid, by, limit),
+      parseMembersResult,
+    );
+  }
+
+  // ------------------------------------------------------------- who is there, what was read
+
+  /** Read up to here. Sent at once or on the next connection; the event `marker` says what holds. */
+  mark(sid: number, seq: number): void {
+    this.#notices.mark(sid, seq);
+  }
+
+  /** The user is typing. Call it at every key: it is sent every 8 s at most, and never while offline. */
+  typing(sid: number): void {
+    this.#notices.typing(sid);
+  }
+
+  /** What others see of this user: 1 online, 2 idle, 3 do not disturb; kept over reconnects. */
+  setStatus(status: number, activity: string | null = null): void {
+    this.#notices.setStatus(status, activity);
+  }
+
+  /**
+   * Shows part of a guild's member list, over all reconnects: event `window` now and at each change. One window
+   * per guild, the next takes its place.
+   */
+  openWindow(gid: number, from = 0, count = 100): void {
+    this.#notices.openWindow(gid, from, count);
+  }
+
+  closeWindow(gid: number): void {
+    this.#notices.closeWindow(gid);
+  }
+
   /** Server time now, ms since 1970. */
   time(): Promise<number> {
     const parse = ([now]: readonly WireValue[]): number | null =>
@@ -365,11 +427,22 @@ export class DriftwayClient {
     this.#emitter.emit('state', state);
   }
 
+  #onEvent(event: StreamEvent): void {
+    const isInbox = event.sid === this.#identity?.userSid;
+    const [sid, seq = 0] = event.body;
+    if (isInbox && typeof sid === 'number' && typeof seq === 'number') {
+      if (event.kind === Kind.MENTION) this.#emitter.emit('mention', { sid, seq });
+      if (event.kind === Kind.MARKER) this.#emitter.emit('marker', { sid, seq });
+    }
+    this.#emitter.emit('event', event);
+  }
+
   #onOnline(result: IdentifyResult): void {
     this.#identity = result;
     this.#skewMs = result.now - this.#clock.now();
     this.#state = { name: 'online' };
     this.#streams.online();
+    this.#notices.online(result.session);
     this.#sender.online();
     this.#syncLater();
     this.#emitter.emit('ready', result);
@@ -378,6 +451,7 @@ export class DriftwayClient {
   #onOffline(): void {
     this.#clock.clearTimeout(this.#syncTimer);
     this.#streams.offline();
+    this.#notices.offline();
     this.#sender.offline();
   }
 

@@ -147,6 +147,11 @@ export class Connection {
     });
   }
 
+  /** Sends a frame that has no reply. */
+  send(frame: Frame): void {
+    if (!this.#isOver && this.#hello !== null) this.#send(frame);
+  }
+
   /** Closes with 1000: the server ends the session. */
   close(): void {
     if (this.#isOver) return;

@@ -12,12 +12,15 @@ export { Emitter } from './emitter.ts';
 export type { ClientErrorCode, ClientErrorData } from './errors.ts';
 export { ClientError } from './errors.ts';
 export type { ClientState } from './link.ts';
+export type { WindowView } from './member-window.ts';
+export type { NoticeEvents } from './notices.ts';
 export type { ErrMeaning, OutboxEntry } from './outbox.ts';
 export { meaningOf, Outbox } from './outbox.ts';
 export type { MessagePage, RestOptions, TokenSource } from './rest.ts';
 export { RestClient } from './rest.ts';
 export type {
   RestChannel,
+  RestDm,
   RestGrant,
   RestGuild,
   RestInvite,

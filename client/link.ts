@@ -96,6 +96,11 @@ export class Link {
     return this.#current?.request(build) ?? Promise.resolve(LOST);
   }
 
+  /** Sends a frame that has no reply on the present connection; nothing happens without one. */
+  send(frame: Frame): void {
+    this.#current?.send(frame);
+  }
+
   /** The network has changed: the connection is given up and opened again soon. */
   networkChanged(): void {
     this.#current?.drop();

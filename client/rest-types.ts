@@ -30,6 +30,22 @@ export interface RestChannel {
   readonly type: string;
   readonly topic: string | null;
   readonly position: number;
+  /** Seconds between two messages of one user, 0 = none. */
+  readonly slowModeS: number;
+  /** Channel of a thread, and the message that it began with. */
+  readonly parentId: string | null;
+  readonly startSeq: number | null;
+}
+
+/** A direct message or a group; its id is that of its channel. */
+export interface RestDm {
+  readonly id: string;
+  readonly type: 'dm' | 'group';
+  readonly name: string | null;
+  readonly ownerId: string | null;
+  /** The caller too. */
+  readonly members: readonly RestUser[];
+  readonly createdAt: number;
 }
 
 export interface RestInvite {

@@ -90,6 +90,39 @@ describe('RestClient', () => {
     for (const { url, auth } of seen) expect(auth).toBe(isOpen(url) ? null : 'Bearer t1');
     expect(seen[14]?.body).toEqual({ topic: null });
   });
+  test('methods of members, direct messages, threads and pins: their rows', async () => {
+    const ok = { status: 200, body: { items: [], next: null } };
+    const { rest, seen } = client(Array.from({ length: 10 }, () => ok));
+    await rest.kick('1', '3');
+    await rest.ban('1', '3', 'spam');
+    await rest.unban('1', '3');
+    await rest.dms();
+    await rest.openDm('3');
+    await rest.openGroup(['3', '4'], 'G');
+    await rest.leaveDm('5');
+    await rest.threads('2');
+    await rest.pins('2');
+    await rest.createThread('2', { seq: 4, name: 'T' });
+    const rows = seen.map(({ method, url }) => `${method} ${url.replace('http://h/api/v1', '')}`);
+    expect(rows).toEqual([
+      'DELETE /guilds/1/members/3',
+      'PUT /guilds/1/bans/3',
+      'DELETE /guilds/1/bans/3',
+      'GET /users/@me/dms',
+      'POST /users/@me/dms',
+      'POST /users/@me/dms',
+      'DELETE /dms/5/recipients/@me',
+      'GET /channels/2/threads',
+      'GET /channels/2/pins',
+      'POST /channels/2/threads',
+    ]);
+    expect(seen.map((one) => one.body)).toEqual([
+      ...[undefined, { reason: 'spam' }, undefined, undefined, { userId: '3' }],
+      ...[{ userIds: ['3', '4'], name: 'G' }, undefined, undefined, undefined],
+      { seq: 4, name: 'T' },
+    ]);
+  });
+
   test('error body: ClientError with status, code, field and wait', async () => {
     const body = {
       code: 'rate_limited',

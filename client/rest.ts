@@ -5,6 +5,7 @@
 import { ClientError } from './errors.ts';
 import type {
   RestChannel,
+  RestDm,
   RestGrant,
   RestGuild,
   RestInvite,
@@ -172,6 +173,56 @@ export class RestClient {
     query: { readonly after?: string; readonly limit?: number } = {},
   ): Promise<RestList<RestMember>> {
     return this.#call({ method: 'GET', path: `/guilds/${part(guildId)}/members`, query });
+  }
+
+  async kick(guildId: string, userId: string): Promise<void> {
+    const path = `/guilds/${part(guildId)}/members/${part(userId)}`;
+    await this.#call<null>({ method: 'DELETE', path });
+  }
+
+  async ban(guildId: string, userId: string, reason?: string): Promise<void> {
+    const path = `/guilds/${part(guildId)}/bans/${part(userId)}`;
+    const body = reason === undefined ? {} : { reason };
+    await this.#call<null>({ method: 'PUT', path, body });
+  }
+
+  async unban(guildId: string, userId: string): Promise<void> {
+    const path = `/guilds/${part(guildId)}/bans/${part(userId)}`;
+    await this.#call<null>({ method: 'DELETE', path });
+  }
+
+  dms(): Promise<RestList<RestDm>> {
+    return this.#call({ method: 'GET', path: '/users/@me/dms' });
+  }
+
+  /** The direct message with a user, made when there is none. */
+  openDm(userId: string): Promise<RestDm> {
+    return this.#call({ method: 'POST', path: '/users/@me/dms', body: { userId } });
+  }
+
+  /** A new group with 1 to 15 others. */
+  openGroup(userIds: readonly string[], name?: string): Promise<RestDm> {
+    const body = { userIds, ...(name === undefined ? {} : { name }) };
+    return this.#call({ method: 'POST', path: '/users/@me/dms', body });
+  }
+
+  async leaveDm(id: string): Promise<void> {
+    await this.#call<null>({ method: 'DELETE', path: `/dms/${part(id)}/recipients/@me` });
+  }
+
+  threads(channelId: string): Promise<RestList<RestChannel>> {
+    return this.#call({ method: 'GET', path: `/channels/${part(channelId)}/threads` });
+  }
+
+  createThread(
+    channelId: string,
+    body: { readonly seq: number; readonly name: string },
+  ): Promise<RestChannel> {
+    return this.#call({ method: 'POST', path: `/channels/${part(channelId)}/threads`, body });
+  }
+
+  pins(channelId: string): Promise<RestList<RestMessage>> {
+    return this.#call({ method: 'GET', path: `/channels/${part(channelId)}/pins` });
   }
 
   messages(channelId: string, page: MessagePage = {}): Promise<RestMessages> {

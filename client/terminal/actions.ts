@@ -3,7 +3,7 @@ import type { DriftwayClient, Outgoing, RestClient } from '../index.ts';
 import type { ChatArgs } from './args.ts';
 import { COMMAND_HELP, type Command, type RoomCommand, type SendCommand } from './commands.ts';
 import { listLines, type Style, unsentLine } from './render.ts';
-import type { Room, Rooms } from './rooms.ts';
+import { DM_GUILD, type Room, type Rooms } from './rooms.ts';
 import { displayWidth } from './text.ts';
 
 /** What a command may use of the chat (chat.ts). */
@@ -26,6 +26,8 @@ export interface Desk {
   printOlder(room: Room, count: number): Promise<void>;
   /** Learns a guild and follows its channels. */
   loadGuild(gid: number, name: string): Promise<void>;
+  /** Learns the direct messages and follows them. */
+  loadDms(): Promise<void>;
 }
 
 /**
@@ -54,6 +56,12 @@ export async function runCommand(chat: Desk, command: Command): Promise<void> {
     case 'drop':
       drop(chat);
       return;
+    case 'dm':
+      await openDm(chat, command.text);
+      return;
+    case 'status':
+      setStatus(chat, command.text);
+      return;
     case 'join':
     case 'create':
       await enterGuild(chat, command.name, command.text);
@@ -73,6 +81,10 @@ async function inRoom(chat: Desk, command: RoomCommand): Promise<void> {
   const room = chat.rooms.current;
   if (room === null) {
     chat.error('You are in no channel yet. /join CODE, /create NAME or /switch NAME.');
+    return;
+  }
+  if (room.gid === DM_GUILD && (command.name === 'invite' || command.name === 'channel')) {
+    chat.error(`/${command.name} is for guilds. /switch to a channel first.`);
     return;
   }
   switch (command.name) {
@@ -135,9 +147,12 @@ function showList(chat: Desk, name: 'guilds' | 'channels' | 'unsent'): void {
       .map((guild) => ({ text: guild.name, isCurrent: guild.gid === here?.gid }));
     chat.print(listLines(style, 'Guilds', rows));
   } else {
-    for (const guild of chat.rooms.guilds()) {
+    const dms = { gid: DM_GUILD, name: chat.rooms.guildName(DM_GUILD) };
+    const hasDms = chat.rooms.roomsOf(DM_GUILD).length > 0;
+    for (const guild of [...chat.rooms.guilds(), ...(hasDms ? [dms] : [])]) {
+      const mark = guild.gid === DM_GUILD ? '' : '#';
       const rows = chat.rooms.roomsOf(guild.gid).map((room) => ({
-        text: room.unread === 0 ? `#${room.name}` : `#${room.name} (${room.unread} new)`,
+        text: `${mark}${room.name}${room.unread === 0 ? '' : ` (${room.unread} new)`}`,
         isCurrent: room === here,
       }));
       chat.print(listLines(style, guild.name, rows));
@@ -160,6 +175,30 @@ async function enterGuild(chat: Desk, name: 'join' | 'create', text: string): Pr
   if (room !== undefined) await chat.open(room);
 }
 
+async function openDm(chat: Desk, name: string): Promise<void> {
+  const uid = chat.rooms.findPerson(name);
+  if (uid === null) {
+    chat.error(`Nobody called "${name}" is known here. /who lists the members.`);
+    return;
+  }
+  const { id } = await chat.options.rest.openDm(String(uid));
+  await chat.loadDms();
+  const room = chat.rooms.room(Number(id));
+  if (room !== null) await chat.open(room);
+}
+
+const STATUSES = ['offline', 'online', 'idle', 'busy'];
+
+function setStatus(chat: Desk, text: string): void {
+  const status = STATUSES.indexOf(text);
+  if (status < 1) {
+    chat.error('/status takes online, idle or busy.');
+    return;
+  }
+  chat.options.client.setStatus(status);
+  chat.say(`Others see you as ${text} now.`);
+}
+
 async function invite(chat: Desk, room: Room): Promise<void> {
   const { rest, args } = chat.options;
   const { code } = await rest.createInvite(String(room.gid));
@@ -169,19 +208,38 @@ async function invite(chat: Desk, room: Room): Promise<void> {
   chat.print([`  npm run chat -- --as NAME${where} --join ${code}`]);
 }
 
+/** Status is asked for as many as MEMBERS gives at once; the others are listed without. */
+const STATUS_MAX = 100;
+
 async function who(chat: Desk, room: Room): Promise<void> {
-  const { rest, screen } = chat.options;
-  const { items, next } = await rest.members(String(room.gid), { limit: 1000 });
-  const names = items.map(({ user, nick }) => nick ?? user.displayName);
-  const width = Math.max(...names.map(displayWidth), 1) + 2;
-  const perLine = Math.max(1, Math.floor((screen.style.columns - 4) / width));
-  const rows: { text: string }[] = [];
-  for (let from = 0; from < names.length; from += perLine) {
-    const cells = names.slice(from, from + perLine);
-    rows.push({
-      text: cells.map((name) => name + ' '.repeat(width - displayWidth(name))).join(''),
-    });
+  const { rest, client } = chat.options;
+  if (room.gid === DM_GUILD) {
+    const names = room.members.map((uid) => chat.rooms.personName(uid));
+    printNames(chat, `${names.length} people`, names);
+    return;
   }
+  const { items, next } = await rest.members(String(room.gid), { limit: 1000 });
+  const uids = items.slice(0, STATUS_MAX).map(({ user }) => Number(user.id));
+  const known = await client.members(room.gid, { uids }, uids.length);
+  const statuses = new Map(known.map(({ uid, status }) => [uid, STATUSES[status]]));
+  const names = items.map(({ user, nick }) => {
+    const status = statuses.get(Number(user.id));
+    const name = nick ?? user.displayName;
+    return status === undefined || status === 'offline' ? name : `${name} (${status})`;
+  });
   const more = next === null ? '' : ' (the first 1000)';
-  chat.print(listLines(screen.style, `${names.length} members${more}`, rows));
+  printNames(chat, `${names.length} members${more}`, names);
+}
+
+function printNames(chat: Desk, title: string, list: readonly string[]): void {
+  const { style } = chat.options.screen;
+  const width = Math.max(...list.map(displayWidth), 1) + 2;
+  const perLine = Math.max(1, Math.floor((style.columns - 4) / width));
+  const rows: { text: string }[] = [];
+  for (let from = 0; from < list.length; from += perLine) {
+    const cells = list.slice(from, from + perLine);
+    const padded = cells.map((name) => name + ' '.repeat(width - displayWidth(name)));
+    rows.push({ text: padded.join('') });
+  }
+  chat.print(listLines(style, title, rows));
 }

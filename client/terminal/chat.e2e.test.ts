@@ -85,10 +85,12 @@ describe('npm run chat, on pipes', () => {
     await alice.sees('bob reacted 👍 to 1 (hello bob)');
     await alice.sees('bob changed 2 to: hello Alice');
     await alice.sees('bob deleted 2');
+    bob.type('/status busy');
+    await bob.sees('Others see you as busy now.');
     alice.type('/who', '/channels', '/guilds', '/invite', '/help', '/unsent', '/nonsense', '/quit');
     expect(await alice.exit).toBe(0);
     for (const text of [
-      'alice  bob',
+      'alice (online)  bob (busy)',
       '* #general',
       '--join abc123',
       '/history [N]',
@@ -99,6 +101,24 @@ describe('npm run chat, on pipes', () => {
     expect(alice.output).toContain('! No command /nonsense');
     expect(await bob.end()).toBe(0);
     expect(alice.output + bob.output).not.toContain('\u001b');
+  });
+
+  test('a direct message: /dm opens it on both sides', async () => {
+    const alice = run('alice');
+    await alice.sees('Lobby #general');
+    const bob = run('bob');
+    await bob.sees('Lobby #general');
+    alice.type('/dm carol', '/dm bob', 'just you', '/invite');
+    await alice.sees('alice: just you');
+    await bob.sees('you can talk with alice now; /switch @alice');
+    bob.type('/switch @alice', 'me too', '/channels');
+    await bob.sees('Direct messages');
+    await alice.sees('bob: me too');
+    expect(await bob.end()).toBe(0);
+    expect(bob.output).toContain('1 alice: just you');
+    await alice.end();
+    expect(alice.errors).toContain('Nobody called "carol" is known here.');
+    expect(alice.errors).toContain('/invite is for guilds.');
   });
 
   test('second start: stored tokens, history shown, piped lines sent before the end', async () => {

@@ -28,7 +28,7 @@ import {
   stateText,
   unsentLine,
 } from './render.ts';
-import { type Room, Rooms } from './rooms.ts';
+import { DM_GUILD, type Room, Rooms } from './rooms.ts';
 import type { Screen } from './screen.ts';
 
 /** Parts of a chat. */
@@ -118,7 +118,7 @@ export class Chat implements Desk {
   refreshPrompt(): void {
     const { client, screen, args } = this.options;
     const room = this.rooms.current;
-    const where = room === null ? args.name : `${this.rooms.guildName(room.gid)} #${room.name}`;
+    const where = room === null ? args.name : this.rooms.title(room);
     screen.setPrompt(promptText(screen.style, where, client.state, client.outbox().length));
   }
 
@@ -159,6 +159,7 @@ export class Chat implements Desk {
     const hasGuilds = identity.guilds.length > 0;
     const lobby = await findLobby({ rest, store, join: args.join, hasGuilds, say });
     for (const { gid, name } of identity.guilds) await this.loadGuild(gid, name);
+    await this.loadDms();
     if (lobby !== null) await this.loadGuild(Number(lobby.id), lobby.name);
     const { channel } = await store.read();
     const first = lobby === null ? this.rooms.guilds()[0]?.gid : Number(lobby.id);
@@ -175,6 +176,14 @@ export class Chat implements Desk {
     const guild = await client.guild(gid);
     const sids = this.rooms.setGuild(gid, name, guild);
     await this.readMembers(gid);
+    await Promise.all(sids.map((sid) => this.#subscribe(sid)));
+  }
+
+  /** Learns the direct messages and follows them. */
+  async loadDms(): Promise<void> {
+    const { client, rest } = this.options;
+    const { items } = await rest.dms();
+    const sids = this.rooms.setDms(items, client.identity?.uid ?? 0);
     await Promise.all(sids.map((sid) => this.#subscribe(sid)));
   }
 
@@ -204,7 +213,7 @@ export class Chat implements Desk {
     const opening = { sid: room.sid, events: [] as StreamEvent[] };
     this.#opening = opening;
     this.refreshPrompt();
-    this.say(`${this.rooms.guildName(room.gid)} #${room.name}`);
+    this.say(this.rooms.title(room));
     try {
       const anchor = client.positions().get(room.sid)?.seq ?? 0;
       if (anchor > 0 && args.historyCount > 0) {
@@ -255,6 +264,7 @@ export class Chat implements Desk {
     }
     if (lines.length > 0) this.#lastPrintedTs = event.ts;
     this.print(lines);
+    if (this.rooms.current === room) this.options.client.mark(room.sid, event.seq);
   }
 
   // ------------------------------------------------------------- what the SDK tells
@@ -293,7 +303,8 @@ export class Chat implements Desk {
     this.rooms.remember(room, event, this.options.client.identity?.uid ?? 0);
     if (event.kind !== Kind.MSG_CREATE) return;
     room.unread += 1;
-    if (room.unread === 1) this.say(`new in #${room.name}; /switch ${room.name}`);
+    const place = room.gid === DM_GUILD ? room.name : `#${room.name}`;
+    if (room.unread === 1) this.say(`new in ${place}; /switch ${room.name}`);
   }
 
   #onViewEvent(gid: number, event: StreamEvent): void {
@@ -315,8 +326,17 @@ export class Chat implements Desk {
     } else if (event.kind === Kind.GUILD_LEFT) {
       this.say(`you are not in ${this.rooms.guildName(gid)} any more`);
       this.rooms.removeGuild(gid);
-    }
+    } else if (event.kind === Kind.DM_OPENED) await this.#onDm(gid);
     this.refreshPrompt();
+  }
+
+  /** The first message of a new one may have been sent before it was followed. */
+  async #onDm(sid: number): Promise<void> {
+    const isNew = this.rooms.room(sid) === null;
+    await this.loadDms();
+    const room = this.rooms.room(sid);
+    if (isNew && room !== null && this.rooms.current !== room)
+      this.say(`you can talk with ${room.name.slice(1)} now; /switch ${room.name}`);
   }
 
   #onGap(range: UnknownRange): void {
@@ -336,7 +356,7 @@ export class Chat implements Desk {
   #onEnded(sid: number): void {
     const room = this.rooms.room(sid);
     if (room === null) return;
-    this.say(`#${room.name} is gone, or not for you any more`);
+    this.say(`${this.rooms.title(room)} is gone, or not for you any more`);
     this.rooms.removeRoom(sid);
     this.refreshPrompt();
   }
@@ -344,7 +364,8 @@ export class Chat implements Desk {
   /** Names of people who joined while we were away. */
   #readMembersSoon(gid: number): void {
     const readAt = this.#membersReadAt.get(gid) ?? 0;
-    if (systemClock.now() - readAt > MEMBERS_EVERY_MS) this.#enqueue(() => this.readMembers(gid));
+    if (gid !== DM_GUILD && systemClock.now() - readAt > MEMBERS_EVERY_MS)
+      this.#enqueue(() => this.readMembers(gid));
   }
 
   // ------------------------------------------------------------- what is typed

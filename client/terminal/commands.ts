@@ -26,7 +26,7 @@ export type RoomCommand =
 export type Command =
   | RoomCommand
   | Plain<'nothing' | 'guilds' | 'channels' | 'unsent' | 'help' | 'quit'>
-  | WithText<'join' | 'switch' | 'create' | 'drop'>
+  | WithText<'join' | 'switch' | 'create' | 'drop' | 'dm' | 'status'>
   | { readonly name: 'wrong'; readonly message: string };
 
 /** Text of /help. */
@@ -35,16 +35,17 @@ export const COMMAND_HELP: readonly string[] = [
   '  /channels          list channels      /switch NAME    go to channel or guild',
   '  /guilds            list guilds        /channel NAME   make a channel (owner)',
   '  /invite            make an invite     /join CODE      accept an invite',
-  '  /who               list members       /create NAME    make a guild',
+  '  /who               who is there       /create NAME    make a guild',
   '  /history [N]       older messages     /reply N TEXT   answer message N',
   '  /edit N TEXT       change message N   /delete N       delete message N',
   '  /react N EMOJI     react              /unreact N EMOJI',
+  '  /dm NAME           write to someone   /status WORD    online, idle or busy',
   '  /unsent            what is not sent   /drop all       give unsent lines up',
   '  /help  /quit       "last" is your last message; // sends a line with a /',
 ];
 
 const PLAIN = ['invite', 'guilds', 'channels', 'who', 'unsent', 'help', 'quit'] as const;
-const WITH_TEXT = ['join', 'switch', 'create', 'channel', 'drop'] as const;
+const WITH_TEXT = ['join', 'switch', 'create', 'channel', 'drop', 'dm', 'status'] as const;
 const ALIASES: Readonly<Record<string, string>> = {
   exit: 'quit',
   q: 'quit',

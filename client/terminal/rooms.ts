@@ -1,7 +1,9 @@
 /**
  * What the terminal client knows of guilds, channels and people. Pure state; chat.ts feeds it.
  */
+
 import { type GuildResult, Kind, type StreamEvent } from '../../gateway/protocol/index.ts';
+import type { RestDm } from '../index.ts';
 
 /** A text channel. */
 export interface Room {
@@ -13,6 +15,8 @@ export interface Room {
   oldest: number | null;
   /** Own newest message. */
   lastOwn: number | null;
+  /** Of a direct message. */
+  members: readonly number[];
   /** Starts of messages by seq, for quoting; bounded. */
   readonly quotes: Map<number, string>;
 }
@@ -22,6 +26,8 @@ interface GuildEntry {
   viewSids: readonly number[];
 }
 
+/** Stands for the guild of direct messages. */
+export const DM_GUILD = 0;
 const QUOTES_MAX = 500;
 const TEXT_CHANNEL = 1;
 
@@ -52,7 +58,35 @@ export class Rooms {
   }
 
   guildName(gid: number): string {
+    if (gid === DM_GUILD) return 'Direct messages';
     return this.#guilds.get(gid)?.name ?? String(gid);
+  }
+
+  /** A channel as a title: `Lobby #general`, or `@bob`. */
+  title(room: Room): string {
+    return room.gid === DM_GUILD ? room.name : `${this.guildName(room.gid)} #${room.name}`;
+  }
+
+  /** The user with this name, null when nobody is known by it. */
+  findPerson(name: string): number | null {
+    const wanted = name.replace(/^@/, '').toLowerCase();
+    for (const [uid, known] of this.#people) if (known.toLowerCase() === wanted) return uid;
+    return null;
+  }
+
+  /**
+   * Takes the direct messages of the user.
+   * @returns streams to subscribe to
+   */
+  setDms(dms: readonly RestDm[], ownUid: number): number[] {
+    return dms.map((dm) => {
+      for (const user of dm.members) this.addPerson(Number(user.id), user.displayName);
+      const others = dm.members.filter((user) => Number(user.id) !== ownUid);
+      const names = others.map((user) => user.displayName).join(', ');
+      const room = this.#addRoom(Number(dm.id), DM_GUILD, `@${dm.name ?? names}`);
+      room.members = dm.members.map((user) => Number(user.id));
+      return room.sid;
+    });
   }
 
   /** Guild whose view stream this is. */
@@ -109,7 +143,16 @@ export class Rooms {
   #addRoom(sid: number, gid: number, name: string): Room {
     let room = this.#rooms.get(sid);
     if (room === undefined) {
-      room = { sid, gid, name, unread: 0, oldest: null, lastOwn: null, quotes: new Map() };
+      room = {
+        sid,
+        gid,
+        name,
+        unread: 0,
+        oldest: null,
+        lastOwn: null,
+        members: [],
+        quotes: new Map(),
+      };
       this.#rooms.set(sid, room);
     }
     room.name = name;

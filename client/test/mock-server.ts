@@ -23,6 +23,7 @@ import {
   okFrame,
   okGuildFrame,
   okIdentifyFrame,
+  okMembersFrame,
   okSubFrame,
   okSyncFrame,
   parseRequest,
@@ -100,6 +101,8 @@ export class MockServer {
   readonly streams = new Map<number, MockStream>();
   /** Access token to user id. */
   readonly users = new Map<string, number>([['good', 1]]);
+  /** What STATUS has set, by user. */
+  readonly statuses = new Map<number, number>();
   readonly channels: { sid: number; name: string }[] = [];
   herdMs = 5_000;
   now = 1_763_694_000_000;
@@ -259,6 +262,25 @@ export class MockServer {
       }
       case Op.GUILD:
         connection.send(this.#guild(rid, request.gid));
+        break;
+      case Op.MARK:
+        connection.send(okFrame(rid, request.seq));
+        break;
+      case Op.MEMBERS: {
+        const online = new Set(this.connections.filter((one) => one.isOpen).map((one) => one.uid));
+        const list = (request.uids ?? []).map((uid) => {
+          const status = online.has(uid) ? (this.statuses.get(uid) ?? 1) : 0;
+          return { uid, name: `user ${uid}`, nick: null, topRole: 1, roles: [], status };
+        });
+        connection.send(okMembersFrame(rid, list));
+        break;
+      }
+      case Op.STATUS:
+        this.statuses.set(connection.uid, request.status);
+        connection.send(okFrame(rid));
+        break;
+      case Op.MWIN_CLOSE:
+        connection.send(okFrame(rid));
         break;
     }
   }

@@ -22,6 +22,7 @@ interface Answer {
 const GUILD = 500;
 const VIEW = 501;
 const CHANNEL = 7;
+const DM = 8;
 
 /** Site on 127.0.0.1. */
 export class MockSite {
@@ -34,6 +35,7 @@ export class MockSite {
   #refreshTokens = new Map<string, Account>();
   #count = 0;
   #hasGuild = false;
+  readonly #dms = new Set<number>();
   #port = 0;
 
   constructor() {
@@ -118,11 +120,31 @@ export class MockSite {
         if (!this.#hasGuild) return failure(404, 'not_found');
         this.#join(uid);
         return { status: 200, body: { guild } };
+      case 'GET /users/@me/dms':
+        return { status: 200, body: { items: this.#dms.has(uid) ? [this.#dm()] : [], next: null } };
+      case 'POST /users/@me/dms':
+        this.#openDm();
+        return { status: 200, body: this.#dm() };
       case `GET /guilds/${GUILD}/members`:
         return { status: 200, body: { items: this.#memberList(), next: null } };
       default:
         return failure(404, 'not_found');
     }
+  }
+
+  /** The only direct message here: between the first two accounts. */
+  #openDm(): void {
+    if (this.#dms.size > 0) return;
+    this.server.stream(DM);
+    for (const { id } of [...this.accounts.values()].slice(0, 2)) {
+      this.#dms.add(id);
+      this.server.publishBody(id, [DM], Kind.DM_OPENED, 1);
+    }
+  }
+
+  #dm(): unknown {
+    const members = [...this.accounts.values()].slice(0, 2).map(userOf);
+    return { id: String(DM), type: 'dm', name: null, ownerId: null, members, createdAt: 1 };
   }
 
   #makeGuild(uid: number): void {
