@@ -117,8 +117,8 @@ describe('npm run chat, on pipes', () => {
     expect(await bob.end()).toBe(0);
     expect(bob.output).toContain('1 alice: just you');
     await alice.end();
-    expect(alice.errors).toContain('Nobody called "carol" is known here.');
-    expect(alice.errors).toContain('/invite is for guilds.');
+    expect(alice.output).toContain('Nobody called "carol" is known here.');
+    expect(alice.output).toContain('/invite is for guilds.');
   });
 
   test('second start: stored tokens, history shown, piped lines sent before the end', async () => {
