@@ -20,6 +20,7 @@ function admission(factor = 1): Admission {
     limitsFactor: factor,
     allowedOrigins,
     isDraining: () => isDraining,
+    connectionsMax: Number.POSITIVE_INFINITY,
   });
 }
 

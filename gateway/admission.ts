@@ -48,6 +48,8 @@ export interface AdmissionOptions {
   /** Origins, or URLs that have them; `*` allows any. */
   readonly allowedOrigins: readonly string[];
   readonly isDraining: () => boolean;
+  /** Most open connections of this thread, Infinity = no bound. */
+  readonly connectionsMax: number;
 }
 
 export class Admission {
@@ -102,7 +104,8 @@ export class Admission {
   }
 
   #count(key: string): Verdict | undefined {
-    const { clock, rates } = this.#options;
+    const { clock, connectionsMax, metrics, rates } = this.#options;
+    if (metrics.connectionsNow >= connectionsMax) return this.#refuseFull('connections');
     const failures = rates.allowance(RATE_LIMITS.resumeFailurePerIp, key);
     if (failures.remaining === 0) return this.#refuseRate('resumeFailures', failures.resetS);
     const waitMs = rates.take(RATE_LIMITS.connectPerIp, key);

@@ -70,12 +70,12 @@ export class Appends {
 
   #takeRates(uid: number, sid: number, nowMs: number): number {
     const { rates } = this.#context;
-    const waitMs = rates.take(RATE_LIMITS.appendPerUser, uid, 1, nowMs);
-    if (waitMs > 0) return waitMs;
     const key = this.#userStream;
     key[0] = uid;
     key[1] = sid;
-    return rates.take(RATE_LIMITS.appendPerUserStream, key, 1, nowMs);
+    // The stream first: what it refuses does not use up what the user may write elsewhere.
+    const waitMs = rates.take(RATE_LIMITS.appendPerUserStream, key, 1, nowMs);
+    return waitMs > 0 ? waitMs : rates.take(RATE_LIMITS.appendPerUser, uid, 1, nowMs);
   }
 
   #createPending(): Pending {

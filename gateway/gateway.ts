@@ -82,6 +82,8 @@ export interface GatewayOptions {
   readonly replayMax: number;
   /** Gateway threads of this process: shares of process-wide bounds. Default 1. */
   readonly gatewayThreads?: number;
+  /** Most open connections of this thread; default none. */
+  readonly connectionsMax?: number;
   /** Connections per second that this thread can take in, for herd_ms. Default 500. */
   readonly acceptsPerS?: number;
   /** Entities; default: through the runtime. */
@@ -189,6 +191,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
       limitsFactor,
       allowedOrigins,
       isDraining,
+      connectionsMax: options.connectionsMax ?? Number.POSITIVE_INFINITY,
     });
     this.#sessions = new Sessions({
       context,

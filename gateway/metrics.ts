@@ -6,6 +6,7 @@ import type { ShedClass } from '../channels/index.ts';
 
 /** Bounds of admission.ts. */
 export type AdmissionBound =
+  | 'connections'
   | 'handshakes'
   | 'unauthenticated'
   | 'connectRate'
@@ -138,6 +139,7 @@ function socketZeros() {
     refusedFull: 0,
     refusedDraining: 0,
     refusedByBound: {
+      connections: 0,
       handshakes: 0,
       unauthenticated: 0,
       connectRate: 0,

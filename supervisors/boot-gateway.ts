@@ -40,6 +40,7 @@ import { healthOf } from './health.ts';
 import type { Logger } from './log.ts';
 import { collectMetrics } from './metrics.ts';
 import { NodeState } from './node-state.ts';
+import { connectionsMaxOf } from './open-files.ts';
 import { openSlot } from './open-slot.ts';
 import { DRAIN_SHARE, limitsFactor } from './policies.ts';
 import type { GatewayArg } from './slot-args.ts';
@@ -167,6 +168,7 @@ async function startSockets(
     durability: store.log.durability,
     replayMax: config.replayMax,
     gatewayThreads: config.gatewayThreads,
+    connectionsMax: connectionsMaxOf(config.gatewayThreads),
   });
   const stats = (): CounterTree => ({
     http: http.stats(),

@@ -198,6 +198,18 @@ test('what waits for IDENTIFY: 64 KiB at most, then 4502', async () => {
   harness.shard.silent.clear();
 });
 
+test('connections of the thread: at its bound 503, room again when one goes', async () => {
+  await harness.stop();
+  harness = await Harness.start({ connectionsMax: 2 });
+  const metrics = harness.handle.metrics();
+  const [first] = [await harness.identified(1), await harness.connect()];
+  expect(await harness.refusal(['driftway.v1.mp'])).toEqual({ status: 503, retryAfter: '5' });
+  expect(metrics.refusedByBound.connections).toBe(1);
+  first.socket.terminate();
+  await until(() => metrics.connectionsNow === 1, 'the end of one');
+  await harness.identified(2);
+});
+
 test('streams of a connection: the 501st is status 4 and counted', async () => {
   const client = await harness.identified(1);
   for (let from = 0; from < 500; from += 100) {

@@ -43,6 +43,20 @@ test('APPEND: 5 at once per stream, 20 per user', async () => {
   expect(replies[5]?.slice(2, 4)).toEqual([420, 'rate']);
 });
 
+test('APPEND: what one stream refuses, does not use up what the user may write in others', async () => {
+  const client = await harness.identified(1);
+  const send = (sid: number, n: number): number => {
+    const rid = client.rid();
+    client.send([Op.APPEND, rid, sid, `o${sid}-${n}`, 1, 'x']);
+    return rid;
+  };
+  const first = Array.from({ length: 25 }, (_, i) => send(1, i));
+  const other = Array.from({ length: 5 }, (_, i) => send(2, i));
+  await Promise.all([...first, ...other].map((rid) => client.reply(rid)));
+  const oks = client.frames.filter((frame) => frame[0] === Op.OK).map((frame) => frame[1]);
+  expect(other.filter((rid) => oks.includes(rid))).toEqual(other);
+});
+
 test('HISTORY and GUILD: 10 at once, then ERR 420', async () => {
   const client = await harness.identified(1);
   const rids = Array.from({ length: 12 }, () => client.rid());

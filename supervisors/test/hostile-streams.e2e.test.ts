@@ -66,11 +66,11 @@ describe.each(ENCODINGS)('%s', (encoding) => {
 });
 
 describe('H29: probing for private channels', () => {
-  /** A channel that the attacker may not know of, and one that is nowhere. */
+  /** A channel that the attacker may not know of, and one that is nowhere and could not come to be. */
   async function unseen(): Promise<{ hidden: number; absent: number }> {
     const { sids } = await fixture.http.guild(fixture.token(0), 1);
     const hidden = sids[0]!;
-    return { hidden, absent: hidden + 2 ** 22 };
+    return { hidden, absent: hidden - 2 ** 32 };
   }
 
   const PROBES: Readonly<Record<string, (sid: number, nonce: string) => WireFrame>> = {
