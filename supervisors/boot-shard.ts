@@ -48,6 +48,7 @@ export async function boot(arg: StoreUserArg): Promise<Booted> {
     streams: hosted.counters,
     guilds: hosted.guildCounters,
     notices: hosted.noticeCounters,
+    presence: hosted.presenceCounters,
   });
   return { stop: log.flush };
 }

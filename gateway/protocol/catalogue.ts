@@ -215,7 +215,7 @@ export const RATE_ROWS: readonly RateRow[] = [
     past: 'ERR 420',
   },
   { name: 'append-user', what: 'APPEND per user', burst: 20, perS: 4, past: 'ERR 420' },
-  { name: 'history', what: 'HISTORY, MEMBERS, GUILD', burst: 10, perS: 2, past: 'ERR 420' },
+  { name: 'history', what: 'HISTORY, MEMBERS, GUILD, MWIN_OPEN', burst: 10, perS: 2, past: 'ERR 420' },
   { name: 'sub-entries', what: 'entries of SUB', burst: 1000, perS: 100, past: 'ERR 420' },
   { name: 'pings', what: 'WebSocket pings', burst: 10, perS: 1, past: '4008' },
   { name: 'connect-ip', what: 'new connections per address', burst: 20, perS: 2, past: 'HTTP 429' },
