@@ -143,6 +143,23 @@ test('more waiting messages than the bound: the log keeps the rest', async () =>
   expect(told(rig)[ANN]).toEqual(Array.from({ length: 700 }, (_, i) => i + 1));
 });
 
+test('a busy stream: looked at while the ring has it, no message is read from the log', async () => {
+  const rig = await makeRig();
+  let reads = 0;
+  rig.log.replay = async () => {
+    reads += 1;
+    return [];
+  };
+  const sent: Promise<unknown>[] = [];
+  for (let i = 0; i < 3000; i += 1) {
+    sent.push(rig.send(OWNER, `n${i}`, 1, [i % 500 === 0 ? `<@${ANN}>` : 'x']));
+    if (i % 100 === 99) await Promise.all(sent.splice(0));
+  }
+  await rig.clock.advance(TICK_MS);
+  expect(told(rig)).toEqual({ [ANN]: [1, 501, 1001, 1501, 2001, 2501] });
+  expect(reads).toBe(0);
+});
+
 test('mentions: random crashes, outages and pauses, everybody named is told exactly once', async () => {
   const step = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom('ann', 'bob', 'both', 'all', 'none') },

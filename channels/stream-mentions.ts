@@ -10,6 +10,7 @@ import { pad } from './ids.ts';
 import { may, PERM_VIEW } from './permissions.ts';
 import type { StreamPerms } from './stream-perms.ts';
 import type { Outcome, StreamPorts } from './stream-ports.ts';
+import { RING_OPTIONS } from './stream-ring.ts';
 import {
   ERR_OUTCOME_UNKNOWN,
   ERR_UNAVAILABLE,
@@ -29,6 +30,8 @@ const USERS_MAX = 20;
 /** Messages whose mentions wait for somebody; beyond it the stream looks for no more until they are told. */
 const PENDING_MAX = 64;
 const PAGE_EVENTS = 256;
+/** Half of the ring. */
+const LATE_EVENTS = RING_OPTIONS.eventsMax / 2;
 const PAGE_BYTES = 256 * 1024;
 /** Emits on their way at once. */
 const EMITS_MAX = 32;
@@ -82,6 +85,15 @@ export class StreamMentions {
     if (this.#isRunning || this.#pending.length > 0 || this.#isUnwritten || this.#isDue)
       return true;
     return this.#looked !== this.#state.head;
+  }
+
+  /** What is still to be looked at has come into the older half of the ring: soon only the log would have it. */
+  get isLate(): boolean {
+    if (this.#looked === undefined || this.#isRunning) return false;
+    if (this.#pending.length >= PENDING_MAX) return false;
+    const { head, ring } = this.#state;
+    const behind = head - this.#looked;
+    return behind >= LATE_EVENTS || !ring.covers(Math.max(0, this.#looked - behind));
   }
 
   /**

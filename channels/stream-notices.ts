@@ -3,7 +3,7 @@
  * far a read marker may go. Part of a stream actor, of channels, threads and DMs only.
  *
  * All of it hangs on one timer per stream and second, armed by the first commit of that second: a commit
- * pays for one comparison, however many messages it holds.
+ * pays for two comparisons, however many messages it holds.
  */
 import { may, PERM_VIEW } from './permissions.ts';
 import type { Audience } from './stream-audience.ts';
@@ -29,6 +29,10 @@ export class StreamNotices {
   readonly #parts: StreamNoticesParts;
   readonly #mentions: StreamMentions;
   readonly #receipts: Receipts;
+  /** A look at the mentions has ended: another one is due when there is more to look at or to tell. */
+  readonly #more = (): void => {
+    if (!this.#isArmed && this.#mentions.busy) this.#arm();
+  };
   #isArmed = false;
   /** Head that the guild was told of, or that was there at the start. */
   #toldHead: Seq;
@@ -48,7 +52,7 @@ export class StreamNotices {
 
   /** The stream is open: what the owner before did not tell is told now. */
   opened(): void {
-    this.#mentions.run(() => this.#more());
+    this.#mentions.run(this.#more);
   }
 
   /** The stream is deleted. */
@@ -59,6 +63,8 @@ export class StreamNotices {
   /** Events were committed. */
   committed(): void {
     if (!this.#isArmed) this.#arm();
+    // A busy stream is looked at while the ring has it, so that no message is read from the log again.
+    if (this.#mentions.isLate) this.#mentions.run(this.#more);
   }
 
   /** See StreamNoticesP. */
@@ -85,13 +91,8 @@ export class StreamNotices {
     this.#parts.ports.timer('notices', PERIOD_MS, () => {
       this.#isArmed = false;
       this.#tellHead();
-      this.#mentions.run(() => this.#more());
+      this.#mentions.run(this.#more);
     });
-  }
-
-  /** A look at the mentions has ended: another one is due when there is more to look at or to tell. */
-  #more(): void {
-    if (!this.#isArmed && this.#mentions.busy) this.#arm();
   }
 
   #tellHead(): void {
