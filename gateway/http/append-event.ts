@@ -79,7 +79,7 @@ function appendFailure(reply: AppendReply & { ok: false }, append: AppendRequest
       return invalidField('content');
     case Err.BAD_ARGS:
       // Of a message: what it replies to. Of anything else: the message that it is about.
-      return append.kind === MESSAGE_KIND && append.body.length > 1
+      return append.kind === MESSAGE_KIND && append.body[1] != null
         ? invalidField('replyTo', 'no such message in this channel')
         : fail('not_found');
     case Err.RATE:

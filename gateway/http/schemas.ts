@@ -3,7 +3,7 @@
  * OpenAPI document says. Pure; gateway threads. Never accepts a field it does not know.
  */
 import * as z from 'zod';
-import { checkContent, isNonce } from '../protocol/index.ts';
+import { checkContent, checkText, isNonce, Limits } from '../protocol/index.ts';
 import {
   isEmail,
   isPassword,
@@ -178,6 +178,13 @@ const content = z
     '1 to 4000 characters without control characters are wanted',
   )
   .meta({ override: { type: 'string', minLength: 1, maxLength: 4000 } });
+const fileText = z
+  .string()
+  .refine(
+    (text) => checkText(text) === 0,
+    'at most 256 bytes without control characters are wanted',
+  )
+  .meta({ override: { type: 'string', maxLength: 256 } });
 export const editMessageBody = z.strictObject({ content });
 export const createMessageBody = z.strictObject({
   content,
@@ -186,6 +193,13 @@ export const createMessageBody = z.strictObject({
     .refine(isNonce, '1 to 36 of A-Z, a-z, 0-9, _ and - are wanted')
     .meta({ override: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,36}$' } }),
   replyTo: z.int().min(1).nullish().meta({ description: 'seq of a message of this channel' }),
+  attachments: z
+    .array(z.strictObject({ id: fileText, name: fileText, size: z.int().min(0), mime: fileText }))
+    .max(Limits.attachmentsMax)
+    .optional()
+    .meta({ description: 'What was uploaded before' }),
+  silent: z.boolean().optional().meta({ description: 'Tells nobody besides those who look' }),
+  mentionsEveryone: z.boolean().optional().meta({ description: 'Wants the right to manage' }),
 });
 
 // ---------------------------------------------------------------- answers

@@ -279,6 +279,16 @@ describe('messages', () => {
     const one = { ...id, seq: made.seq };
     await call(200, 'GET /channels/{id}/messages/{seq}', one, owner());
     await again('GET /channels/{id}/messages/{seq}', one, fixture.token(0));
+    const file = { id: 'f', name: 'a.png', size: 3, mime: 'image/png' };
+    const filed = { content: 'see', nonce: 'walk-3', attachments: [file], silent: true };
+    const shown = await call(201, 'POST /channels/{id}/messages', id, { ...member(), body: filed });
+    const kept = { ...id, seq: shown.seq };
+    expect(
+      (await call(200, 'GET /channels/{id}/messages/{seq}', kept, owner())).attachments,
+    ).toEqual([file]);
+    const loud = { content: 'all', nonce: 'walk-4', mentionsEveryone: true };
+    await call(403, 'POST /channels/{id}/messages', id, { ...member(), body: loud });
+    await call(201, 'POST /channels/{id}/messages', id, { ...owner(), body: loud });
     const edit = { ...member(), body: { content: 'new' } };
     const edited = await call(200, 'PATCH /channels/{id}/messages/{seq}', one, edit);
     expect(edited).toMatchObject({ content: 'new', editedAt: expect.any(Number), replyTo: at.seq });

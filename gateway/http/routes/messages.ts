@@ -1,7 +1,7 @@
 /** Messages of a channel: a page of them, and a new one. Gateway threads. */
 import * as z from 'zod';
-import type { MessageAnchor } from '../../../channels/index.ts';
-import { Err } from '../../protocol/index.ts';
+import type { AppendRequest, MessageAnchor } from '../../../channels/index.ts';
+import { Err, MsgFlag } from '../../protocol/index.ts';
 import { appendEvent, MESSAGE_KIND } from '../append-event.ts';
 import { APPEND_RATES } from '../append-rates.ts';
 import { askOnce, askRead } from '../ask.ts';
@@ -77,16 +77,9 @@ function createMessage(deps: HttpDeps, streams: StreamLookup, onRepeat: () => vo
     errors: ['not_found', 'forbidden', 'nonce_reused'],
     handle: async ({ uid, params, body }) => {
       const sid = params.id;
-      const { content, nonce } = body;
-      const replyTo = body.replyTo ?? null;
       const channel = await streams.channel(sid);
       if (!channel.ok) return channel.failure;
-      const append = {
-        uid,
-        nonce,
-        kind: MESSAGE_KIND,
-        body: replyTo === null ? [content] : [content, replyTo],
-      };
+      const append = { uid, nonce: body.nonce, kind: MESSAGE_KIND, body: eventBody(body) };
       const done = await appendEvent(deps.clock, deps.stream(sid), append, onRepeat);
       if (!done.ok) return done.failure;
       // An own message moves the own marker (protocol.md 2.17, item 18). It is sent, whatever becomes of that.
@@ -103,9 +96,21 @@ type Draft = z.output<typeof schemas.createMessageBody>;
 const keptMessage = z.object({ epoch: z.int(), seq: z.int(), ts: z.int() });
 type Position = z.output<typeof keptMessage>;
 
+/** Body of kind 1 (protocol.md 2.5). */
+function eventBody(draft: Draft): AppendRequest['body'] {
+  const { content, replyTo = null, attachments = [], silent, mentionsEveryone } = draft;
+  const flags = (silent ? MsgFlag.SILENT : 0) | (mentionsEveryone ? MsgFlag.EVERYONE : 0);
+  if (attachments.length > 0 || flags > 0) {
+    const files = attachments.map(({ id, name, size, mime }) => [id, name, size, mime]);
+    return [content, replyTo, flags, files];
+  }
+  return replyTo === null ? [content] : [content, replyTo];
+}
+
 /** A message as its author has just sent it. */
-function freshView(sid: number, uid: number, { content, replyTo }: Draft, at: Position) {
+function freshView(sid: number, uid: number, draft: Draft, at: Position) {
   const { epoch, seq, ts } = at;
+  const { content, replyTo, attachments = [] } = draft;
   return {
     channelId: String(sid),
     seq,
@@ -117,7 +122,7 @@ function freshView(sid: number, uid: number, { content, replyTo }: Draft, at: Po
     replyTo: replyTo ?? null,
     editedAt: null,
     reactions: [],
-    attachments: [],
+    attachments,
   };
 }
 
@@ -132,7 +137,7 @@ async function messageNow(deps: HttpDeps, sid: number, uid: number, draft: Draft
     return asked.value.code === Err.NO_HISTORY ? reply(200, fresh) : readFailure(asked.value);
   }
   const now = asked.value.items[0];
-  const gone = { ...fresh, kind: REDACTED_KIND, content: '', replyTo: null };
+  const gone = { ...fresh, kind: REDACTED_KIND, content: '', replyTo: null, attachments: [] };
   return reply(200, now === undefined ? gone : messageView(sid, epoch, now));
 }
 

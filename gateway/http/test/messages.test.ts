@@ -244,4 +244,36 @@ describe('POST messages', () => {
       [uid, sid, 1],
     ]);
   });
+
+  test('attachments and flags: elements 3 and 4 of the event; shown with the message', async () => {
+    const h = await Harness.create();
+    const { uid, token } = await h.user('alice');
+    const { sid } = await h.guild(uid);
+    const bodies: unknown[] = [];
+    h.world.onAppend = ({ body }) => {
+      bodies.push(body);
+      return { ok: true, epoch: 77, seq: bodies.length, ts: 1, duplicate: false };
+    };
+    const post = (more: object) =>
+      h.api('POST', `/channels/${sid}/messages`, {
+        token,
+        body: { content: 'x', nonce: `n${bodies.length}`, ...more },
+      });
+    const file = { id: 'f1', name: 'a.png', size: 3, mime: 'image/png' };
+    expect((await post({ attachments: [file] })).body.attachments).toEqual([file]);
+    await post({ silent: true, replyTo: 1 });
+    await post({ mentionsEveryone: true, silent: false, attachments: [] });
+    expect(bodies).toEqual([
+      ['x', null, 0, [['f1', 'a.png', 3, 'image/png']]],
+      ['x', 1, 1, []],
+      ['x', null, 2, []],
+    ]);
+    const refused: [object, string][] = [
+      [{ attachments: [{ ...file, size: -1 }] }, 'attachments.0.size'],
+      [{ attachments: [{ ...file, name: 'a\u0000' }] }, 'attachments.0.name'],
+      [{ attachments: Array(11).fill(file) }, 'attachments'],
+      [{ silent: 1 }, 'silent'],
+    ];
+    for (const [more, field] of refused) expectError(await post(more), 422, 'invalid', field);
+  });
 });
