@@ -90,6 +90,7 @@ export interface GatewayMetrics {
   leavesShed: number;
   /** Windows opened anew after the end of a guild; leaves not followed at the bound of a connection. */
   windowsReopened: number;
+  usersToldAgain: number;
   windowsCut: number;
   /** UNREADs sent to sockets that left lag mode, and times that what was kept for them was dropped. */
   unreadsRefreshed: number;
@@ -209,6 +210,7 @@ function streamZeros() {
     leavesPublished: 0,
     leavesShed: 0,
     windowsReopened: 0,
+    usersToldAgain: 0,
     windowsCut: 0,
     unreadsRefreshed: 0,
     unreadsForgotten: 0,

@@ -129,6 +129,7 @@ export class PresenceOps {
     for (const connection of this.#options.connections()) {
       held.get(connection.uid)?.push(connection);
     }
+    this.#options.metrics.usersToldAgain += held.size;
     for (const [uid, connections] of held) this.#tell(uid, connections);
   }
 
