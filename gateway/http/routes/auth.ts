@@ -3,6 +3,7 @@ import type { Grant, Result } from '../../../channels/index.ts';
 import { addressKey } from '../../address.ts';
 import { RATE_LIMITS } from '../../rates/index.ts';
 import { askOnce, unwrap } from '../ask.ts';
+import type { ErrorCode } from '../errors.ts';
 import { limited } from '../limiter.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
@@ -12,6 +13,7 @@ import { userView } from '../views.ts';
 const tag = 'auth';
 /** As long as answers of other routes are kept. */
 const KEPT_MS = 86_400_000;
+const REPEATED: ReadonlySet<ErrorCode> = new Set(['username_taken', 'invite_expired']);
 
 export function authRoutes(deps: HttpDeps): readonly Route[] {
   return [registerRoute(deps), loginRoute(deps), refreshRoute(deps), logoutRoute(deps)];
@@ -68,7 +70,8 @@ function registerRoute(deps: HttpDeps): Route {
         });
       const made = unwrap(await askOnce(ask));
       if (made.ok) return answerOf(deps, 201, made.value);
-      const repeated = keyed && made.failure.failed === 'username_taken';
+      // The first attempt took the name, and an invite for one.
+      const repeated = keyed && REPEATED.has(made.failure.failed);
       const grant = repeated ? await ownAccount(deps, username, password) : undefined;
       return grant === undefined ? made.failure : answerOf(deps, 201, grant);
     },

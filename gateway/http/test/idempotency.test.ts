@@ -139,6 +139,18 @@ describe('what is not kept', () => {
     expectError(await register(key('k')), 409, 'username_taken');
   });
 
+  test('tokens: register again with an invite that the first attempt used up', async () => {
+    const h = await Harness.create();
+    const body = { username: 'alice', password: 'correct horse', invite: 'once' };
+    const register = () => h.api('POST', '/auth/register', { body, headers: key('k') });
+    const first = await register();
+    h.world.accounts.register = async () => ({ ok: false, code: 'invite_expired' });
+    const again = await register();
+    expect([again.status, again.body.user]).toEqual([201, first.body.user]);
+    const other = { body: { ...body, username: 'bob' }, headers: key('k') };
+    expectError(await h.api('POST', '/auth/register', other), 410, 'invite_expired');
+  });
+
   test('tokens: register as a way to guess passwords costs tries of the account', async () => {
     const h = await Harness.create();
     await h.api('POST', '/auth/register', { body: { username: 'alice', password: 'right one' } });
