@@ -33,7 +33,7 @@ function run(name: string): Promise<{ code: number | null; text: string }> {
   });
 }
 
-test.each(['chaos', 'slow-readers', 'reconnect-storm'])(
+test.each(['chaos', 'slow-readers', 'reconnect-storm', 'presence', 'revocation'])(
   '%s: the short form, clean',
   async (name) => {
     const { code, text } = await run(name);

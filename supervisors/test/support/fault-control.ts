@@ -9,6 +9,9 @@ export type FaultCommand =
   | { readonly op: 'spin'; readonly slot: string; readonly ms: number }
   | { readonly op: 'storeFault'; readonly fault: StoreFault }
   | { readonly op: 'storeFailures' }
+  | { readonly op: 'simWrite'; readonly gid: number; readonly from: number; readonly count: number }
+  | { readonly op: 'simConnect'; readonly from: number; readonly count: number }
+  | { readonly op: 'simStatus'; readonly uid: number; readonly status: 0 | 1 | 2 | 3 }
   | { readonly op: 'slots' };
 
 export type FaultReply =

@@ -2,7 +2,15 @@
  * The production tree in a process of its own, with a chaos actor on each thread that may die and a store
  * driver that fails on demand. The parent test drives it over IPC (fault-control.ts). No heart, no claims.
  */
-import { at, call, cast, describeReport, slotsOf, systemClock } from '../../../runtime/index.ts';
+import {
+  at,
+  call,
+  cast,
+  type Dest,
+  describeReport,
+  slotsOf,
+  systemClock,
+} from '../../../runtime/index.ts';
 import { loadConfig } from '../../config.ts';
 import { processSources } from '../../config-source.ts';
 import { openKeys } from '../../keys.ts';
@@ -12,6 +20,9 @@ import { type Server, startServer } from '../../tree.ts';
 import { CHAOS, type ChaosP } from './chaos.ts';
 import type { FaultCommand, FaultReply } from './fault-control.ts';
 import { STORE_FAULT, type StoreFaultP } from './fault-store.ts';
+import { SIM_MEMBERS, type SimMembersP } from './sim-members.ts';
+
+const SIM_TIMEOUT_MS = 14_000;
 
 const send = (reply: FaultReply): void => {
   process.send?.(reply);
@@ -44,6 +55,11 @@ async function start(): Promise<Server> {
   });
 }
 
+/** Any shard thread's will do: the users live on all of them. */
+function simMembers(): Dest<SimMembersP> {
+  return at<SimMembersP>('shard-0', SIM_MEMBERS);
+}
+
 async function carryOut(server: Server, command: FaultCommand): Promise<unknown> {
   switch (command.op) {
     case 'terminate':
@@ -65,6 +81,13 @@ async function carryOut(server: Server, command: FaultCommand): Promise<unknown>
       return true;
     case 'storeFailures':
       return call(at<StoreFaultP>('store', STORE_FAULT), 'failures');
+    case 'simWrite':
+      await call(simMembers(), 'write', command, { timeoutMs: SIM_TIMEOUT_MS });
+      return true;
+    case 'simConnect':
+      return call(simMembers(), 'connect', command, { timeoutMs: SIM_TIMEOUT_MS });
+    case 'simStatus':
+      return call(simMembers(), 'setStatus', command);
     case 'slots':
       return server.node.slots();
   }
