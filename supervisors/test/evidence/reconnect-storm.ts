@@ -96,6 +96,7 @@ class Storm {
     const sids = members.sids.slice(WITNESS_CHANNELS);
     const { connections: count, per: perReader } = settings;
     await this.#order({ type: 'connect', port, tokens, sids, count, perReader, seed });
+    await this.#order({ type: 'settle' });
     const common = {
       port,
       encoding: 'mp' as const,

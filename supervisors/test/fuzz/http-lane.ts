@@ -112,6 +112,7 @@ function example(document: Schema, schema: Schema): unknown {
   if (Array.isArray(choices)) return example(document, choices[0] as Schema);
   const type = Array.isArray(schema.type) ? schema.type[0] : schema.type;
   if (type === 'array') return [example(document, (schema.items ?? {}) as Schema)];
+  if (type === 'string' && /\\d|0-9\]\{1|\[1-9\]/.test(String(schema.pattern ?? ''))) return '1';
   if (type !== 'object') return EXAMPLES[String(type)] ?? 'fuzz_1';
   const properties = Object.entries((schema.properties ?? {}) as Record<string, Schema>);
   return Object.fromEntries(properties.map(([key, value]) => [key, example(document, value)]));
