@@ -71,6 +71,26 @@ test('OwnMarkers: a repeat that answers an older seq, the newer one stays', () =
   ]);
 });
 
+test('OwnMarkers: one told before its time and noted again, those behind it do not wait for it', () => {
+  const { clock, connections, markers, told } = make(2);
+  const [one, two] = connections as [Connection, Connection];
+  markers.wrote(one, 5, 1);
+  markers.wrote(two, 5, 2);
+  for (let i = 0; i < 3; i += 1) {
+    markers.flush(one);
+    clock.advance(250);
+    markers.wrote(one, 5, 3 + i);
+  }
+  markers.tick();
+  expect(told.at(-1)).toEqual({ uid: two.uid, at: [[5, 2]] });
+  clock.advance(500);
+  markers.tick();
+  expect(told.length).toBe(4);
+  clock.advance(250);
+  markers.tick();
+  expect(told.at(-1)).toEqual({ uid: one.uid, at: [[5, 5]] });
+});
+
 test('OwnMarkers: a connection that has ended, told at once', () => {
   const { connections, markers, told } = make(1);
   const [one] = connections as [Connection];
