@@ -23,7 +23,7 @@ import { Connections, SWEEP_STEP_MS } from './connections.ts';
 import { closeConnections, drainConnections } from './drain.ts';
 import { FanOut } from './fan-out.ts';
 import { FAN_OUT_NAME, FanOutActor, type FanOutBinding } from './fan-out-actor.ts';
-import { helloFor } from './hello.ts';
+import { HerdPeak, helloFor } from './hello.ts';
 import { Listener, type SocketEvents, type TlsFiles } from './listener.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { OwnMarkers } from './own-markers.ts';
@@ -132,6 +132,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   readonly #pings: PingCohorts;
   readonly #backpressure: Backpressure;
   readonly #pressure: Pressure;
+  readonly #herd = new HerdPeak();
   readonly #ticker: Ticker;
   readonly #startMs: number;
   #ctx: Ctx<FanOutP> | undefined;
@@ -283,7 +284,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     this.#ctx = ctx;
     if (!isAgain) return;
     this.fanOut.rebind();
-    this.presence.windows.rebind();
+    this.presence.rebind();
   }
 
   closeConn(conn: number, code: number): void {
@@ -332,7 +333,8 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     this.#connections.add(connection);
     this.#metrics.accepted += 1;
     this.#metrics.connectionsNow = this.#connections.size;
-    const hello = helloFor(this.#options, this.#connections.size);
+    const peak = this.#herd.note(this.#connections.size, this.#options.clock.monotonic());
+    const hello = helloFor(this.#options, peak);
     connection.send(encodeFrame(hello, connection.encoding));
   }
 
