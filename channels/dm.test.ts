@@ -226,3 +226,13 @@ test('addMember, leave: write without an answer, unavailable; rights and the rep
     expect([left.ownerId, idsOf(left)]).toEqual([b, [b, c]]);
   }
 });
+
+test('leave: write without an answer that was done, nobody asks, the subscription ends all the same', async () => {
+  const [a = 0, b = 0] = await people(2);
+  const { id } = value(await domain.accounts.openGroup({ uid: a, uids: [b], name: null }));
+  await call(stream(id), 'subscribe', { gateway: domain.fanOut, uid: b });
+  const revoked = call(domain.fanOut, 'next', 'revoke');
+  domain.docFaults.push('rejectAfter');
+  expect(await call(dm(id), 'leave', { uid: b })).toMatchObject({ unknown: true });
+  expect(await revoked).toEqual({ sid: id, uid: b, code: 301 });
+});

@@ -68,6 +68,8 @@ const UNAVAILABLE = { ok: false, code: 'unavailable', retryMs: 1000 } as const;
 const NOT_FOUND = { ok: false, code: 'not_found' } as const;
 /** A change is planned again when somebody else wrote the document; more often is a bug. */
 const TRIES_MAX = 3;
+/** Well inside the second that a revocation may take (protocol.md 2.11). */
+const LOOK_AGAIN_MS: Ms = 100;
 const MAILBOX_MAX = 10_000;
 
 const behaviour: Behaviour<DmActorP, DmActor, DmArg> = {
@@ -124,7 +126,7 @@ const behaviour: Behaviour<DmActorP, DmActor, DmArg> = {
     resume: async (s, _m, ctx) => {
       if (await load(s, ctx)) pump(s, ctx);
     },
-    pump: (s, _m, ctx) => pump(s, ctx),
+    pump: (s, _m, ctx) => lookAgain(s, ctx),
   },
   onDown: (s, { monitor, reason }) => {
     for (const [stream, id] of s.watchers) {
@@ -133,7 +135,7 @@ const behaviour: Behaviour<DmActorP, DmActor, DmArg> = {
       wakeAfterCrash(s.sid, reason);
     }
   },
-  mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty,
+  mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty && s.unsure === undefined,
   mailbox: { limit: MAILBOX_MAX, overflow: 'reject' },
 };
 
@@ -231,6 +233,8 @@ async function commit(
   if (result === FAILED) {
     s.loaded = false;
     s.unsure = doc;
+    // If it was carried out, somebody may have lost the right to view: not only the next request may find out.
+    ctx.timer('lookAgain', LOOK_AGAIN_MS, 'pump');
     return 'unknown';
   }
   if (!result.ok) {
@@ -249,6 +253,12 @@ async function commit(
 /** Streams that are awake ask again for the rights of this user (0: of all). */
 function tellRights(s: DmActor, ctx: Ctx<DmActorP>, uid: Id): void {
   for (const stream of s.watchers.keys()) ctx.cast(stream, 'permsChanged', { uid });
+}
+
+/** After a commit without an answer: looks what became of it, until the store says so. */
+async function lookAgain(s: DmActor, ctx: Ctx<DmActorP>): Promise<void> {
+  if (await load(s, ctx)) pump(s, ctx);
+  else ctx.timer('lookAgain', LOOK_AGAIN_MS, 'pump');
 }
 
 function pump(s: DmActor, ctx: Ctx<DmActorP>): void {

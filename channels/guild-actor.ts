@@ -261,7 +261,7 @@ async function commit<T>(
     s.unsure = data.doc;
     s.presence.lost();
     // If it was carried out, somebody may have lost a right: not only the next request may find out.
-    ctx.timer('pump', LOOK_AGAIN_MS, 'pump');
+    ctx.timer('lookAgain', LOOK_AGAIN_MS, 'pump');
     return 'unknown';
   }
   if (!result.ok) {
@@ -322,7 +322,7 @@ function tellRights(s: GuildActor, ctx: GuildCtx, { uids, sids }: RightsChange):
 /** After a commit without an answer: looks what became of it, until the store says so. */
 export async function lookAgain(s: GuildActor, ctx: GuildCtx): Promise<void> {
   if (await load(s, ctx)) pump(s, ctx);
-  else ctx.timer('pump', LOOK_AGAIN_MS, 'pump');
+  else ctx.timer('lookAgain', LOOK_AGAIN_MS, 'pump');
 }
 
 /** Tells what is to be told, beside the handlers. */

@@ -194,7 +194,8 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
       wakeAfterCrash(sid, reason);
     }
   },
-  mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty && s.presence.isIdle,
+  mayPassivate: (s) =>
+    s.watchers.size === 0 && s.outbox.empty && s.unsure === undefined && s.presence.isIdle,
   mailbox: { limit: MAILBOX_MAX, overflow: 'reject' },
 };
 
