@@ -109,6 +109,37 @@ test('a user stream is away: others are told, this one later, over a crash long 
   expect(rig.core.idle).toBe(true);
 });
 
+test('one cannot be told, the next one takes for ever: a crash meanwhile forgets neither', async () => {
+  const rig = await makeRig();
+  const { emit } = rig.ports.notices;
+  rig.usersDown.add(ANN);
+  rig.ports.notices.emit = (uid, event) =>
+    uid === BOB ? new Promise(() => undefined) : emit(uid, event);
+  await rig.append(OWNER, 'n1', 1, [`<@${ANN}>`]);
+  await rig.append(OWNER, 'n2', 1, [`<@${BOB}>`]);
+  await rig.clock.advance(TICK_MS);
+  expect(await docs(rig)).toEqual([{ seq: 0 }, {}]);
+  await rig.clock.advance(20_000);
+  await rig.append(OWNER, 'n3', 1, ['later']);
+  rig.usersDown.clear();
+  rig.ports.notices.emit = emit;
+  await rig.restart();
+  await rig.clock.advance(TICK_MS);
+  expect(told(rig)).toEqual({ [ANN]: [1], [BOB]: [2] });
+});
+
+test('remove: of a stream that sleeps, what a new owner would have read goes all the same', async () => {
+  const rig = await makeRig();
+  rig.usersDown.add(ANN);
+  await rig.append(OWNER, 'n1', 1, [`<@${ANN}>`]);
+  await rig.clock.advance(TICK_MS);
+  rig.log.down = true;
+  await rig.restart();
+  rig.log.down = false;
+  await new Promise<void>((resolve) => rig.core.remove(() => resolve()));
+  expect(await docs(rig)).toEqual([undefined, undefined]);
+});
+
 test('remove: what a new owner would have read goes with the stream', async () => {
   const rig = await makeRig();
   rig.usersDown.add(ANN);

@@ -6,6 +6,7 @@
  * second old or were committed before a crash: a new owner begins a little before the point that is surely
  * told. Telling twice is harmless, since the nonce is made of (sid, seq) and the log keeps it for ever.
  */
+import { channelsError } from './errors.ts';
 import { pad } from './ids.ts';
 import { may, PERM_VIEW } from './permissions.ts';
 import type { StreamPerms } from './stream-perms.ts';
@@ -18,7 +19,7 @@ import {
   KIND_MESSAGE,
 } from './stream-rules.ts';
 import type { StreamState } from './stream-state.ts';
-import type { DocWrite, Id, Ms, RingEvent, Seq } from './types.ts';
+import type { DocStore, DocWrite, Id, Ms, RingEvent, Seq } from './types.ts';
 
 /** `mentions/<sid>`: everything up to `seq` is told. Written by the stream only, and only behind the truth. */
 export interface MentionsDoc {
@@ -37,7 +38,7 @@ const PAGE_BYTES = 256 * 1024;
 const EMITS_MAX = 32;
 /**
  * A new owner looks at the events of this time before the head. What could not be told for longer is
- * named by `mentionsDue/<sid>`, written within the time that the calls of one look may take.
+ * named by `mentionsDue/<sid>`: written as soon as something cannot be told, or many are to be told.
  */
 export const LOOK_BACK_MS: Ms = 15_000;
 const LOOK_BACK_EVENTS_MAX = 10_000;
@@ -204,12 +205,17 @@ export class StreamMentions {
   /** Does what can be done now; what cannot stays in `pending`. */
   async #tell(pending: Pending): Promise<void> {
     await this.#judge(pending);
+    // What takes long or waits for somebody is named first: the head may move on by more than LOOK_BACK_MS.
+    if (pending.uids.length > EMITS_MAX || pending.isToAll || pending.named.length > 0) {
+      await this.#write();
+    }
     for (let at = 0; at < pending.uids.length; ) {
       const some = pending.uids.slice(at, at + EMITS_MAX);
       const outcomes = await Promise.all(some.map((uid) => this.#emit(uid, pending)));
       const left = some.filter((_uid, i) => !outcomes[i]);
       pending.uids.splice(at, some.length, ...left);
       at += left.length;
+      if (left.length > 0) await this.#write();
     }
   }
 
@@ -217,13 +223,10 @@ export class StreamMentions {
   async #judge(pending: Pending): Promise<void> {
     const { sid } = this.#state;
     const uids = new Set(pending.uids);
-    const unknown: Id[] = [];
-    for (const uid of pending.named) {
-      const perms = await this.#permsOf(uid);
-      if (perms === undefined) unknown.push(uid);
-      else if (may(perms, PERM_VIEW)) uids.add(uid);
-    }
-    pending.named = unknown;
+    const { named } = pending;
+    const perms = await Promise.all(named.map((uid) => this.#permsOf(uid)));
+    for (const [i, uid] of named.entries()) if (may(perms[i] ?? 0, PERM_VIEW)) uids.add(uid);
+    pending.named = named.filter((_uid, i) => perms[i] === undefined);
     if (pending.isToAll) {
       const found = await this.#settled(this.#ports.notices.everyone(this.#gid, sid));
       const all = found.ok ? found.value : null;
@@ -281,20 +284,26 @@ export class StreamMentions {
     this.#isUnwritten = false;
   }
 
-  /** The stream is gone: so is what a new owner would have read. Best effort, as the rest is never read. */
-  remove(): void {
+  /** The stream is deleted: `dropMentions` follows, and nothing is written behind it. */
+  removed(): void {
     this.#isRemoved = true;
-    const key = pad(this.#state.sid);
-    const batch = ['mentions', 'mentionsDue'].map((kind): DocWrite => {
-      return { kind, key, expect: 'any', value: null };
-    });
-    this.#ports.later(this.#ports.docs.write(batch), () => undefined);
   }
 
   /** The outcome of work of others, inside the actor; never, when the actor ends first. */
   #settled<T>(work: Promise<T>): Promise<Outcome<T>> {
     return new Promise((resolve) => this.#ports.later(work, resolve));
   }
+}
+
+/** Deletes what a new owner of the stream would read. Rejects when the store is away. */
+export async function dropMentions(docs: DocStore, sid: Id): Promise<void> {
+  const key = pad(sid);
+  const written = await docs.write([
+    { kind: 'mentions', key, expect: 'any', value: null },
+    { kind: 'mentionsDue', key, expect: 'any', value: null },
+  ]);
+  if (written.ok) return;
+  throw channelsError('DRIFT_CHANNELS_UNAVAILABLE', 'drop mentions: the store cannot write now');
 }
 
 function isTold({ isToAll, named, uids }: Pending): boolean {

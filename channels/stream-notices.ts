@@ -57,7 +57,7 @@ export class StreamNotices {
 
   /** The stream is deleted. */
   removed(): void {
-    this.#mentions.remove();
+    this.#mentions.removed();
   }
 
   /** Events were committed. */
