@@ -102,6 +102,12 @@ export class PresenceOps {
     }
   }
 
+  /** The fan-out actor was started again: guilds and users take its end for that of the thread. */
+  rebind(): void {
+    this.windows.rebind();
+    this.tellAll();
+  }
+
   // -------------------------------------------------------------- from the users
 
   whoIs({ uid }: Message<'whoIs'>): void {
