@@ -108,7 +108,8 @@ const slowReader: Case = {
     b.connection.socket.pause();
     const deafSince = nowMs();
     const metronome = new Metronome(a, sid, PER_SECOND, (i) => `${CONTENT}${i}`);
-    await c.until('20 MiB', () => c.events(sid).length >= MESSAGES + 301, 60_000);
+    const published = (): boolean => c.events(sid).length >= MESSAGES + 301;
+    await metronome.during(c.until('20 MiB', published, 60_000));
     await metronome.stop(true);
     await pause(Math.max(0, deafSince + DEAF_MS - nowMs()));
     b.connection.socket.resume();

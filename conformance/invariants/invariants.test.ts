@@ -44,7 +44,7 @@ function log(entries: readonly { dir: 'in' | 'out'; frame: Frame }[], client = '
     frame,
     bytes: Buffer.from(JSON.stringify(frame)),
   }));
-  return { client, uid: UID, encoding: 'json', entries: full, isTampered: false };
+  return { client, uid: UID, encoding: 'json', entries: full, isTampered: false, end: undefined };
 }
 
 const broken = (...entries: { dir: 'in' | 'out'; frame: Frame }[]): string[] =>

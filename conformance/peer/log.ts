@@ -5,6 +5,7 @@
 import { Op } from '../wire/codes.ts';
 import { jsonElementsOf } from '../wire/json-form.ts';
 import { elementsOf } from '../wire/msgpack.ts';
+import type { Ended } from '../wire/socket.ts';
 import type { Encoding, Frame, Wire } from '../wire/types.ts';
 
 /** One message on the wire. */
@@ -26,6 +27,8 @@ export interface ConnectionLog {
   readonly entries: readonly LogEntry[];
   /** Bytes were sent that the log does not hold: what they were answered is nobody's rid. */
   readonly isTampered: boolean;
+  /** How it ended, as far as it did. */
+  readonly end: Ended | undefined;
 }
 
 /** A frame from the server on its own, taken out of its BATCH. */

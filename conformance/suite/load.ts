@@ -5,8 +5,10 @@ import { nowMs, pause } from '../peer/time.ts';
 import { Err, Op } from '../wire/codes.ts';
 import { Unfit } from './types.ts';
 
-/** Appends under way on one connection; the page permits 64. */
+/** Appends under way on one connection. */
 const WINDOW = 16;
+/** The same for a metronome that catches up; the page permits 64 requests. */
+const UNDER_WAY_MAX = 48;
 /** With public limits a user appends once a second: more than this would take too long. */
 const PATIENT_MAX = 300;
 
@@ -54,6 +56,8 @@ async function appendNow(
 export class Metronome {
   /** When each content that was acknowledged was due. */
   readonly dueAt = new Map<string, number>();
+  /** By how much this process was late with each message, ms: part of what `delays` measures. */
+  readonly lateness: number[] = [];
   /** Messages that the rate limit refused; they are not sent again. */
   refused = 0;
   readonly #by: Connection;
@@ -63,11 +67,21 @@ export class Metronome {
   #isRunning = true;
   #quietUntil = 0;
   #error: unknown;
+  readonly #failed = Promise.withResolvers<never>();
 
   constructor(by: Connection, sid: number, perSecond: number, contentOf: (i: number) => string) {
     this.#by = by;
     this.#sid = sid;
+    // A case that does not wait for it hears of the failure from stop().
+    this.#failed.promise.catch((error) => {
+      this.#error ??= error;
+    });
     this.#done = this.#run(perSecond, contentOf);
+  }
+
+  /** What the case waits for, or the first failed append where that comes before. */
+  during<T>(awaited: Promise<T>): Promise<T> {
+    return Promise.race([awaited, this.#failed.promise]);
   }
 
   /**
@@ -93,10 +107,14 @@ export class Metronome {
       const due = begun + (i * 1000) / perSecond;
       const waitMs = due - nowMs();
       if (waitMs > 0) await pause(waitMs);
+      // Late is late: the message stays due when it was, so a slow server is not let off.
+      while (this.#pending.size >= UNDER_WAY_MAX) await Promise.race(this.#pending);
       if (!this.#isRunning) break;
+      this.lateness.push(nowMs() - due);
       const sent = this.#send(contentOf(i), due)
         .catch((error) => {
           this.#error ??= error;
+          this.#failed.reject(error);
         })
         .finally(() => this.#pending.delete(sent));
       this.#pending.add(sent);
