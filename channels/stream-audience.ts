@@ -66,11 +66,14 @@ export class Audience {
     this.#ports.gateways.demonitor(monitor);
   }
 
-  /** The gateway's thread or fan-out actor died. */
-  down(monitor: MonitorId): void {
+  /** A gateway's thread or fan-out actor died: which one, if it was one of these. */
+  down(monitor: MonitorId): Ref<FanOutP> | undefined {
     for (const [gateway, id] of this.#gateways) {
-      if (id === monitor) this.#gateways.delete(gateway);
+      if (id !== monitor) continue;
+      this.#gateways.delete(gateway);
+      return gateway;
     }
+    return undefined;
   }
 
   /** Sends committed events, contiguous and after everything published before. */

@@ -8,6 +8,7 @@ import { pad } from './ids.ts';
 import { may, PERM_VIEW } from './permissions.ts';
 import { Appender } from './stream-appender.ts';
 import { Audience } from './stream-audience.ts';
+import { dropMentions } from './stream-mentions.ts';
 import { MetaTeller } from './stream-meta.ts';
 import { StreamNotices } from './stream-notices.ts';
 import { StreamPerms } from './stream-perms.ts';
@@ -256,7 +257,8 @@ export class StreamCore {
     const parts = this.#parts;
     if (parts === undefined) return;
     if (!parts.perms.guildDown(monitor)) {
-      parts.audience.down(monitor);
+      const gateway = parts.audience.down(monitor);
+      if (gateway !== undefined) parts.typing?.live(gateway, 0);
       return;
     }
     this.permsChanged(0);
@@ -265,7 +267,7 @@ export class StreamCore {
 
   /**
    * The stream is deleted: subscriptions end, what waits is answered, the log is dropped. `answer`
-   * comes only after the log is gone; without it the guild asks again.
+   * comes only after all of it is gone; without it the guild asks again.
    */
   remove(answer: Answer<undefined>): void {
     this.#parts?.audience.revoke(this.#sid, 0, ERR_FORBIDDEN);
@@ -273,7 +275,9 @@ export class StreamCore {
     this.#parts?.notices?.removed();
     this.#absent();
     this.#removing = true;
-    this.#ports.later(this.#ports.log.drop(this.#sid), (outcome) => {
+    const { docs, log } = this.#ports;
+    const gone = Promise.all([log.drop(this.#sid), dropMentions(docs, this.#sid)]);
+    this.#ports.later(gone, (outcome) => {
       this.#removing = false;
       if (outcome.ok) answer(undefined);
       this.#ports.retire();

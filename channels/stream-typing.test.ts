@@ -1,5 +1,6 @@
 /** TYPE and TYPING of a stream: coalesced, lapsing, only for those who may send. */
 import { expect, test } from 'vitest';
+import type { MonitorId } from '../runtime/index.ts';
 import { PERM_VIEW, PERMS_EVERYONE } from './permissions.ts';
 import { OWNER, SID, StreamRig, settled } from './test/kit.ts';
 import type { Id } from './types.ts';
@@ -111,4 +112,21 @@ test('typing: over 2000 live subscribers on all threads, suppressed until they a
   rig.core.live({ gateway: rig.gateway(2), count: 0 });
   await type(rig, 102);
   expect(told(rig)).toEqual([{ uids: [102, 101], total: 2 }]);
+});
+
+test('typing: a thread that has died, its subscribers do not count any more', async () => {
+  const rig = await rigOf();
+  const monitors: MonitorId[] = [];
+  const { monitor } = rig.ports.gateways;
+  rig.ports.gateways.monitor = (gateway) => {
+    const id = monitor(gateway);
+    monitors.push(id);
+    return id;
+  };
+  rig.core.attach({ gateway: rig.gateway(2) });
+  rig.core.live({ gateway: rig.gateway(1), count: 1200 });
+  rig.core.live({ gateway: rig.gateway(2), count: 900 });
+  for (const id of monitors) rig.core.down(id);
+  await type(rig, 101);
+  expect(told(rig)).toEqual([{ uids: [101], total: 1 }]);
 });
