@@ -231,6 +231,23 @@ test('pins: many at once, exactly the bound is taken', async () => {
   expect((await pinned(rig)).length).toBe(PINS_MAX);
 });
 
+test('pins: reactions while they are read, the read is not made again', async () => {
+  const rig = await new StreamRig().start();
+  await rig.append(A, 'm', 1, ['m']);
+  const gate = Promise.withResolvers<void>();
+  let reads = 0;
+  rig.log.pins = async (...ask) => {
+    reads += 1;
+    await gate.promise;
+    return await rig.store.log.pins(...ask);
+  };
+  const pin = rig.send(OWNER, 'p', 6, [1, true]);
+  await rig.append(B, 'r1', 4, [1, 'x']);
+  await rig.append(C, 'r2', 4, [1, 'x']);
+  gate.resolve();
+  expect([(await pin).ok, reads]).toEqual([true, 1]);
+});
+
 test('pins: served as edited, and only to those who may read history', async () => {
   const rig = await new StreamRig().start();
   await rig.append(A, 'm', 1, ['one']);
@@ -274,4 +291,25 @@ test('kind 7: the dm is told until it confirms, also what a crash left untold', 
   await rig.restart();
   await settled();
   expect(rig.renamed).toEqual(['Two', 'Three']);
+});
+
+test('kind 7: neither the dm nor the log answers after a start, told when both do', async () => {
+  const rig = new StreamRig();
+  const gate = Promise.withResolvers<void>();
+  const history = rig.log.history.bind(rig.log);
+  rig.log.history = async (...ask) => {
+    await gate.promise;
+    return await history(...ask);
+  };
+  await rig.start('group');
+  await rig.append(A, 'warm', 1, ['hi']);
+  rig.guildDown = true;
+  await rig.append(A, 'n1', 7, ['One']);
+  rig.log.down = true;
+  gate.resolve();
+  await settled();
+  rig.log.down = false;
+  rig.guildDown = false;
+  await rig.clock.advance(2000);
+  expect(rig.renamed).toEqual(['One']);
 });

@@ -24,7 +24,7 @@ const PINS = 0;
 
 interface Reading {
   readonly answers: Answer[];
-  /** Something was committed since the read began: it says too little. */
+  /** It was changed by a commit since the read began: that says too little. */
   stale: boolean;
 }
 
@@ -52,18 +52,31 @@ export class Folds {
 
   /** The log has confirmed these. */
   apply(events: readonly LogEvent[]): void {
-    for (const { kind, target, emoji } of events) {
-      if (target === 0) continue;
-      if (kind === KIND_REACT) this.#emojis.peek(target)?.add(emoji);
-      // Whether that was the last one of its emoji, the log knows.
-      else if (kind === KIND_UNREACT || kind === KIND_DELETE) this.#emojis.delete(target);
-      if (kind === KIND_PIN && emoji !== '') this.#pins?.add(target);
-      else if (kind === KIND_PIN || kind === KIND_DELETE) this.#pins?.delete(target);
-      for (const key of [PINS, target]) {
-        const reading = this.#reading.get(key);
-        if (reading !== undefined) reading.stale = true;
-      }
+    for (const event of events) {
+      if (event.target === 0) continue;
+      this.#applyToEmojis(event);
+      this.#applyToPins(event);
     }
+  }
+
+  #applyToEmojis({ kind, target, emoji }: LogEvent): void {
+    if (kind === KIND_REACT) this.#emojis.peek(target)?.add(emoji);
+    // Whether that was the last one of its emoji, the log knows.
+    else if (kind === KIND_UNREACT || kind === KIND_DELETE) this.#emojis.delete(target);
+    else return;
+    this.#makeStale(target);
+  }
+
+  #applyToPins({ kind, target, emoji }: LogEvent): void {
+    if (kind === KIND_PIN && emoji !== '') this.#pins?.add(target);
+    else if (kind === KIND_PIN || kind === KIND_DELETE) this.#pins?.delete(target);
+    else return;
+    this.#makeStale(PINS);
+  }
+
+  #makeStale(key: Seq): void {
+    const reading = this.#reading.get(key);
+    if (reading !== undefined) reading.stale = true;
   }
 
   /** The log was opened again. */

@@ -37,7 +37,7 @@ export class MetaTeller {
     const tail = this.#ports.log.history(this.#sid, head, RING_OPTIONS.eventsMax, 0);
     this.#ports.later(tail, (outcome) => {
       if (outcome.ok) this.committed(outcome.value);
-      else this.#ports.timer('meta', RETRY_MS, () => this.opened(head));
+      else this.#ports.timer('metaRead', RETRY_MS, () => this.opened(head));
     });
   }
 
