@@ -96,7 +96,7 @@ function deleteChannel(deps: HttpDeps, streams: StreamLookup): Route {
     limit: 'general',
     params: schemas.idParams,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params }) => {
       const sid = params.id;
       const found = await guildOfChannel(deps, streams, sid);

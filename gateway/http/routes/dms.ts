@@ -108,7 +108,7 @@ function patchDm(deps: HttpDeps, onRepeat: () => void): Route {
     params: schemas.idParams,
     body: talk.patchDmBody,
     answers: { 200: talk.dm },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params: { id: sid }, body }) => {
       const ask = () => deps.dm(sid)('get', { uid });
       const found = unwrap(await askRead(deps.clock, ask));

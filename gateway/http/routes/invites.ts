@@ -57,7 +57,7 @@ function deleteInvite(deps: HttpDeps): Route {
     rates: [{ limit: RATE_LIMITS.moderatePerUser, key: ({ uid }) => [uid, 0] as const }],
     params: schemas.codeParams,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params: { code } }) => {
       const led = await guildOfInvite(deps, code);
       if (!led.ok) return led.failure;

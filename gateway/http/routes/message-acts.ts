@@ -6,7 +6,7 @@ import type { MessageView } from '../../../channels/index.ts';
 import { appendEvent } from '../append-event.ts';
 import { APPEND_RATES } from '../append-rates.ts';
 import { type Asked, askRead } from '../ask.ts';
-import { type Failure, fail } from '../errors.ts';
+import { domainFailure, type Failure, fail } from '../errors.ts';
 import { STORE_READ_RATES } from '../moderation-rates.ts';
 import { readPage } from '../paging.ts';
 import { readFailure } from '../read-failure.ts';
@@ -43,8 +43,13 @@ export function messageActRoutes(
     getMessage(acts),
     patchMessage(acts),
     deleteMessage(acts),
-    putReaction(acts),
-    deleteReaction(acts),
+    reactionRoute(acts, 'PUT', REACT_KIND, 'React to a message; a repeat changes nothing'),
+    reactionRoute(
+      acts,
+      'DELETE',
+      UNREACT_KIND,
+      'Take the own reaction back; a repeat changes nothing',
+    ),
     listReactors(acts),
     listPins(acts),
     pinRoute(acts, 'PUT', true, 'Pin a message (right to pin); a repeat changes nothing'),
@@ -163,12 +168,17 @@ async function hasReacted(
   return { ok: true, value: reactions.some((one) => one.emoji === emoji && one.me) };
 }
 
-function putReaction(acts: Acts): Route {
+function reactionRoute(
+  acts: Acts,
+  method: 'PUT' | 'DELETE',
+  kind: typeof REACT_KIND | typeof UNREACT_KIND,
+  summary: string,
+): Route {
   return route({
-    method: 'PUT',
+    method,
     path: '/api/v1/channels/:id/messages/:seq/reactions/:emoji',
     tag,
-    summary: 'React to a message; a repeat changes nothing',
+    summary,
     auth: 'user',
     limit: 'general',
     rates: APPEND_RATES,
@@ -178,31 +188,9 @@ function putReaction(acts: Acts): Route {
     handle: async ({ uid, params }) => {
       const has = await hasReacted(acts, uid, params);
       if (!has.ok) return has.failure;
-      if (has.value === true) return reply(204);
+      if (has.value === (kind === REACT_KIND)) return reply(204);
       const { id: sid, seq, emoji } = params;
-      return (await act(acts, uid, sid, REACT_KIND, [seq, emoji])) ?? reply(204);
-    },
-  });
-}
-
-function deleteReaction(acts: Acts): Route {
-  return route({
-    method: 'DELETE',
-    path: '/api/v1/channels/:id/messages/:seq/reactions/:emoji',
-    tag,
-    summary: 'Take the own reaction back; a repeat changes nothing',
-    auth: 'user',
-    limit: 'general',
-    rates: APPEND_RATES,
-    params: talk.reactionParams,
-    answers: { 204: null },
-    errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params }) => {
-      const has = await hasReacted(acts, uid, params);
-      if (!has.ok) return has.failure;
-      if (has.value === false) return reply(204);
-      const { id: sid, seq, emoji } = params;
-      return (await act(acts, uid, sid, UNREACT_KIND, [seq, emoji])) ?? reply(204);
+      return (await act(acts, uid, sid, kind, [seq, emoji])) ?? reply(204);
     },
   });
 }
@@ -239,7 +227,10 @@ function listReactors(acts: Acts): Route {
       if (!page.ok) return page.failure;
       const { items, next } = page.value;
       const users = await Promise.all(items.map((id) => deps.accounts.user(id)));
+      const away = users.find((user) => !user.ok && user.code === 'unavailable');
+      if (away?.ok === false) return domainFailure(away);
       return reply(200, {
+        // Accounts that are gone are left out.
         items: users.flatMap((user) => (user.ok ? [userView(user.value)] : [])),
         next,
       });
@@ -283,7 +274,7 @@ function pinRoute(acts: Acts, method: 'PUT' | 'DELETE', on: boolean, summary: st
     rates: APPEND_RATES,
     params: talk.messageParams,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params: { id: sid, seq } }) =>
       (await act(acts, uid, sid, PIN_KIND, [seq, on])) ?? reply(204),
   });

@@ -56,7 +56,7 @@ function patchMember(deps: HttpDeps): Route {
     params: guilds.memberParams,
     body: guilds.patchMemberBody,
     answers: { 200: schemas.member },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: ({ uid, params, body }) => {
       const target = params.uid === 0 ? uid : params.uid;
       const { nick, roles } = body;
@@ -82,7 +82,7 @@ function kickMember(deps: HttpDeps): Route {
     params: guilds.userParams,
     query: guilds.reasonQuery,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'owner_must_transfer', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: ({ uid, params, query }) => {
       const act = { uid, target: params.uid, reason: query.reason ?? null };
       return answer(
@@ -154,7 +154,7 @@ function deleteBan(deps: HttpDeps): Route {
     rates: MODERATE_RATES,
     params: guilds.userParams,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: ({ uid, params }) =>
       answer(
         askOnce(() => deps.guild(params.id)('unban', { uid, target: params.uid })),
@@ -203,7 +203,7 @@ function transferGuild(deps: HttpDeps): Route {
     params: schemas.idParams,
     body: guilds.transferBody,
     answers: { 200: schemas.guild },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params, body }) => {
       const ask = () => deps.guild(params.id)('transfer', { uid, to: body.userId });
       const done = await answer(askOnce(ask), (guild) => reply(200, guildView(guild)));

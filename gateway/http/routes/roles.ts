@@ -107,7 +107,7 @@ function deleteRole(deps: HttpDeps): Route {
     rates: MODERATE_RATES,
     params: guilds.roleParams,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: ({ uid, params: { id, role } }) =>
       answer(
         askOnce(() => deps.guild(id)('removeRole', { uid, role })),
@@ -153,7 +153,7 @@ function deleteOverwrite(deps: HttpDeps, streams: StreamLookup): Route {
     rates: MODERATE_RATES,
     params: guilds.targetParams,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params }) => {
       const { id: sid, target } = params;
       const guild = await guildOfChannel(deps, streams, sid);

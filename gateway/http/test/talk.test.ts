@@ -114,6 +114,10 @@ describe('reactions and pins', () => {
       { uid, seq: 1, emoji: 'x', after: 0, limit: 1 },
       { uid, seq: 1, emoji: 'x', after: uid, limit: 1 },
     ]);
+    const { user } = h.world.accounts;
+    h.world.accounts.user = async () => ({ ok: false, code: 'unavailable' });
+    expectError(await h.api('GET', `${path}/reactions/x`, { token }), 503, 'unavailable');
+    h.world.accounts.user = user;
     h.world.script.set('reactors', { ok: false, code: 302 });
     expectError(await h.api('GET', `${path}/reactions/x`, { token }), 403, 'forbidden');
   });
