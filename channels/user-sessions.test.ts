@@ -65,3 +65,26 @@ test('Sessions: gateway down, its connections end; revoke, only that login', () 
   expect([sessions.connected, sessions.size]).toEqual([0, 1]);
   expect(sessions.sweep(50)).toBe(50 + SESSION_LIFE_MS);
 });
+
+test('adopt: an unknown session cannot be resumed; one whose gateway came back can, one in use stays', () => {
+  const sessions = new Sessions();
+  const held = (id: string, connNo: number, conn: number) => {
+    const key = 'of nobody';
+    return { id, key, login: 'login', connNo, connection: { gateway: GATEWAY, conn } };
+  };
+  sessions.adopt(held('x', 7, 1));
+  expect(sessions.connected).toBe(1);
+  expect(sessions.resumable({ session: 'x', key: 'key-x' }, 0)).toBeUndefined();
+  // Numbers go on above those that were held.
+  const own = open(sessions, 'a', 2);
+  expect(own.connNo).toBe(8);
+  sessions.gatewayDown(GATEWAY, 100);
+  expect(sessions.connected).toBe(0);
+  sessions.adopt(held('a', 8, 2));
+  sessions.adopt(held('x', 6, 1));
+  expect(sessions.connected).toBe(1);
+  expect(sessions.resumable({ session: 'a', key: 'key-a' }, 100)?.connection?.conn).toBe(2);
+  open(sessions, 'a', 3);
+  sessions.adopt(held('a', 8, 2));
+  expect(sessions.resumable({ session: 'a', key: 'key-a' }, 100)?.connection?.conn).toBe(3);
+});

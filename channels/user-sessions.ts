@@ -76,7 +76,10 @@ export class Sessions {
     return session;
   }
 
-  /** Takes a connection that an earlier life of this state had opened; nobody can resume it. */
+  /**
+   * Takes a connection that its gateway holds: of a session that an earlier life of this state had opened
+   * (nobody can resume it), or of one whose end was only that of the gateway's mailbox.
+   */
   adopt(m: {
     readonly id: string;
     /** Random: what the client has is not known any more. */
@@ -87,7 +90,12 @@ export class Sessions {
   }): void {
     const { id, login, connNo, connection } = m;
     this.#connNo = Math.max(this.#connNo, connNo);
-    if (this.#sessions.has(id)) return;
+    const known = this.#sessions.get(id);
+    if (known !== undefined) {
+      const isLost = known.connection === undefined && known.connNo === connNo;
+      if (isLost) this.#sessions.set(id, { ...known, connection, endedAt: 0 });
+      return;
+    }
     const keyHash = hashKey(m.key);
     this.#sessions.set(id, { id, login, connection, connNo, endedAt: 0, keyHash });
   }

@@ -266,6 +266,26 @@ test('down: the windows of a guild that ended are opened anew, the client hears 
   expect(client.told.at(-1)).toEqual([31, 9, 1]);
 });
 
+test('rebind: the guild lives on and gives the same leaves, they go on', () => {
+  const rig = new Rig();
+  const client = rig.connect();
+  rig.open(client);
+  rig.answer([1, 2]);
+  rig.windows.rebind();
+  rig.ticks(1);
+  rig.answer([1, 3], rig.asked.token, 9, 4);
+  expect(client.told.slice(1)).toEqual([
+    [2, 2, 0],
+    [1, 4, 1],
+    [3, 4, 1],
+  ]);
+  rig.change([1, 3], 5);
+  expect(client.told.slice(4)).toEqual([
+    [1, 5, 1],
+    [3, 5, 1],
+  ]);
+});
+
 test('down: the new guild does not answer, or refuses, asked again or ended', () => {
   const rig = new Rig();
   const client = rig.connect();

@@ -373,12 +373,14 @@ export class Windows {
     return topic;
   }
 
-  /** The list has ended: its windows are opened anew, some per tick. */
+  /**
+   * The list has ended, or its guild does not know us: its windows are opened anew, some per tick. The
+   * leaves stay until then: a guild that lives on gives the same ones.
+   */
   #lose(guild: ShownGuild): void {
     for (const [connection, windows] of this.#windows) {
       if (windows.has(guild.gid)) this.#lost.push({ connection, gid: guild.gid });
     }
-    guild.leaves.clear();
   }
 
   #reopen(connection: Connection, gid: Id): void {

@@ -1,7 +1,7 @@
 /** TYPE, STATUS, PRESENCE and MEMBERS over sockets, with the real entities. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { GuildP } from '../../channels/index.ts';
-import { call, cast, entity } from '../../runtime/index.ts';
+import type { FanOutP, GuildP } from '../../channels/index.ts';
+import { call, cast, entity, exit, name, whereis } from '../../runtime/index.ts';
 import { type Encoding, Err, Op, type WireValue } from '../protocol/index.ts';
 import { type TestClient, token, until } from './harness.ts';
 import { type Person, RealDomain, value } from './real-domain.ts';
@@ -235,6 +235,23 @@ test('a guild made or joined while online: presence is told there', async () => 
   await follows(two, view.viewSids[0] ?? 0);
   await one.ask(Op.STATUS, 2);
   await two.when(() => presence(two, gid).byUid.get(a.uid) === 2);
+});
+
+test('the fan-out actor dies: who is connected is so again, open windows go on', async () => {
+  const { a, b, gid } = await scene();
+  const [one, two] = [await domain.online(a, 'mp'), await domain.online(b, 'json')];
+  await two.ask(Op.MWIN_OPEN, gid, 0, 0, 10);
+  const reopened = domain.harness.handle.metrics().windowsReopened;
+  const self = whereis(name<FanOutP>('fan-out'));
+  if (self !== undefined) exit(self, 'kill');
+  await until(() => domain.harness.handle.metrics().windowsReopened > reopened, 'a new window');
+  await untilAsync(async () => (await statuses(two, gid, [a.uid, b.uid])).join() === '1,1');
+  await one.ask(Op.STATUS, 3);
+  const isShown = (frame: AnyFrame): boolean =>
+    frame[0] === Op.MWIN &&
+    (frame[5] as readonly AnyFrame[]).some(([uid, , , status]) => uid === a.uid && status === 3);
+  await two.find(isShown);
+  expect([one.close, two.close]).toEqual([undefined, undefined]);
 });
 
 test('a user entity that starts again: what it told still holds, what ended meanwhile is told', async () => {
