@@ -80,7 +80,7 @@ export interface ClientEvents extends NoticeEvents {
   readonly sent: { readonly entry: OutboxEntry; readonly result: AppendResult };
   /** A message of the outbox failed for good, or nobody can tell (DRIFT_CLIENT_OUTCOME_UNKNOWN). */
   readonly failed: { readonly entry: OutboxEntry; readonly error: ClientError };
-  /** Something of ours went wrong that does not stop the client (the storage, for one). */
+  /** Something went wrong that does not stop the client: the storage, a member window that is refused. */
   readonly warning: unknown;
 }
 
@@ -120,6 +120,10 @@ export class DriftwayClient {
       request,
       send: (frame) => this.#link.send(frame),
       emit: (name, argument) => emit.emit(name, argument as ClientEvents[typeof name]),
+      windowRefused: (gid, err) => {
+        const message = `Open the members of ${gid}: the server answered ${err}`;
+        emit.emit('warning', new ClientError('DRIFT_CLIENT_REFUSED', message, { err }));
+      },
     });
     this.#sender = new Sender(
       {

@@ -180,6 +180,20 @@ describe('openWindow', () => {
     expect(sent(parts, Op.MWIN_OPEN).length).toBe(2);
   });
 
+  test('refused: a warning with the code, and not tried again', async () => {
+    const parts = await onlineRig();
+    const warnings = record(parts, 'warning');
+    parts.server.intercept = (connection, request) => {
+      if (request.op === Op.MWIN_OPEN) connection.send(errFrame(request.rid, Err.STREAM_LIMIT));
+      return request.op === Op.MWIN_OPEN;
+    };
+    parts.client.openWindow(500);
+    await settle();
+    expect(warnings).toMatchObject([{ code: 'DRIFT_CLIENT_REFUSED', data: { err: 411 } }]);
+    await reconnect(parts);
+    expect(sent(parts, Op.MWIN_OPEN).length).toBe(1);
+  });
+
   test('a reconnect: opened again; closed: not any more', async () => {
     const parts = await onlineRig();
     withWindow(parts);

@@ -54,6 +54,8 @@ export interface NoticesHost {
   /** Sends what has no reply; nothing happens while offline. */
   send(frame: Frame): void;
   emit<Name extends keyof NoticeEvents>(name: Name, argument: NoticeEvents[Name]): void;
+  /** The server does not open a window (301: no such guild; 411: 5 leaves are open). */
+  windowRefused(gid: number, code: number): void;
 }
 
 /** The server takes TYPE once per 8 s and stream. */
@@ -227,7 +229,10 @@ export class Notices {
           this.#host.emit('window', window.view());
         } else if (!reply.ok && !reply.isLost && meaningOf(reply.code) !== 'final') {
           this.#open(window, reply.retryMs ?? repairDelayMs(attempt), attempt + 1);
-        } else if (!reply.ok && !reply.isLost) this.#windows.delete(gid);
+        } else if (!reply.ok && !reply.isLost) {
+          this.#windows.delete(gid);
+          this.#host.windowRefused(gid, reply.code);
+        }
       });
   }
 

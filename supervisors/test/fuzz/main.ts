@@ -155,17 +155,17 @@ function errorsInLog(server: ServerProcess): string[] {
     .filter((line) => /"level":[56]0|nhandled/.test(line));
 }
 
+/** Each find as a file of the corpus. */
 function keepFinds(seed: number): void {
   if (finds.length === 0) return;
   const folder = mkdtempSync(join(tmpdir(), 'driftway-finds-'));
-  for (const [i, find] of finds.entries()) {
-    const { encoding, hex = '' } = find;
-    const payload =
-      encoding === 'json' ? { json: [Buffer.from(hex, 'hex').toString('utf8')] } : { mp: [hex] };
-    const file = {
-      why: `${find.what} (seed ${seed})`,
-      ...(find.http === undefined ? payload : { http: [find.http] }),
+  const text = (hex: string): string => Buffer.from(hex, 'hex').toString('utf8');
+  for (const [i, { what, encoding, hex = '', http }] of finds.entries()) {
+    const frame = encoding === 'json' ? { json: [text(hex)] } : { mp: [hex] };
+    const request = http && {
+      http: [{ method: http.method, path: http.path, body: text(http.hex) }],
     };
+    const file = { why: `${what} (seed ${seed})`, ...(request ?? frame) };
     writeFileSync(join(folder, `find-${i}.json`), `${JSON.stringify(file, null, 2)}\n`);
   }
   console.log(`finds are in ${folder}`);
