@@ -14,7 +14,7 @@ import {
   shareGuild,
   userDmWrite,
 } from './dm-docs.ts';
-import { childKey, streamDoc, streamKey, type UserDoc, userKey } from './docs.ts';
+import { childKey, streamDoc, streamKey } from './docs.ts';
 import { type IdAllocator, pad } from './ids.ts';
 import type { Dm, DmP, Doc, DocStore, DocWrite, DomainCode, Id, Result } from './types.ts';
 
@@ -88,16 +88,14 @@ export class DirectMessages {
     return { ok: true, value: await dmViews(docs, dms) };
   }
 
-  /** Why a user may not open a conversation with these. */
+  /** Why a user may not open a conversation with these. A stranger and who does not exist get one answer. */
   async #judge(uid: Id, others: readonly Id[]): Promise<Failure | undefined> {
     const { docs } = this.#options;
     const everybody = [uid, ...others];
-    const [users, shared, counts] = await Promise.all([
-      docs.get<UserDoc>('user', everybody.map(userKey)),
+    const [shared, counts] = await Promise.all([
       Promise.all(others.map((other) => shareGuild(docs, uid, other))),
       Promise.all(everybody.map(async (one) => (await dmsOf(docs, one)).length)),
     ]);
-    if (users.includes(undefined)) return NOT_FOUND;
     if (shared.includes(false)) return { ok: false, code: 'forbidden' };
     const full = counts.some((count) => count >= DMS_PER_USER_MAX);
     return full ? { ok: false, code: 'conflict' } : undefined;

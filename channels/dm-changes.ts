@@ -11,7 +11,7 @@ import {
   shareGuild,
   userDmWrite,
 } from './dm-docs.ts';
-import { childKey, streamKey, type UserDoc, userKey } from './docs.ts';
+import { childKey, streamKey } from './docs.ts';
 import type { DocStore, DocWrite, DomainCode, Id, Seq } from './types.ts';
 
 /** A change that may be committed. */
@@ -40,12 +40,8 @@ export async function planAdd(
   if (!dm.members.includes(uid)) return NOT_FOUND;
   if (dm.type !== 'group') return CONFLICT;
   if (dm.members.includes(target)) return UNCHANGED;
-  const [[user], known, has] = await Promise.all([
-    docs.get<UserDoc>('user', [userKey(target)]),
-    shareGuild(docs, uid, target),
-    dmsOf(docs, target),
-  ]);
-  if (user === undefined) return NOT_FOUND;
+  const [known, has] = await Promise.all([shareGuild(docs, uid, target), dmsOf(docs, target)]);
+  // A stranger and who does not exist get one answer.
   if (!known) return { ok: false, code: 'forbidden' };
   if (dm.members.length >= GROUP_MEMBERS_MAX || has.length >= DMS_PER_USER_MAX) return CONFLICT;
   const next = { ...dm, members: [...dm.members, target] };

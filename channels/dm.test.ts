@@ -60,7 +60,7 @@ test('openDm: both open at once on two threads, one dm and one kind 42 for each'
   }
 });
 
-test('openDm: with oneself invalid, without a guild in common forbidden, absent not_found', async () => {
+test('openDm: with oneself invalid, without a guild in common and absent alike forbidden', async () => {
   const [a = 0] = await people(2);
   const stranger = (await domain.person()).user.id;
   const to = async (uid: Id): Promise<string> =>
@@ -68,7 +68,7 @@ test('openDm: with oneself invalid, without a guild in common forbidden, absent 
   expect([await to(a), await to(stranger), await to(99)]).toEqual([
     'invalid',
     'forbidden',
-    'not_found',
+    'forbidden',
   ]);
 });
 
@@ -111,7 +111,7 @@ test('openGroup: owner and others, kind 42 for all; too many or nobody invalid, 
   const stranger = (await domain.person()).user.id;
   const many = Array.from({ length: GROUP_MEMBERS_MAX }, (_, i) => 1000 + i);
   const refused = await Promise.all([open([a]), open(many), open([d, stranger]), open([d, 99])]);
-  expect(refused.map(codeOf)).toEqual(['invalid', 'invalid', 'forbidden', 'not_found']);
+  expect(refused.map(codeOf)).toEqual(['invalid', 'invalid', 'forbidden', 'forbidden']);
 });
 
 test('addMember: by any member, up to 16; who is in it stays, strangers may not be added', async () => {
@@ -127,7 +127,7 @@ test('addMember: by any member, up to 16; who is in it stays, strangers may not 
   expect(idsOf(value(await add(b, c)))).toEqual([a, b, c]);
   const stranger = (await domain.person()).user.id;
   expect(codeOf(await add(a, stranger))).toBe('forbidden');
-  expect(codeOf(await add(a, 99))).toBe('not_found');
+  expect(codeOf(await add(a, 99))).toBe('forbidden');
   for (const uid of all.slice(3, GROUP_MEMBERS_MAX)) value(await add(c, uid));
   expect(codeOf(await add(a, all[GROUP_MEMBERS_MAX] ?? 0))).toBe('conflict');
 });
