@@ -12,6 +12,7 @@ import {
   type MonitorId,
   type Ref,
 } from '../runtime/index.ts';
+import { runBeside } from './beside.ts';
 import { type DmPlan, type DmPlanned, planAdd, planLeave, planRenamed } from './dm-changes.ts';
 import { type DmDoc, type DmOutboxDoc, dmViews, PERMS_DM } from './dm-docs.ts';
 import { DmOutbox, type DmOutboxCounters } from './dm-outbox.ts';
@@ -263,8 +264,5 @@ async function lookAgain(s: DmActor, ctx: Ctx<DmActorP>): Promise<void> {
 
 function pump(s: DmActor, ctx: Ctx<DmActorP>): void {
   if (s.outbox.empty) return;
-  ctx.guard(s.outbox.run()).catch(ignoreGuarded);
+  runBeside(ctx, s.outbox.run());
 }
-
-/** `guard` has made the failure the actor's own already. */
-function ignoreGuarded(): void {}

@@ -4,15 +4,8 @@
  * document, streams that are awake hear at once whose rights changed, everything else goes through
  * the outbox. `guild.ts` ties it to the ops.
  */
-import {
-  type Clock,
-  type Ctx,
-  type MonitorId,
-  NOREPLY,
-  type NoReply,
-  type Ref,
-  type Rng,
-} from '../runtime/index.ts';
+import type { Clock, Ctx, MonitorId, NoReply, Ref, Rng } from '../runtime/index.ts';
+import { answerLater, runBeside } from './beside.ts';
 import {
   childKey,
   type GuildDoc,
@@ -204,19 +197,6 @@ export async function readAsMember<T>(
   );
 }
 
-/** Answers when the work is done; the next message does not wait for it. */
-export function answerLater<T>(ctx: GuildCtx, work: Promise<T>): NoReply {
-  const { from } = ctx;
-  const answered = work.then((value) => {
-    if (from !== undefined) ctx.reply(from, value);
-  });
-  ctx.guard(answered).catch(ignoreGuarded);
-  return NOREPLY;
-}
-
-/** `guard` has made the failure the actor's own already. */
-function ignoreGuarded(): void {}
-
 // ---------------------------------------------------------------- changing
 
 /** Plans a change on what is in memory and commits it. */
@@ -328,5 +308,5 @@ export async function lookAgain(s: GuildActor, ctx: GuildCtx): Promise<void> {
 /** Tells what is to be told, beside the handlers. */
 export function pump(s: GuildActor, ctx: GuildCtx): void {
   if (s.outbox.empty) return;
-  ctx.guard(s.outbox.run()).catch(ignoreGuarded);
+  runBeside(ctx, s.outbox.run());
 }

@@ -4,9 +4,9 @@
  * what each change means in the plans that it names.
  */
 import { type Behaviour, defineActor } from '../runtime/index.ts';
+import { answerLater } from './beside.ts';
 import type { InviteDoc } from './docs.ts';
 import {
-  answerLater,
   asMember,
   change,
   type GuildActor,

@@ -18,6 +18,7 @@ import {
   type Rng,
   slotsOf,
 } from '../runtime/index.ts';
+import { answerLater } from './beside.ts';
 import { BoundedMap } from './bounded-map.ts';
 import {
   childPrefix,
@@ -142,7 +143,7 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
       if (!s.sessions.has(session) && s.sessions.connected === 0) s.presence.announcer.learn();
       s.sessions.close(session, connNo, ended, s.environment.clock.monotonic());
       armSweep(s, ctx);
-      return beside(ctx, s.notices.flush());
+      return answerLater(ctx, s.notices.flush());
     },
     abandoned: (s, { gateway, conn }, ctx) => {
       s.sessions.abandon(gateway, conn, s.environment.clock.monotonic());
@@ -168,10 +169,10 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
       s.presence.announcer.left(m.gid);
       return tell(s, ctx, KIND_GUILD_LEFT, m);
     },
-    mark: (s, m, ctx) => beside(ctx, s.notices.mark(m)),
-    markers: (s, { sids }, ctx) => beside(ctx, s.notices.markers(sids)),
-    wrote: (s, m, ctx) => beside(ctx, s.notices.wrote(m)),
-    keepMarkers: (s, _m, ctx) => beside(ctx, s.notices.run()),
+    mark: (s, m, ctx) => answerLater(ctx, s.notices.mark(m)),
+    markers: (s, { sids }, ctx) => answerLater(ctx, s.notices.markers(sids)),
+    wrote: (s, m, ctx) => answerLater(ctx, s.notices.wrote(m)),
+    keepMarkers: (s, _m, ctx) => answerLater(ctx, s.notices.run()),
     setStatus: (s, shown) => {
       if (s.sessions.connected === 0) s.presence.announcer.learn();
       s.presence.announcer.choose(shown);
@@ -189,7 +190,7 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
     partner: (s, change) => s.presence.partners.heard(change),
     partnersQuery: (s, { uids, limit }, ctx) => {
       const found = settle(s.presence.query(uids.slice(0, limit)));
-      return beside(
+      return answerLater(
         ctx,
         found.then((value) => (value === FAILED ? UNAVAILABLE : { ok: true, value })),
       );
@@ -231,19 +232,6 @@ function makeNotices(
     isAlone: (session) => sessions.isAlone(session),
   });
 }
-
-/** Answers when the work is done; the next message does not wait for it. */
-function beside<T>(ctx: Ctx<UserActorP>, work: Promise<T>): NoReply {
-  const { from } = ctx;
-  const answered = work.then((value) => {
-    if (from !== undefined) ctx.reply(from, value);
-  });
-  ctx.guard(answered).catch(ignoreGuarded);
-  return NOREPLY;
-}
-
-/** `guard` has made the failure the actor's own already. */
-function ignoreGuarded(): void {}
 
 // ---------------------------------------------------------------- connections
 
