@@ -78,7 +78,7 @@ export interface HostedChannels {
 
 /** protocol.md 2.13. */
 const CONNECTIONS_PER_USER_MAX = 10;
-/** Guesses: opening a stream costs one commit, a guild three reads, a user two. */
+/** Guesses: opening a stream costs one commit, a guild five reads, a dm and a user two. */
 const STREAM_IDLE_MS: Ms = 5 * 60_000;
 const GUILD_IDLE_MS: Ms = 5 * 60_000;
 const DM_IDLE_MS: Ms = 2 * 60_000;

@@ -210,14 +210,14 @@ export class Domain {
     return { gid, owner, member, code };
   }
 
-  /** Bodies of the events of a kind, once there is one. */
-  async eventsOf(sid: Id, uid: Id, kind: number): Promise<(readonly unknown[])[]> {
+  /** Bodies of the events of a kind, once there are `count`. */
+  async eventsOf(sid: Id, uid: Id, kind: number, count = 1): Promise<(readonly unknown[])[]> {
     for (let i = 0; i < 2000; i += 1) {
       const page = await call(stream(sid), 'history', { uid, anchor: 0, before: 200, after: 0 });
       const found = page.ok ? page.frames.map(decode).filter((e) => e.kind === kind) : [];
-      if (found.length > 0) return found.map((event) => [...event.body]);
+      if (found.length >= count) return found.map((event) => [...event.body]);
     }
-    throw new Error(`no event of kind ${kind}`);
+    throw new Error(`no ${count} events of kind ${kind}`);
   }
 
   /** Body of the newest event of a kind. */
