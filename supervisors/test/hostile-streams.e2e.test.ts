@@ -8,7 +8,9 @@ import { ENCODINGS, encode, nowMs, type RawClient } from './support/raw-client.t
 import { Seeded } from './support/seeded.ts';
 import { OP, type WireFrame, type WireValue } from './support/wire.ts';
 
-const MARK = 37;
+const OP_MARK = 37;
+const OP_MWIN_OPEN = 40;
+const OP_MEMBERS = 42;
 const NONCES = LONG ? 20_000 : 1500;
 const TIMED_PAIRS = LONG ? 1000 : 80;
 /** "Timing difference of medians < 1 ms"; other jobs disturb, so the best of a few rounds counts. */
@@ -65,20 +67,26 @@ describe.each(ENCODINGS)('%s', (encoding) => {
   });
 });
 
-describe('H29: probing for private channels', () => {
-  /** A channel that the attacker may not know of, and one that is nowhere and could not come to be. */
-  async function unseen(): Promise<{ hidden: number; absent: number }> {
-    const { sids } = await fixture.http.guild(fixture.token(0), 1);
-    const hidden = sids[0]!;
+describe('H29: probing for private channels and guilds', () => {
+  /** One that the attacker may not know of, and one that is nowhere and could not come to be. */
+  async function unseen(what: 'channel' | 'guild'): Promise<{ hidden: number; absent: number }> {
+    const { gid, sids } = await fixture.http.guild(fixture.token(0), 1);
+    const hidden = what === 'guild' ? gid : sids[0]!;
     return { hidden, absent: hidden - 2 ** 32 };
   }
 
-  const PROBES: Readonly<Record<string, (sid: number, nonce: string) => WireFrame>> = {
+  const CHANNEL_PROBES: Readonly<Record<string, (sid: number, nonce: string) => WireFrame>> = {
     SUB: (sid) => [OP.sub, [[sid]]],
     HISTORY: (sid) => [OP.history, sid, 0, 10, 0],
     APPEND: (sid, nonce) => [OP.append, sid, nonce, 1, 'knock'],
-    MARK: (sid) => [MARK, sid, 1],
+    MARK: (sid) => [OP_MARK, sid, 1],
   };
+  const GUILD_PROBES: typeof CHANNEL_PROBES = {
+    GUILD: (gid) => [OP.guild, gid],
+    MEMBERS: (gid) => [OP_MEMBERS, gid, null, 'a', 10],
+    MWIN_OPEN: (gid) => [OP_MWIN_OPEN, gid, 0, 0, 10],
+  };
+  const PROBES = { ...CHANNEL_PROBES, ...GUILD_PROBES };
 
   async function timed(client: RawClient, [op, ...args]: WireFrame): Promise<number> {
     const began = nowMs();
@@ -92,7 +100,7 @@ describe('H29: probing for private channels', () => {
     '%s: same code, same shape, same time',
     async (name) => {
       const probe = PROBES[name]!;
-      const { hidden, absent } = await unseen();
+      const { hidden, absent } = await unseen(name in GUILD_PROBES ? 'guild' : 'channel');
       const client = await fixture.client(ATTACKER);
       const shape = async (sid: number): Promise<WireValue[]> => {
         const [op, ...args] = probe(sid, 'shape');
