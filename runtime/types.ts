@@ -482,6 +482,8 @@ export interface RuntimeCounters {
   readonly zombieErrors: number;
   /** Entities whose snapshots main gave up at its bound of 10,000 a thread. */
   readonly snapshotsForgotten: number;
+  /** Calls from other threads of which it was forgotten who waits for them, at the bound of 4096. */
+  readonly chainsForgotten: number;
   readonly reportsDropped: number;
   readonly lanes: readonly LaneCounters[];
 }

@@ -2,7 +2,7 @@
  * Circles of calls: an actor that calls somebody who waits for it could only time out, so the call fails 'callingSelf' at once. On
  * one thread it is found by following who waits for whom; a call to another thread is preceded by the chain of those who wait
  * for it, and the thread of the callee decides, since only it knows whether the callee still waits. Bounds: 8 callers back;
- * the chains of 4096 calls from other threads, the oldest leaves.
+ * the chains of 4096 calls from other threads, the oldest leaves and is counted: a circle through it ends by its deadline.
  */
 import type { AnyRef } from '../types.ts';
 import { callerMessageOf, callerOf } from './calls.ts';
@@ -25,6 +25,7 @@ export function noteChain(from: number, chain: CallChain): void {
   if (chains.size >= CHAINS_MAX) {
     const [oldest] = chains.keys();
     chains.delete(oldest as number);
+    rt.counters.chainsForgotten++;
   }
   chains.set(from, chain);
 }

@@ -89,6 +89,7 @@ class Counters {
   yields = 0;
   zombieErrors = 0;
   snapshotsForgotten = 0;
+  chainsForgotten = 0;
   reportsDropped = 0;
 }
 
