@@ -226,6 +226,9 @@ function listReactors(acts: Acts): Route {
       const page = await readPage(query, read, (id) => id);
       if (!page.ok) return page.failure;
       const { items, next } = page.value;
+      // A message that is gone has no reactions either: only then it is worth a look.
+      const found = items.length === 0 ? await find(acts, uid, sid, seq) : undefined;
+      if (found?.ok === false) return found.failure;
       const users = await Promise.all(items.map((id) => deps.accounts.user(id)));
       const away = users.find((user) => !user.ok && user.code === 'unavailable');
       if (away?.ok === false) return domainFailure(away);

@@ -122,6 +122,16 @@ describe('reactions and pins', () => {
     expectError(await h.api('GET', `${path}/reactions/x`, { token }), 403, 'forbidden');
   });
 
+  test('who reacted: nobody gives an empty list, an absent or deleted message 404', async () => {
+    const { h, token, sid, path } = await withMessage();
+    h.world.script.set('reactors', { ok: true, uids: [] });
+    const page = await h.api('GET', `${path}/reactions/x`, { token });
+    expect(page.body).toEqual({ items: [], next: null });
+    const absent = `/channels/${sid}/messages/999/reactions/x`;
+    expectError(await h.api('GET', absent, { token }), 404, 'not_found');
+    expect((await h.api('GET', `${absent}?after=5`, { token })).status).toBe(404);
+  });
+
   test('pins: the messages as the stream orders them', async () => {
     const { h, token, sid } = await withMessage();
     const items = h.world.messages.get(sid);
