@@ -32,12 +32,12 @@ import type { DocWrite, Guild, Id, Ms } from './types.ts';
 export async function planRename(
   tools: GuildTools,
   data: GuildData,
-  m: { readonly uid: Id; readonly name: string },
+  m: { readonly uid: Id; readonly name?: string },
 ): Promise<Planned<Guild>> {
   const actor = await managerOf(tools, data, m.uid);
   if (!actor.ok) return actor;
-  const { name } = m;
   const old = data.guild;
+  const { name = old.name } = m;
   if (name === old.name) return { ok: true, unchanged: true, value: old };
   return {
     ok: true,

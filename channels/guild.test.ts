@@ -101,6 +101,8 @@ test('channels: created, moved, renamed, deleted, each told on the view stream',
     [general?.id, 1],
   ]);
   value(await call(g, 'rename', { uid: owner, name: 'Renamed' }));
+  expect(value(await call(g, 'rename', { uid: owner })).name).toBe('Renamed');
+  expect(await call(g, 'rename', { uid: member })).toMatchObject({ code: 'forbidden' });
   expect(await domain.eventOf(viewSid, member, 20)).toEqual(['Renamed']);
   await call(stream(news.id), 'subscribe', { gateway: domain.fanOut, uid: member });
   const revoked = call(domain.fanOut, 'next', 'revoke');

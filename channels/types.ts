@@ -286,7 +286,8 @@ export interface GuildP extends GuildRightsP, GuildThreadsP, GuildPresenceP, Unr
   resume(m: Record<string, never>): void;
   view(m: { readonly uid: Id }): Result<GuildView>;
   get(m: { readonly uid: Id }): Result<Guild>;
-  rename(m: { readonly uid: Id; readonly name: string }): Result<Guild>;
+  /** Without a name nothing changes; the right is judged all the same. */
+  rename(m: { readonly uid: Id; readonly name?: string }): Result<Guild>;
   remove(m: { readonly uid: Id }): Result<null>;
   channels(m: { readonly uid: Id }): Result<readonly Channel[]>;
   createChannel(m: {

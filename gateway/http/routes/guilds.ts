@@ -66,18 +66,11 @@ function patchGuild(deps: HttpDeps): Route {
     params: schemas.idParams,
     body: schemas.patchGuildBody,
     answers: { 200: schemas.guild },
-    errors: ['not_found', 'forbidden', 'conflict'],
-    handle: async ({ uid, params, body }) => {
-      const guild = deps.guild(params.id);
-      const rename = (name: string) =>
-        answer(
-          askOnce(() => guild('rename', { uid, name })),
-          (changed) => reply(200, guildView(changed)),
-        );
-      if (body.name !== undefined) return rename(body.name);
-      // The name that it has already changes nothing, but the right is judged all the same.
-      const found = unwrap(await askRead(deps.clock, () => guild('get', { uid })));
-      return found.ok ? rename(found.value.name) : found.failure;
+    errors: ['not_found', 'forbidden'],
+    handle: ({ uid, params, body: { name } }) => {
+      const change = name === undefined ? { uid } : { uid, name };
+      const ask = () => deps.guild(params.id)('rename', change);
+      return answer(askOnce(ask), (guild) => reply(200, guildView(guild)));
     },
   });
 }
@@ -92,7 +85,7 @@ function deleteGuild(deps: HttpDeps): Route {
     limit: 'general',
     params: schemas.idParams,
     answers: { 204: null },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['not_found', 'forbidden'],
     handle: async ({ uid, params }) => {
       const done = unwrap(await askOnce(() => deps.guild(params.id)('remove', { uid })));
       return done.ok ? reply(204) : done.failure;

@@ -215,7 +215,7 @@ export class FakeWorld {
       },
       rename: ({ uid, name }) =>
         owned(uid, (found) => {
-          found.guild = { ...found.guild, name };
+          if (name !== undefined) found.guild = { ...found.guild, name };
           return ok(found.guild);
         }),
       remove: ({ uid }) =>
