@@ -32,9 +32,9 @@ test.each([
 
 test.each([
   [0, 0],
-  [499, 0],
-  [500, 1],
-  [1000, 2],
+  [999, 0],
+  [1000, 1],
+  [2500, 2],
   [5000, 3],
 ])('Pressure: a sweep step that is %d ms late, level %d', (lateMs, level) => {
   const { pressure, shedding } = world();

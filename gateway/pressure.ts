@@ -9,9 +9,9 @@ import type { Shedding, ShedLevel } from './shedding.ts';
 
 /** Share of the backlog bound, and ms that a sweep step is late, at which each level begins. Guesses. */
 const LEVELS: readonly { readonly share: number; readonly lateMs: number }[] = [
-  { share: 0.25, lateMs: 500 },
-  { share: 0.5, lateMs: 1000 },
-  { share: 0.75, lateMs: 2000 },
+  { share: 0.25, lateMs: 1000 },
+  { share: 0.5, lateMs: 2500 },
+  { share: 0.75, lateMs: 4000 },
 ];
 /** A hurried sweep ends several rounds a second (connections.ts). */
 const RENEW_MS = 1000;
