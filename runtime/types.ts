@@ -480,9 +480,8 @@ export interface RuntimeCounters {
   readonly drains: number;
   readonly yields: number;
   readonly zombieErrors: number;
-  /** Entities whose snapshots main gave up at its bound of 10,000 a thread. */
+  /** At their bounds: entities' snapshots on main (10,000 a thread), who waits for calls from other threads (4096). */
   readonly snapshotsForgotten: number;
-  /** Calls from other threads of which it was forgotten who waits for them, at the bound of 4096. */
   readonly chainsForgotten: number;
   readonly reportsDropped: number;
   readonly lanes: readonly LaneCounters[];
