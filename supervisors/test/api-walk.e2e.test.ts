@@ -379,7 +379,7 @@ describe('threads and direct messages', () => {
     await call(404, 'GET /channels/{id}/messages', { id: dm.id }, { token: third().accessToken });
     await call(404, 'GET /dms/{id}', { id: dm.id }, { token: third().accessToken });
     await call(403, 'POST /users/@me/dms', {}, { token: stranger, body: open.body });
-    await call(404, 'POST /users/@me/dms', {}, { ...owner(), body: { userId: ABSENT } });
+    await call(403, 'POST /users/@me/dms', {}, { ...owner(), body: { userId: ABSENT } });
     await call(409, 'DELETE /dms/{id}/recipients/@me', { id: dm.id }, owner());
   });
 

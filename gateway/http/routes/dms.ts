@@ -62,7 +62,7 @@ function openDm(deps: HttpDeps): Route {
     rates: [{ limit: RATE_LIMITS.dmsPerUser, key: ({ uid }) => uid }],
     body: talk.openDmBody,
     answers: { 200: talk.dm, 201: talk.dm },
-    errors: ['not_found', 'forbidden', 'conflict'],
+    errors: ['forbidden', 'conflict'],
     handle: async ({ uid, body }) => {
       const { userId, userIds = [], name = null } = body;
       if (userId !== undefined) {
