@@ -27,6 +27,7 @@ const VERBS = {
   'bench-smoke': program('bench/smoke.ts'),
   'bench-runtime': program('bench/runtime/main.ts'),
   conformance: program('conformance/main.ts'),
+  evidence: program('supervisors/test/evidence/main.ts'),
   fuzz: program('supervisors/test/fuzz/main.ts'),
   lint: tool('@biomejs/biome/bin/biome', 'ci'),
   types: tool('typescript/bin/tsc', '--noEmit'),

@@ -326,7 +326,7 @@ class Chaos {
     const unaffected = this.#delays.result(disturbed);
     verdict.figure('deliveries to unaffected clients', unaffected.samples);
     verdict.figure('p50 of the unaffected', unaffected.p50Ms, 'ms');
-    verdict.figure('p99 of the unaffected', unaffected.p99Ms, 'ms', P99_MAX_MS);
+    verdict.time('p99 of the unaffected', unaffected.p99Ms, 'ms', P99_MAX_MS);
     verdict.figure('largest', unaffected.maxMs, 'ms');
   }
 }

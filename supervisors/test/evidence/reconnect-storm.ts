@@ -151,7 +151,7 @@ class Storm {
     const others = this.#delays.result();
     verdict.figure('herd_ms', herdMs, 'ms');
     verdict.figure('half of them back after', percentile(tookMs, 0.5), 'ms');
-    verdict.figure(
+    verdict.time(
       'all of them back after',
       tookMs.at(-1)!,
       'ms',
@@ -164,7 +164,7 @@ class Storm {
       'ms',
     );
     verdict.figure('deliveries to the others', others.samples);
-    verdict.figure('p99 of the others', others.p99Ms, 'ms', settings.p99);
+    verdict.time('p99 of the others', others.p99Ms, 'ms', settings.p99);
     verdict.figure('largest', others.maxMs, 'ms');
     await pause(CALM_MS);
   }

@@ -88,6 +88,18 @@ export class Verdict {
     console.log(`   ${what}: ${rounded} ${unit}  (at least ${least})${mark}`);
   }
 
+  /**
+   * A time with its bar: marked where it is missed; a violation in the long form only, which is run on a quiet machine.
+   */
+  time(what: string, value: number, unit: string, most: number): void {
+    if (process.env.LONG === '1') {
+      this.figure(what, value, unit, most);
+      return;
+    }
+    const mark = value <= most ? '' : '  MISSED';
+    console.log(`   ${what}: ${Math.round(value * 100) / 100} ${unit}  (at most ${most})${mark}`);
+  }
+
   violation(text: string): void {
     if (this.#violations.length < 200) this.#violations.push(text);
   }
