@@ -64,6 +64,7 @@ export interface AuditEntry {
 
 /** What streams ask of a guild about one channel, to judge notices by its audience. */
 export interface ChannelAcl {
+  /** Of the guild or dm, whoever of them may view the channel. */
   readonly memberCount: number;
   /** More than 250 members. */
   readonly large: boolean;
