@@ -392,6 +392,24 @@ test('committed: a member that leaves, its windows end; roles in another order, 
   expect(rig.viewer.ended).toEqual([2]);
 });
 
+test('members: a role that is deleted or made, no answer names or ranks by what was', async () => {
+  const rig = new Rig();
+  rig.roles.push({ id: 11, position: 1 }, { id: 12, position: 2 });
+  await rig.join(1, null, [11, 12]);
+  const entry = async () =>
+    (await rig.presence.members({ uid: 1, uids: [1], prefix: null, limit: 1 }))[0];
+  expect(await entry()).toMatchObject({ topRole: 12, roles: [11, 12] });
+  const write = (role: Id) =>
+    ({ kind: 'role', key: childKey(GID, role), expect: 'any', value: null }) as const;
+  rig.roles = rig.roles.filter(({ id }) => id !== 12);
+  rig.presence.committed([write(12)]);
+  expect(await entry()).toMatchObject({ topRole: 11, roles: [11] });
+  rig.roles.push({ id: 13, position: 3 });
+  rig.presence.committed([write(13)]);
+  await rig.commit(1, { joinedAt: 0, nick: null, roles: [11, 13] });
+  expect(await entry()).toMatchObject({ topRole: 13, roles: [11, 13] });
+});
+
 test('members: by prefix from the list, by uids without it', async () => {
   const rig = new Rig();
   rig.isSmall = false;

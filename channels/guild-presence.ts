@@ -248,7 +248,8 @@ export class GuildPresence {
       const member = members[i]?.value;
       const user = users[i]?.value;
       if (member === undefined || user === undefined) return [];
-      const { nick, roles } = member;
+      const { nick } = member;
+      const roles = this.#roster.existing(member.roles);
       const status = list?.get(uid)?.status ?? shown?.get(uid) ?? 0;
       const topRole = this.#roster.topRole(roles).role;
       return [{ uid, name: user.displayName, nick, topRole, roles, status }];

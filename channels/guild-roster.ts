@@ -150,7 +150,8 @@ export class GuildRoster {
       if (value === null) this.#removed(uid);
       else this.#freshen(uid, value as MemberDoc);
     }
-    if (roles && this.#list !== undefined && !this.#moveRanks()) this.#ports.dropped();
+    if (roles && this.#list === undefined) this.#ranks.clear();
+    else if (roles && !this.#moveRanks()) this.#ports.dropped();
     return left;
   }
 
@@ -159,6 +160,12 @@ export class GuildRoster {
     if (!this.#isReady || this.#heard !== undefined) return;
     this.#heard = new Map();
     this.#learn();
+  }
+
+  /** Those that still exist: a member's document may name roles that were deleted since it was written. */
+  existing(roles: readonly Id[]): readonly Id[] {
+    if (this.#ranks.size === 0) this.#readRanks();
+    return roles.filter((role) => this.#ranks.has(role));
   }
 
   topRole(roles: readonly Id[]): Rank {
