@@ -274,6 +274,18 @@ test('watched: a small guild tells its ver once, above that of an earlier life',
   expect(rig.told[0]?.[2]).toBeGreaterThan(rig.clock.now() - 60_000);
 });
 
+test('followed: the main view begins to listen, its ver is told again; another stream, it is not', async () => {
+  const rig = new Rig();
+  rig.presence.watched();
+  await rig.clock.advance(10_000);
+  rig.presence.followed(VIEW + 1);
+  await rig.clock.advance(10_000);
+  expect(rig.told).toHaveLength(1);
+  rig.presence.followed(VIEW);
+  await rig.clock.advance(10_000);
+  expect(rig.told.map(([, , ver]) => ver)).toEqual([0, 1].map((i) => Number(rig.told[0]?.[2]) + i));
+});
+
 test('heard: large guild, nobody watching, no PRESENCE and no list', async () => {
   const rig = new Rig();
   await rig.join(1);

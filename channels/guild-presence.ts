@@ -114,10 +114,19 @@ export class GuildPresence {
     return this.#windows.isEmpty && !this.#pulse.isDue;
   }
 
-  /** Somebody watches streams of the guild, or the guild has just been loaded with watchers. */
+  /** The guild has just been loaded, with watchers maybe. */
   watched(): void {
     if (!this.#isVerDue || this.#ports.facts()?.isSmall !== true) return;
     this.#pulse.mark();
+  }
+
+  /**
+   * A stream of the guild has begun to listen, which it does when somebody follows it. If it is the main view, a frame sent
+   * before has met nobody: after the end of a shard gateway threads come back to the view some time after the guild is there.
+   */
+  followed(sid: Id): void {
+    if (sid === this.#ports.facts()?.mainView) this.#isVerDue = true;
+    this.watched();
   }
 
   /** From a member's user entity. */

@@ -87,7 +87,7 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
     },
     watch: (s, { sid, stream }, ctx) => {
       if (!s.watchers.has(stream)) s.watchers.set(stream, { sid, monitor: ctx.monitor(stream) });
-      s.presence.watched();
+      s.presence.followed(sid);
       return ctx.self;
     },
     resume: async (s, _m, ctx) => {

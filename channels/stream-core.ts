@@ -155,7 +155,7 @@ export class StreamCore {
       }
       parts.audience.leave(m.gateway);
       parts.audience.join(m.gateway, parts.state);
-      parts.perms.keepWatch(() => parts.audience.size > 0);
+      parts.perms.keepWatch(() => parts.audience.size > 0, true);
       this.#judge(m.uids ?? []);
     });
   }

@@ -100,15 +100,18 @@ export class StreamPerms {
 
   /**
    * Has the guild announce changes while somebody listens, whether or not rights were asked for yet
-   * (after a restart nobody asks, but subscribers are there). Tries until it succeeds.
+   * (after a restart nobody asks, but subscribers are there). Tries until it succeeds. A view says so again when a gateway
+   * has come back: what the guild told meanwhile has met nobody.
    */
-  keepWatch(listened: () => boolean): void {
-    if (this.#type === 'user' || this.#watch !== undefined || this.#watching) return;
+  keepWatch(listened: () => boolean, isBack = false): void {
+    const isToldAgain = isBack && this.#type === 'view';
+    if (this.#type === 'user' || this.#watching) return;
+    if (this.#watch !== undefined && !isToldAgain) return;
     this.#watching = true;
-    this.#ports.later(this.#ensureWatch(), (outcome) => {
+    this.#ports.later(this.#ensureWatch(isToldAgain), (outcome) => {
       this.#watching = false;
       if (outcome.ok || !listened()) return;
-      this.#ports.timer('watch', WATCH_RETRY_MS, () => this.keepWatch(listened));
+      this.#ports.timer('watch', WATCH_RETRY_MS, () => this.keepWatch(listened, isBack));
     });
   }
 
@@ -158,8 +161,8 @@ export class StreamPerms {
     return acl === null ? null : (acl?.slowModeS ?? 0);
   }
 
-  async #ensureWatch(): Promise<void> {
-    if (this.#watch !== undefined) return;
+  async #ensureWatch(again = false): Promise<void> {
+    if (this.#watch !== undefined && !again) return;
     const guild = await this.#ports.guild.watch(this.#gid, this.#sid);
     this.#watch ??= this.#ports.guild.monitor(guild);
   }
