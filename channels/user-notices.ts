@@ -59,6 +59,8 @@ const TRIES_MAX = 3;
 /** Markers that wait to be told to other sessions; beyond it the oldest is left to GUILD. */
 const UNTOLD_MAX = 512;
 const MARKERS_ASKED_MAX = 1000;
+/** Events of kind 43 on their way at once. */
+const TELL_MAX = 64;
 const KIND_MARKER = 43;
 
 const UNAVAILABLE = { ok: false, code: 'unavailable', retryMs: 1000 } as const;
@@ -269,26 +271,38 @@ export class UserNotices {
 
   /** What is told was written before: no session ever sees a marker that a crash takes back. */
   async #tell(): Promise<void> {
-    const { clock, counters, emit, uid } = this.#options;
     if (this.#isTelling || this.#untold.size === 0) return;
     this.#isTelling = true;
     try {
-      for (const sid of [...this.#untold.keys()]) {
-        const seq = this.#untold.peek(sid);
-        if (seq === undefined) continue;
-        const nonce = `k${sid.toString(36)}-${seq.toString(36)}`;
-        const reply = await settle(emit({ uid, nonce, kind: KIND_MARKER, body: [sid, seq] }));
-        if (reply === FAILED || isPassing(reply)) {
-          counters.markersTellRetried += 1;
-          this.#untoldAtMs = clock.monotonic() + TELL_RETRY_MS;
-          return;
-        }
-        counters.markersTold += 1;
-        if (this.#untold.peek(sid) === seq) this.#untold.delete(sid);
+      const sids = [...this.#untold.keys()];
+      // Side by side: what the stream gets while one of them is committed is its next commit.
+      for (let i = 0; i < sids.length; i += TELL_MAX) {
+        const told = await Promise.all(
+          sids.slice(i, i + TELL_MAX).map((sid) => this.#tellOne(sid)),
+        );
+        if (told.every((ok) => ok)) continue;
+        this.#untoldAtMs = this.#options.clock.monotonic() + TELL_RETRY_MS;
+        return;
       }
     } finally {
       this.#isTelling = false;
     }
+  }
+
+  /** False when the stream cannot take it now. */
+  async #tellOne(sid: Id): Promise<boolean> {
+    const { counters, emit, uid } = this.#options;
+    const seq = this.#untold.peek(sid);
+    if (seq === undefined) return true;
+    const nonce = `k${sid.toString(36)}-${seq.toString(36)}`;
+    const reply = await settle(emit({ uid, nonce, kind: KIND_MARKER, body: [sid, seq] }));
+    if (reply === FAILED || isPassing(reply)) {
+      counters.markersTellRetried += 1;
+      return false;
+    }
+    counters.markersTold += 1;
+    if (this.#untold.peek(sid) === seq) this.#untold.delete(sid);
+    return true;
   }
 }
 
