@@ -7,6 +7,8 @@ export default defineConfig({
       '{runtime,channels,voice,gateway,supervisors,native,bench,client,web,conformance}/**/*.test.ts',
     ],
     pool: 'forks',
+    // On two cores the default is one: most tests wait for processes, sockets and timers.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
