@@ -3,6 +3,7 @@
  * keeps one of them ready, so that the replacement of a dead thread costs its boot alone. Main only.
  */
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { errorInfo } from '../core/reason.ts';
 import type { ErrorInfo } from '../types.ts';
 import type { FromWorker, SlotOptions, ThreadFlags, WorkerLoad } from './types.ts';
 
@@ -25,7 +26,7 @@ export class PreparedThread {
       else if (message.kind === 'failed') this.error = message.error;
     });
     this.worker.on('error', (error) => {
-      this.error ??= errorInfoOf(error);
+      this.error ??= errorInfo(error);
     });
     this.worker.on('exit', (code) => {
       this.error ??= { name: 'ThreadExit', message: `thread ended with code ${code}` };
@@ -37,12 +38,6 @@ export class PreparedThread {
     for (const event of ['message', 'error', 'exit']) this.worker.removeAllListeners(event);
     return this.worker;
   }
-}
-
-/** What a worker's error event says. */
-export function errorInfoOf(error: Error): ErrorInfo {
-  const { name, message, stack } = error;
-  return stack === undefined ? { name, message } : { name, message, stack };
 }
 
 /**

@@ -4,12 +4,13 @@
  */
 import type { Worker } from 'node:worker_threads';
 import type { Ms } from '../clock.ts';
+import { errorInfo } from '../core/reason.ts';
 import { rt } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
 import { DriftwayError } from '../errors.ts';
 import type { ErrorInfo, Report, RuntimeCounters, TreeNode } from '../types.ts';
 import type { Mesh } from './mesh.ts';
-import { errorInfoOf, type PreparedThread } from './prepared.ts';
+import type { PreparedThread } from './prepared.ts';
 import type { FromWorker, SlotOptions, ToWorker, WorkerBoot } from './types.ts';
 
 const START_TIMEOUT_MS = 30_000;
@@ -58,7 +59,7 @@ export class SlotThread {
     this.#worker = prepared.release();
     this.#worker.on('message', (message: FromWorker) => this.#take(message));
     this.#worker.on('error', (error) => {
-      this.#error ??= errorInfoOf(error);
+      this.#error ??= errorInfo(error);
     });
     this.#worker.on('exit', (code) => this.#ended(code));
     const boot: WorkerBoot = {
