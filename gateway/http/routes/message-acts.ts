@@ -96,6 +96,13 @@ async function act(
   return done.ok ? undefined : done.failure;
 }
 
+/** The answer that is a message as it is now. */
+async function showMessage(acts: Acts, uid: number, sid: number, seq: number) {
+  const found = await find(acts, uid, sid, seq);
+  if (!found.ok) return found.failure;
+  return reply(200, messageView(sid, found.value.epoch, found.value.message));
+}
+
 function getMessage(acts: Acts): Route {
   return route({
     method: 'GET',
@@ -107,11 +114,7 @@ function getMessage(acts: Acts): Route {
     params: talk.messageParams,
     answers: { 200: schemas.message },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params: { id: sid, seq } }) => {
-      const found = await find(acts, uid, sid, seq);
-      if (!found.ok) return found.failure;
-      return reply(200, messageView(sid, found.value.epoch, found.value.message));
-    },
+    handle: ({ uid, params: { id: sid, seq } }) => showMessage(acts, uid, sid, seq),
   });
 }
 
@@ -131,9 +134,7 @@ function patchMessage(acts: Acts): Route {
     handle: async ({ uid, params: { id: sid, seq }, body }) => {
       const failed = await act(acts, uid, sid, EDIT_KIND, [seq, body.content]);
       if (failed !== undefined) return failed;
-      const found = await find(acts, uid, sid, seq);
-      if (!found.ok) return found.failure;
-      return reply(200, messageView(sid, found.value.epoch, found.value.message));
+      return showMessage(acts, uid, sid, seq);
     },
   });
 }
