@@ -4,24 +4,15 @@ import type { FanOutP, GuildP } from '../../channels/index.ts';
 import { call, cast, entity, exit, name, whereis } from '../../runtime/index.ts';
 import { type Encoding, Err, Op, type WireValue } from '../protocol/index.ts';
 import { type TestClient, token, until } from './harness.ts';
-import { type Person, RealDomain, value } from './real-domain.ts';
+import { type Person, QUICK_TIMES, RealDomain, value } from './real-domain.ts';
 
 type AnyFrame = readonly WireValue[];
 
-/** Times of protocol.md 2.9, a hundredth of them. */
-const TIMES = {
-  offlineMs: 100,
-  collapseMs: 50,
-  flushMs: 20,
-  gatherMs: 1,
-  keepMs: 600,
-  relearnMs: 120,
-};
 const guild = (gid: number) => entity<GuildP>('guild', gid);
 
 let domain: RealDomain;
 beforeAll(async () => {
-  domain = await RealDomain.start({ presence: TIMES });
+  domain = await RealDomain.start({ presence: QUICK_TIMES });
 });
 afterAll(async () => {
   expect(domain.harness.errors).toEqual([]);

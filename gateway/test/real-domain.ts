@@ -30,6 +30,16 @@ export interface Person {
   readonly login: string;
 }
 
+/** Times of protocol.md 2.9, a hundredth of them: for HostOptions.presence. */
+export const QUICK_TIMES = {
+  offlineMs: 100,
+  collapseMs: 50,
+  flushMs: 20,
+  gatherMs: 1,
+  keepMs: 600,
+  relearnMs: 120,
+};
+
 export function value<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(`got ${result.code}`);
   return result.value;

@@ -4,25 +4,16 @@ import { type GuildP, pad } from '../../channels/index.ts';
 import { call, cast, entity } from '../../runtime/index.ts';
 import { type Encoding, Err, Op, type WireValue } from '../protocol/index.ts';
 import type { TestClient } from './harness.ts';
-import { type Person, RealDomain, value } from './real-domain.ts';
+import { type Person, QUICK_TIMES, RealDomain, value } from './real-domain.ts';
 
 type AnyFrame = readonly WireValue[];
 
-/** Times of protocol.md 2.9, a hundredth of them. */
-const TIMES = {
-  offlineMs: 100,
-  collapseMs: 50,
-  flushMs: 20,
-  gatherMs: 1,
-  keepMs: 600,
-  relearnMs: 120,
-};
 const ENCODINGS: readonly Encoding[] = ['mp', 'json'];
 const guild = (gid: number) => entity<GuildP>('guild', gid);
 
 let domain: RealDomain;
 beforeAll(async () => {
-  domain = await RealDomain.start({ presence: TIMES });
+  domain = await RealDomain.start({ presence: QUICK_TIMES });
 });
 afterAll(async () => {
   expect(domain.harness.errors).toEqual([]);
