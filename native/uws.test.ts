@@ -36,7 +36,8 @@ test('loadUws: on this machine, answers a request', async () => {
     res.end('hello');
   });
   const listening = await new Promise<false | { port: number }>((resolve) => {
-    app.listen('127.0.0.1', 0, (socket) => {
+    // A shared port 0 can be one that another test file's server shares already.
+    app.listen('127.0.0.1', 0, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
       resolve(socket ? { port: uws.us_socket_local_port(socket) } : false);
     });
   });
