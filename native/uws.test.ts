@@ -37,7 +37,7 @@ test('loadUws: on this machine, answers a request', async () => {
   });
   const listening = await new Promise<false | { port: number }>((resolve) => {
     // A shared port 0 can be one that another test file's server shares already.
-    app.listen('127.0.0.1', 0, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
+    app.listen(0, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
       resolve(socket ? { port: uws.us_socket_local_port(socket) } : false);
     });
   });
