@@ -21,6 +21,8 @@ const DELAY_MAX_MS = 60_000;
 const DELAY_BASE_MS = 1_000;
 const OVERLOADED_MIN_MS = 10_000;
 const ABUSE_MIN_MS = 30_000;
+/** Kept free at the end of a herd's window, so that who draws its last moment has connected when it is over; a quarter at most. */
+const CONNECT_MS = 500;
 const HERD_CODES: ReadonlySet<number> = new Set([1006, 4000, 4001, 4002]);
 
 /** Counts attempts and draws delays. */
@@ -52,7 +54,7 @@ export class Backoff {
     if (end.code === 4006) return OVERLOADED_MIN_MS + this.#draw(plainMs);
     if (end.code === 4008) return ABUSE_MIN_MS + this.#draw(plainMs);
     const isHerd = wasStable && !end.isLocal && HERD_CODES.has(end.code);
-    return this.#draw(isHerd ? Math.max(DELAY_BASE_MS, herdMs) : plainMs);
+    return this.#draw(isHerd ? herdDelayMs(herdMs) : plainMs);
   }
 
   /**
@@ -68,6 +70,16 @@ export class Backoff {
   #draw(maxMs: number): number {
     return this.#random() * maxMs;
   }
+}
+
+/**
+ * Longest wait of one of a herd: `max(1 s, herd_ms)` less what it takes to connect, so that all are back inside the window.
+ * @param herdMs `herd_ms` of the last HELLO
+ * @returns milliseconds
+ */
+export function herdDelayMs(herdMs: number): number {
+  const windowMs = Math.max(DELAY_BASE_MS, herdMs);
+  return windowMs - Math.min(CONNECT_MS, windowMs / 4);
 }
 
 /**

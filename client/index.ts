@@ -1,7 +1,7 @@
 /** The Driftway SDK: browsers and Node. */
 
 export type { ConnectionEnd } from './backoff.ts';
-export { Backoff, repairDelayMs, STABLE_MS } from './backoff.ts';
+export { Backoff, herdDelayMs, repairDelayMs, STABLE_MS } from './backoff.ts';
 export type { ClientEvents, ClientOptions } from './client.ts';
 export { DriftwayClient } from './client.ts';
 export type { Clock, Rng } from './clock.ts';

@@ -50,7 +50,7 @@ describe('reconnect', () => {
     await stay(parts, 61_000);
     parts.server.last.kill();
     await settle();
-    expect(parts.client.state).toMatchObject({ name: 'waiting', retryInMs: 2500 });
+    expect(parts.client.state).toMatchObject({ name: 'waiting', retryInMs: 2250 });
     expect(await storage.get('driftway.herd_ms')).toBe('5000');
   });
 

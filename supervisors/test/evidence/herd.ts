@@ -1,7 +1,8 @@
 /**
- * The herd of reconnect-storm.ts in a process of its own: many followers that do as protocol.md 2.14 says when their
- * connections end. Told over IPC to connect, to cut everything at once and to say who is back.
+ * The herd of reconnect-storm.ts in a process of its own: many followers that do as protocol.md 2.14 says, in the SDK's way,
+ * when their connections end. Told over IPC to connect, to cut everything at once and to say who is back.
  */
+import { herdDelayMs } from '../../../client/index.ts';
 import { Follower } from '../support/follower.ts';
 import { nowMs } from '../support/raw-client.ts';
 import { Seeded } from '../support/seeded.ts';
@@ -81,7 +82,7 @@ async function connectAll(order: HerdOrder & { type: 'connect' }): Promise<HerdR
           herdMs = Math.max(herdMs, told);
           // As after a minute of a stable connection: the run stands for hours.
           const isStable = upMs > STABLE_MS;
-          const most = isStable ? Math.max(1000, told) : Math.min(60_000, 1000 * 2 ** attempt);
+          const most = isStable ? herdDelayMs(told) : Math.min(60_000, 1000 * 2 ** attempt);
           return chance.between(0, most);
         },
         onEvent: (frame) => {

@@ -31,7 +31,7 @@ const settings = readSettings(
       what: 'connections that are not cut, in a channel of their own',
     },
     p99: { short: 1000, long: 100, what: 'ms that p99 of the others may have' },
-    grace: { short: 5000, long: 1000, what: 'ms beyond herd_ms: to connect takes time too' },
+    grace: { short: 5000, long: 0, what: 'ms beyond herd_ms' },
     seed: { short: 0, what: 'seed of all chance; 0 draws one' },
   },
 );
