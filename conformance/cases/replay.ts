@@ -1,8 +1,11 @@
 /** Cases 8 to 10 and 18: what a reader gets that was away or slow. */
 import { tiles } from '../invariants/reader.ts';
+import type { SubAnswer } from '../peer/connection.ts';
 import { check, same } from '../peer/failure.ts';
+import { Follower } from '../peer/follower.ts';
 import { nowMs, pause, percentile } from '../peer/time.ts';
 import type { Case } from '../suite/case.ts';
+import { openOn } from '../suite/gateways.ts';
 import { delays, flood, Metronome } from '../suite/load.ts';
 import type { Stage } from '../suite/stage.ts';
 import { Op, Reason, Status } from '../wire/codes.ts';
@@ -15,27 +18,61 @@ const exactReplay: Case = {
   number: 8,
   name: 'exact replay',
   isQuick: true,
-  run: (stage) => replayed(stage, stage.world.url),
+  async run(stage) {
+    const join = (b: Follower): Promise<SubAnswer> => stage.join(b, 'B');
+    await replayed(stage, join, join);
+    return undefined;
+  },
 };
 
 const otherNode: Case = {
   number: 9,
   name: 'replay through a different node',
-  needs: 'two nodes',
   isQuick: true,
-  run: (stage) => replayed(stage, stage.urls[1]!),
+  run: (stage) =>
+    stage.urls.length > 1 ? throughOtherNode(stage, stage.urls[1]!) : throughOtherThread(stage),
 };
 
-async function replayed(stage: Stage, url: string): Promise<undefined> {
+async function throughOtherNode(stage: Stage, url: string): Promise<undefined> {
+  await replayed(
+    stage,
+    (b) => stage.join(b, 'B'),
+    (b) => stage.join(b, 'B', url),
+  );
+  return undefined;
+}
+
+/** One process: its gateway threads share nothing of a connection either. */
+async function throughOtherThread(stage: Stage): Promise<string> {
+  const threads: string[] = [];
+  const join = (b: Follower): Promise<SubAnswer> =>
+    b.join(async (options) => {
+      const { connection, thread } = await openOn(
+        stage.world.url,
+        () => stage.open('B', options),
+        (candidate) => !threads.includes(candidate),
+      );
+      threads.push(thread);
+      await stage.identify(connection, 'B');
+      return connection;
+    });
+  await replayed(stage, join, join);
+  return `one process: ${threads.join(', then ')}`;
+}
+
+type Join = (b: Follower) => Promise<SubAnswer>;
+
+async function replayed(stage: Stage, joinFirst: Join, joinAgain: Join): Promise<void> {
   const sid = await stage.world.channel();
   const a = await stage.connect('A');
-  const b = await stage.follow('B', sid);
+  const b = new Follower(sid);
+  await joinFirst(b);
   await flood(a, sid, BEFORE, (i) => `before ${i}`);
   await b.reach(BEFORE);
   b.connection.socket.reset();
   await b.connection.ended;
   await flood(a, sid, MISSED, (i) => `missed ${i}`);
-  const [joined] = await Promise.all([stage.join(b, 'B', url), a.append(sid, 'during')]);
+  const [joined] = await Promise.all([joinAgain(b), a.append(sid, 'during')]);
   same([joined.status, joined.seq], [Status.REPLAYING, BEFORE], 'status and position');
   await b.reach(BEFORE + MISSED + 1);
   const seqs = b.connection.events(sid).map(({ seq }) => seq);
@@ -45,7 +82,6 @@ async function replayed(stage: Stage, url: string): Promise<undefined> {
     'seqs after the reconnect',
   );
   same(b.connection.events(sid).at(-1)?.body, ['during'], 'the last event');
-  return undefined;
 }
 
 const tooFarBehind: Case = {

@@ -38,8 +38,6 @@ export class Servers {
   async stage(one: Case, encoding: Encoding): Promise<Stage> {
     if (one.needs === 'control' && this.#urls.length > 0)
       throw new Unfit('needs control', 'kills, restores or drains the server: run without --url');
-    if (one.needs === 'two nodes' && this.#urls.length < 2)
-      throw new Unfit('needs two nodes', 'give --url twice');
     const { world, server } = await this.#place(one);
     const urls = this.#urls.length > 0 ? this.#urls : [world.url];
     const [patienceMs, progress] = [this.#patienceMs, this.#progress];

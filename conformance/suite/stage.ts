@@ -97,10 +97,18 @@ export class Stage {
     options: Partial<ConnectionOptions> & { readonly resume?: readonly [string, string] } = {},
   ): Promise<Seat> {
     const { resume, ...rest } = options;
-    const token = await this.world.token(await this.world.user(name));
     const connection = await this.open(name, rest);
-    const identity = await connection.identify(token, resume ?? null);
-    return { connection, identity };
+    return { connection, identity: await this.identify(connection, name, resume) };
+  }
+
+  /** Identifies as the named user. */
+  async identify(
+    connection: Connection,
+    name: string,
+    resume: readonly [string, string] | null = null,
+  ): Promise<Identity> {
+    const token = await this.world.token(await this.world.user(name));
+    return connection.identify(token, resume);
   }
 
   /** As sit, for cases that need no more than the connection. */
