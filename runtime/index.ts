@@ -30,7 +30,7 @@ export {
 } from './core/api.ts';
 export { NOREPLY } from './core/around.ts';
 export { describeReport } from './core/describe.ts';
-export { formatRef } from './core/ref.ts';
+export { formatRef, parseRef } from './core/ref.ts';
 export {
   checkResponse,
   type LabelledResponse,
@@ -56,6 +56,7 @@ export {
   type FailReason,
 } from './errors.ts';
 export { counters, processInfo, tree } from './inspect/inspect.ts';
+export { actorAt, actorPath } from './inspect/path.ts';
 export * as sys from './inspect/sys.ts';
 export { defineMachine } from './machine/machine.ts';
 export type * from './machine/types.ts';

@@ -25,5 +25,19 @@ function nodeOf(ref: number): number {
 
 /** `<node.thread.serial>`, for logs. Any thread; O(1). */
 export function formatRef(ref: AnyRef): string {
-  return `<${nodeOf(ref)}.${threadOf(ref)}.${ref % SERIALS}>`;
+  return `<${refText(ref)}>`;
+}
+
+/** The same without brackets, for paths. */
+export function refText(ref: AnyRef): string {
+  return `${nodeOf(ref)}.${threadOf(ref)}.${ref % SERIALS}`;
+}
+
+/** The ref of its text, with brackets or without; undefined for what is none. Any thread; says nothing of a life. */
+export function parseRef(text: string): AnyRef | undefined {
+  const found = /^<?(\d{1,4})\.(\d{1,2})\.(\d{1,12})>?$/.exec(text);
+  if (found === null) return undefined;
+  const [node, thread, serial] = found.slice(1).map(Number) as [number, number, number];
+  if (node >= 1024 || thread >= THREADS || serial >= SERIALS) return undefined;
+  return (refBase(node, thread) + serial) as AnyRef;
 }

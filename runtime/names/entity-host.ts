@@ -182,6 +182,11 @@ class Entity implements EntityTag {
 
 const hosts = new Map<string, Host>();
 
+/** The live host of a type on this thread. */
+export function hostOf(type: string): AnyRef | undefined {
+  return hosts.get(type)?.self;
+}
+
 /** Keys that hung their thread too often (type and key), left down for the life of this thread. */
 const blocked = new Set<string>();
 
