@@ -20,6 +20,19 @@ export {
   type LogWriterStats,
 } from './log-writer.ts';
 export { memoryStore } from './memory.ts';
+export {
+  NEWEST_SCHEMA,
+  type Stamped,
+  type StampOptions,
+  stampEpochs,
+  verifyDatabase,
+} from './restore.ts';
+export {
+  openSnapshot,
+  type SnapshotCopyOptions,
+  type SnapshotFacts,
+  type StoreSnapshot,
+} from './snapshot.ts';
 export { openSqliteStore } from './sqlite-store.ts';
 export type {
   Change,
