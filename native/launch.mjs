@@ -23,7 +23,7 @@ const VERBS = {
   start,
   setup: async () => 0,
   chat: program('client/terminal/main.ts'),
-  driftway: program('supervisors/main.ts'),
+  driftway: program('supervisors/cli/main.ts'),
   'bench-smoke': program('bench/smoke.ts'),
   'bench-runtime': program('bench/runtime/main.ts'),
   conformance: program('conformance/main.ts'),

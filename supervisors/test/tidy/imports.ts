@@ -22,9 +22,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Exceptions, each with its reason. */
 const EXCEPTIONS: readonly { from: RegExp; to: RegExp; why: string }[] = [
   {
-    from: /^supervisors\/main\.ts$/,
+    from: /^supervisors\/(cli\/)?main\.ts$/,
     to: /^runtime\/clock\.ts$/,
-    why: 'the heart needs a clock and must not load the runtime',
+    why: 'the heart and the command line need a clock and must not load the runtime',
   },
   {
     from: /^supervisors\/test\//,
