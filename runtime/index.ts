@@ -56,7 +56,11 @@ export {
   type FailReason,
 } from './errors.ts';
 export { counters, processInfo, tree } from './inspect/inspect.ts';
+export * as faults from './faults/index.ts';
+export { Histogram, type HistogramData } from './inspect/histogram.ts';
 export { actorAt, actorPath } from './inspect/path.ts';
+export { type Look, look } from './inspect/look.ts';
+export { type KindLoad, meters, type RestartCount, type RuntimeMeters } from './inspect/meters.ts';
 export * as sys from './inspect/sys.ts';
 export { defineMachine } from './machine/machine.ts';
 export type * from './machine/types.ts';

@@ -14,6 +14,7 @@ import { sendStop } from '../core/signals.ts';
 import { spawnAny, startActor } from '../core/spawn.ts';
 import { lookup, report, rt } from '../core/thread.ts';
 import { ActorError, type FailReason } from '../errors.ts';
+import { noteRestart } from '../inspect/meters.ts';
 import { markSupervisor } from '../supervision/child-spec.ts';
 import { IntensityWindow } from '../supervision/intensity.ts';
 import { shutdownChild } from '../supervision/shutdown.ts';
@@ -107,6 +108,7 @@ class Host implements Place {
       window = new IntensityWindow(intensity ?? INTENSITY, period ?? PERIOD_S);
       this.windows.set(key, window);
     }
+    noteRestart('entities', this.type);
     if (!window.add(rt.clock.monotonic())) return;
     report({ kind: 'entityUnavailable', type: this.type, key, reason });
   }

@@ -21,6 +21,12 @@ export function labelOf(self: AnyRef): string {
   return String(lookup(self)?.name ?? `supervisor ${self}`);
 }
 
+/** How metrics call a supervisor: its name or that of its behaviour, never its ref. */
+export function groupOf(self: AnyRef): string {
+  const cell = lookup(self);
+  return String(cell?.name ?? cell?.compiled.name ?? 'supervisor');
+}
+
 /** A message that no supervisor understands is logged and ignored; a call of it stays unanswered. */
 export function ignoreUnknown(actor: string, op: string, ref: AnyRef): NoReply {
   report({ kind: 'unknownMessage', ref, actor, op });

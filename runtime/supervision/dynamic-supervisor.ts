@@ -7,6 +7,7 @@ import { isNormalClass } from '../core/reason.ts';
 import { threadOf } from '../core/ref.ts';
 import { IGNORE, spawnAny } from '../core/spawn.ts';
 import { lookup, report, rt } from '../core/thread.ts';
+import { noteRestart } from '../inspect/meters.ts';
 import type {
   AnyRef,
   Behaviour,
@@ -19,7 +20,7 @@ import type {
   SpawnOptions,
 } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import { childInfo, countOf, ignoreUnknown, labelOf, specOf } from './child-list.ts';
+import { childInfo, countOf, groupOf, ignoreUnknown, labelOf, specOf } from './child-list.ts';
 import { completeSpec, markSupervisor, withoutStart } from './child-spec.ts';
 import { type CompleteDynamicFlags, completeDynamicFlags } from './flags.ts';
 import { endedWell, shutdownAll, shutdownChild } from './shutdown.ts';
@@ -187,6 +188,7 @@ function restart(state: State, child: Child, ctx: DynCtx): void | Promise<void> 
     ctx.stop('shutdown');
   }
   const outcome = start(state, child.spec, child.lives, ctx);
+  noteRestart(groupOf(ctx.self), childName(child.spec));
   if ('ok' in outcome) restarted(state, child, outcome, ctx);
   else return outcome.then((each) => restarted(state, child, each, ctx));
 }

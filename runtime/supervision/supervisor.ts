@@ -7,6 +7,7 @@ import { erase } from '../core/api.ts';
 import { isNormalClass } from '../core/reason.ts';
 import { IGNORE, spawnAny } from '../core/spawn.ts';
 import { report, rt } from '../core/thread.ts';
+import { noteRestart } from '../inspect/meters.ts';
 import type {
   AnyRef,
   Behaviour,
@@ -19,7 +20,7 @@ import type {
   SpawnOptions,
 } from '../types.ts';
 import { backoffMs } from './backoff.ts';
-import { childInfo, countOf, ignoreUnknown, labelOf, specOf } from './child-list.ts';
+import { childInfo, countOf, groupOf, ignoreUnknown, labelOf, specOf } from './child-list.ts';
 import { completeSpec, markSupervisor, withoutStart } from './child-spec.ts';
 import { type CompleteFlags, completeFlags } from './flags.ts';
 import { endedWell, shutdownChild } from './shutdown.ts';
@@ -226,7 +227,8 @@ function restart(state: State, child: Child, ctx: SupCtx): void | Promise<void> 
     report({ kind: 'restartLimit', supervisor: state.label, ref: ctx.self, reason });
     ctx.stop('shutdown');
   }
-  if (state.strategy !== 'oneForOne') return restartMany(state, child, ctx);
+  noteRestart(groupOf(ctx.self), childName(child.spec));
+  if (state.strategy !== 'oneForOne') return restartMany(state, child, ctx).then(() => undefined);
   const outcome = start(state, child, ctx);
   if ('ok' in outcome) retryIfFailed(child, outcome, ctx);
   else return outcome.then((each) => void retryIfFailed(child, each, ctx));

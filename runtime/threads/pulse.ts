@@ -3,6 +3,7 @@
  */
 import { clearInterval, setInterval } from 'node:timers';
 import { rt } from '../core/thread.ts';
+import { noteBeat } from '../inspect/meters.ts';
 import { pulseOf } from './shared.ts';
 import type { SharedMemory } from './types.ts';
 
@@ -16,6 +17,7 @@ export function startPulse(shared: SharedMemory, thread: number): () => void {
   rt.pulse = pulse;
   const timer = setInterval(() => {
     pulse.ints[0] = (pulse.ints[0] as number) + 1;
+    noteBeat(BEAT_MS);
   }, BEAT_MS);
   timer.unref();
   return () => {
