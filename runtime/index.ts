@@ -22,6 +22,7 @@ export {
   type RuntimeOptions,
   reply,
   send,
+  slotOf,
   slotsOf,
   spawn,
   stop,
@@ -86,6 +87,7 @@ export {
 } from './names/registry.ts';
 export type * from './names/types.ts';
 export {
+  bounceChild,
   countChildren,
   deleteChild,
   getChildSpec,
@@ -119,6 +121,7 @@ export { completedTask, Task, task, taskChild } from './tasks/task.ts';
 export { startTaskSupervisor, TaskSupervisor, taskSupervisor } from './tasks/task-supervisor.ts';
 export type * from './tasks/types.ts';
 export { startNode } from './threads/node.ts';
+export { whileUnwatched } from './threads/pulse.ts';
 export type {
   Booted,
   BootFunction,

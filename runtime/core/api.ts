@@ -186,6 +186,12 @@ export function slotsOf(group: string): readonly string[] {
   return rt.remote === null ? [] : rt.remote.slotsOf(group);
 }
 
+/** Slot on which a name is resolved: the home of an entity, the slot of `at`; whether that is up or not. O(1). */
+export function slotOf(to: Name<unknown>): string {
+  const { thread } = targetOf(to);
+  return thread === rt.thread || rt.remote === null ? rt.slot : rt.remote.slotName(thread);
+}
+
 const PAYLOADS = { share: null, freeze: freezePayload, clone: clonePayload } as const;
 
 /** What a thread may be given instead of the defaults. */

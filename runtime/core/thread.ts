@@ -55,6 +55,8 @@ export interface Remote {
   reply(from: From, ok: boolean, value: unknown): void;
   isUp(thread: number): boolean;
   slotThread(slot: string): number;
+  /** Name of a thread's slot. */
+  slotName(thread: number): string;
   /** Home thread of an entity; -1 when the type has no group, which means this thread. */
   homeThread(type: string, key: number): number;
   slotsOf(group: string): readonly string[];

@@ -76,6 +76,15 @@ export function restartChild(to: Dest<SupervisorP>, id: Key): Promise<RestartChi
   return call(to, 'restartChild', id, NO_LIMIT);
 }
 
+/**
+ * Ends a child in order and starts it again, with those siblings that its restart takes along by the
+ * supervisor's strategy. Does not count against the intensity. A start that fails is tried again as
+ * after a crash, and that counts. ref is undefined for a temporary child, which is gone.
+ */
+export function bounceChild(to: Dest<SupervisorP>, id: Key): Promise<RestartChildResult> {
+  return call(to, 'bounceChild', id, NO_LIMIT);
+}
+
 /** Forgets the spec of a child that is not running. */
 export function deleteChild(to: Dest<SupervisorP>, id: Key): Promise<DeleteChildResult> {
   return call(to, 'deleteChild', id, NO_LIMIT);

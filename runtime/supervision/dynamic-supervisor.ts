@@ -82,6 +82,7 @@ export function defineDynamicSupervisor<A = undefined>(
       startDynamicChild: (state, spec, ctx) => startChild(state, spec, ctx),
       terminateChild: (state, id, ctx) => terminateChild(state, id, ctx),
       restartChild: () => ({ ok: false, why: 'simpleOneForOne' }),
+      bounceChild: () => ({ ok: false, why: 'simpleOneForOne' }),
       deleteChild: () => ({ ok: false, why: 'simpleOneForOne' }),
       getChildSpec: (state, id) => specOf(state.children.get(id as AnyRef)),
       whichChildren: (state) => [...state.children.values()].reverse().map(infoOf),
@@ -187,8 +188,8 @@ function restart(state: State, child: Child, ctx: DynCtx): void | Promise<void> 
     report({ kind: 'restartLimit', supervisor: state.label, ref: ctx.self, reason });
     ctx.stop('shutdown');
   }
-  const outcome = start(state, child.spec, child.lives, ctx);
   noteRestart(groupOf(ctx.self), childName(child.spec));
+  const outcome = start(state, child.spec, child.lives, ctx);
   if ('ok' in outcome) restarted(state, child, outcome, ctx);
   else return outcome.then((each) => restarted(state, child, each, ctx));
 }

@@ -2,6 +2,7 @@
  * The supervisors with their functions under one name each, as OTP and Elixir group them. Nothing of its own.
  */
 import {
+  bounceChild,
   countChildren,
   deleteChild,
   getChildSpec,
@@ -30,6 +31,7 @@ export const Supervisor = {
   startChild,
   terminateChild,
   restartChild,
+  bounceChild,
   deleteChild,
   getChildSpec,
   whichChildren,

@@ -93,6 +93,7 @@ export function defineSupervisor<A = undefined>(
         return { ok: true };
       },
       restartChild: (state, id, ctx) => restartChild(state, id, ctx),
+      bounceChild: (state, id, ctx) => bounceChild(state, id, ctx),
       deleteChild: (state, id) => deleteChild(state, id),
       getChildSpec: (state, id) => specOf(state.children.get(id)),
       whichChildren: (state) => [...state.children.values()].reverse().map(childInfo),
@@ -239,15 +240,27 @@ function restart(state: State, child: Child, ctx: SupCtx): void | Promise<void> 
  * one does not start, those before it stay up, and the next attempt is about that one: oneForAll
  * begins it by ending them, restForOne goes on from there.
  */
-async function restartMany(state: State, child: Child, ctx: SupCtx): Promise<void> {
-  const all = [...state.children.values()];
-  const affected = state.strategy === 'oneForAll' ? all : all.slice(all.indexOf(child));
+async function restartMany(
+  state: State,
+  child: Child,
+  ctx: SupCtx,
+): Promise<StartOutcome | undefined> {
+  const affected = affectedBy(state, child);
   await terminateAll(state, affected, ctx);
   for (const each of affected) {
     // A temporary one is gone with its end.
     if (!state.children.has(each.spec.id)) continue;
-    if (retryIfFailed(each, await start(state, each, ctx), ctx)) return;
+    const outcome = await start(state, each, ctx);
+    if (retryIfFailed(each, outcome, ctx)) return outcome;
   }
+  return undefined;
+}
+
+/** What the restart of a child takes along, in start order. */
+function affectedBy({ children, strategy }: State, child: Child): readonly Child[] {
+  if (strategy === 'oneForOne') return [child];
+  const all = [...children.values()];
+  return strategy === 'oneForAll' ? all : all.slice(all.indexOf(child));
 }
 
 /** True when the start failed: a retry is on its way then. */
@@ -327,6 +340,17 @@ async function restartChild(state: State, id: Key, ctx: SupCtx): Promise<Restart
   if (outcome.ok) return outcome;
   if (outcome.reason === 'ignore') return { ok: true, ref: undefined };
   return { ok: false, why: 'error', reason: outcome.reason };
+}
+
+async function bounceChild(state: State, id: Key, ctx: SupCtx): Promise<RestartChildResult> {
+  const found = state.children.get(id);
+  if (found === undefined) return { ok: false, why: 'notFound' };
+  if (found.restarting) return { ok: false, why: 'restarting' };
+  const failure = await restartMany(state, found, ctx);
+  if (failure !== undefined && !failure.ok) {
+    return { ok: false, why: 'error', reason: failure.reason };
+  }
+  return { ok: true, ref: found.ref === NONE ? undefined : found.ref };
 }
 
 function deleteChild(state: State, id: Key): DeleteChildResult {

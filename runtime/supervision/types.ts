@@ -202,6 +202,7 @@ export interface SupervisorP {
   startChild(spec: ChildSpec): StartChildResult;
   terminateChild(id: Key): TerminateChildResult;
   restartChild(id: Key): RestartChildResult;
+  bounceChild(id: Key): RestartChildResult;
   deleteChild(id: Key): DeleteChildResult;
   getChildSpec(id: Key): GetChildSpecResult;
   whichChildren(): readonly ChildInfo[];

@@ -5,7 +5,9 @@
 import { configureRuntime, stop } from '../core/api.ts';
 import { becomeThread, report, rt, serialMark } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
+import { DriftwayError } from '../errors.ts';
 import { counters, tree } from '../inspect/inspect.ts';
+import { bounceChild } from '../supervision/admin.ts';
 import { child } from '../supervision/child-spec.ts';
 import { startSupervisor } from '../supervision/supervisor.ts';
 import type { SupervisorP } from '../supervision/types.ts';
@@ -238,12 +240,27 @@ class Node implements NodeHandle {
   }
 
   terminateSlot(name: string): void {
-    const thread = this.#router.slotThread(name);
-    const current = this.#current.get(thread);
-    if (current === undefined || current.hasEnded || current.slot.onDown === 'fatal') {
-      throw new RangeError(`terminateSlot: got ${name}, want a slot that is up and may restart`);
+    const error = { name: 'ThreadTerminated', message: 'terminated on request' };
+    this.#restartable(name, 'terminateSlot').fail(error);
+  }
+
+  async restartSlot(name: string): Promise<void> {
+    const { incarnation } = this.#restartable(name, 'restartSlot');
+    const reason = { name: 'ThreadRestarted', message: 'stopped and started on request' };
+    report({ kind: 'threadDown', thread: name, incarnation, reason });
+    const result = await bounceChild(this.#supervisor as Ref<SupervisorP>, name);
+    if (result.ok) return;
+    throw new DriftwayError('DRIFT_RUNTIME_THREAD', `slot ${name}: did not start: ${result.why}`, {
+      data: { result },
+    });
+  }
+
+  #restartable(name: string, what: string): SlotThread {
+    const current = this.#current.get(this.#router.slotThread(name));
+    if (current !== undefined && !current.hasEnded && current.slot.onDown === 'restart') {
+      return current;
     }
-    current.fail({ name: 'ThreadTerminated', message: 'terminated on request' });
+    throw new RangeError(`${what}: got ${name}, want a slot that is up and may restart`);
   }
 
   // -------------------------------------------------------------- reports, inspection

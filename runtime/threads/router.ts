@@ -88,7 +88,7 @@ export class Router implements Remote {
   /** The thread is up: its port. */
   connect(thread: number, port: MessagePort): void {
     this.disconnect(thread);
-    const to = this.#nameOf(thread);
+    const to = this.slotName(thread);
     this.#lanes[thread] = new Lane(port, {
       to,
       pace: this.#paceTo(thread),
@@ -140,7 +140,7 @@ export class Router implements Remote {
     return this.#lanes.filter((lane) => lane !== undefined).map((lane) => lane.counters());
   }
 
-  #nameOf(thread: number): string {
+  slotName(thread: number): string {
     return this.#topology.slots[thread]?.name ?? String(thread);
   }
 
@@ -205,7 +205,7 @@ export class Router implements Remote {
     rt.counters.dropped++;
     const { dropped } = lane;
     if ((dropped & (dropped - 1)) === 0) {
-      report({ kind: 'laneFull', to: this.#nameOf(thread), dropped });
+      report({ kind: 'laneFull', to: this.slotName(thread), dropped });
     }
     return false;
   }

@@ -124,6 +124,12 @@ export interface NodeHandle {
   counters(): Promise<Readonly<Record<string, RuntimeCounters>>>;
   /** Ends a thread at once, as a crash would: for tests and chaos. RangeError for a fatal slot or one that is down. */
   terminateSlot(name: string): void;
+  /**
+   * Stops a thread in order (stop hook, then its actors through terminate) and starts it again; resolves when the new one has
+   * booted. Does not count against NodeOptions.restart. RangeError for a fatal slot or one that is down, DriftwayError
+   * DRIFT_RUNTIME_THREAD when it did not start: it is tried again then, as after a crash.
+   */
+  restartSlot(name: string): Promise<void>;
 }
 
 /** What the boot function is told. */
