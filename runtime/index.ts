@@ -49,6 +49,7 @@ export {
 export { cancelTimer, readTimer, sendAfter } from './core/send-after.ts';
 export { SnapshotKeeper } from './core/snapshots.ts';
 export { IGNORE } from './core/spawn.ts';
+export { hostActor } from './core/spawn-at.ts';
 export {
   ActorError,
   DriftwayError,
@@ -63,6 +64,7 @@ export { actorAt, actorPath } from './inspect/path.ts';
 export { type Look, look } from './inspect/look.ts';
 export { type KindLoad, meters, type RestartCount, type RuntimeMeters } from './inspect/meters.ts';
 export * as sys from './inspect/sys.ts';
+export type * from './inspect/types.ts';
 export { defineMachine } from './machine/machine.ts';
 export type * from './machine/types.ts';
 export { type EntityOptions, hostEntity } from './names/entity-host.ts';

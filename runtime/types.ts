@@ -187,6 +187,12 @@ export interface SpawnOptions<P> {
   readonly name?: Name<P>;
   /** init that takes longer is killed and the start fails 'timeout'. Default Infinity. */
   readonly initTimeoutMs?: Ms;
+  /**
+   * Slot to run it on, default this one; that thread must have called hostActor() with the behaviour. The argument must be
+   * plain data then, the name one of name(key), which at(slot, key) finds from here; `parent` is nobody. Rejects also with
+   * 'noconnection' (no such slot, or its thread is down or dies meanwhile).
+   */
+  readonly at?: string;
   /** Links it to the actor that is running, as ctx.spawnLink; TypeError outside of an actor. */
   readonly link?: boolean;
   /** The actor that is running monitors it: onDown with its ref. TypeError outside of an actor. */
@@ -462,39 +468,4 @@ export interface ProcessInfo {
 /** One actor with the actors it spawned. */
 export interface TreeNode extends ProcessInfo {
   readonly children: readonly TreeNode[];
-}
-
-/** Counters of this thread, since it started. */
-export interface RuntimeCounters {
-  readonly actors: number;
-  readonly spawned: number;
-  readonly crashed: number;
-  readonly messages: number;
-  readonly calls: number;
-  readonly callsPending: number;
-  readonly timeouts: number;
-  readonly lateReplies: number;
-  readonly expired: number;
-  readonly deadLetters: number;
-  readonly dropped: number;
-  readonly drains: number;
-  readonly yields: number;
-  readonly zombieErrors: number;
-  /** At their bounds: entities' snapshots on main (10,000 a thread), who waits for calls from other threads (4096). */
-  readonly snapshotsForgotten: number;
-  readonly chainsForgotten: number;
-  readonly reportsDropped: number;
-  readonly lanes: readonly LaneCounters[];
-}
-
-export interface LaneCounters {
-  readonly to: string;
-  readonly messagesOut: number;
-  readonly bytesOut: number;
-  readonly flushes: number;
-  readonly messagesIn: number;
-  readonly bytesIn: number;
-  readonly batchesIn: number;
-  readonly dropped: number;
-  readonly bytesInFlight: number;
 }

@@ -230,6 +230,20 @@ function limitInit(cell: Cell, initTimeoutMs: Ms | undefined): void {
   };
 }
 
+/** How actors are started on other threads; spawn-at.ts installs it. */
+type SpawnAway = (
+  behaviour: AnyBehaviour,
+  arg: unknown,
+  options: SpawnOptions<unknown>,
+  parent: AnyRef,
+  link: boolean,
+) => Promise<AnyRef>;
+let spawnAway: SpawnAway | null = null;
+
+export function setSpawnAway(installed: SpawnAway): void {
+  spawnAway = installed;
+}
+
 /** spawn with the types forgotten: resolves to the ref, rejects with ActorError. */
 export async function spawnAny(
   behaviour: AnyBehaviour,
@@ -239,11 +253,14 @@ export async function spawnAny(
   link: boolean,
 ): Promise<AnyRef> {
   const name = options?.name;
-  checkStartName('spawn', name);
   const starter = lookup(parent);
   if (starter === undefined && (options?.link === true || options?.monitor === true)) {
     throw new TypeError('spawn: link, monitor: got no actor that runs, want one');
   }
+  if (options?.at !== undefined && options.at !== rt.slot && spawnAway !== null) {
+    return spawnAway(behaviour, arg, options, parent, link || options.link === true);
+  }
+  checkStartName('spawn', name);
   const start = startActor(behaviour, arg, {
     name,
     parent,

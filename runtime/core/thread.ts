@@ -5,13 +5,13 @@
 
 import { assert } from '../assert.ts';
 import { type Clock, type Ms, type Rng, systemClock, systemRng } from '../clock.ts';
+import type { LaneCounters } from '../inspect/types.ts';
 import type {
   AnyRef,
   CrashDetail,
   CrashInput,
   From,
   Key,
-  LaneCounters,
   MonitorId,
   Reason,
   Report,

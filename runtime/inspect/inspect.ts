@@ -4,8 +4,9 @@
 import { openCalls } from '../core/calls.ts';
 import { AWAITING, type Cell, IDLE, RUNNING } from '../core/cell.ts';
 import { allCells, cellCount, lookup, rt } from '../core/thread.ts';
-import type { AnyRef, ProcessInfo, RuntimeCounters, TreeNode } from '../types.ts';
+import type { AnyRef, ProcessInfo, TreeNode } from '../types.ts';
 import { ownBytes, sizeOf } from './size.ts';
+import type { RuntimeCounters } from './types.ts';
 
 const NONE = 0 as AnyRef;
 

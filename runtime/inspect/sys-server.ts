@@ -4,14 +4,14 @@
  */
 import type { Ms } from '../clock.ts';
 import { addRequest, NOREPLY } from '../core/around.ts';
-import { failCall, failFrom, openCall, openedFrom } from '../core/calls.ts';
+import { failFrom } from '../core/calls.ts';
 import type { AnyBehaviour } from '../core/cell.ts';
 import { undeferCall } from '../core/life.ts';
+import { askPlace, serveOnDemand } from '../core/on-demand.ts';
 import { errorInfo } from '../core/reason.ts';
-import { findRef, replyTo, setPlace } from '../core/send.ts';
+import { findRef, replyTo } from '../core/send.ts';
 import type { WatchTarget } from '../core/signals.ts';
-import { startActor } from '../core/spawn.ts';
-import { lookup, rt, type Via } from '../core/thread.ts';
+import { lookup, type Via } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
 import { ActorError, type FailReason } from '../errors.ts';
 import type { AnyRef, Ctx, Key } from '../types.ts';
@@ -19,7 +19,6 @@ import { actOn } from './sys-actions.ts';
 
 /** Meaning of names on a thread, as in core/send.ts; no type of entity looks like it. */
 const PLACE = '%sys';
-const NONE = 0 as AnyRef;
 
 /** Asks an actor of this thread. Rejects with ActorError: 'noproc', 'timeout', its end, { error }. */
 export function act(ref: AnyRef, op: string, arg: unknown, timeoutMs: Ms): Promise<unknown> {
@@ -69,17 +68,8 @@ export function askThread(
     throw new TypeError(`sys.${op}: got an actor of another thread, want one of this thread`);
   }
   const { thread, via, key } = target;
-  const now = rt.clock.monotonic();
-  const deadline = now + timeoutMs;
-  const promise = openCall(`sys.${op}`, thread, now, deadline, undefined, null);
-  const from = openedFrom;
   const asked: Asked = { via, key, op, arg, timeoutMs };
-  if (rt.remote === null || thread < 0) failCall(from, 'noconnection');
-  else {
-    const failed = rt.remote.call(thread, PLACE, 0, 'ask', asked, from, deadline);
-    if (failed !== undefined) failCall(from, failed);
-  }
-  return promise;
+  return askPlace(thread, PLACE, 'ask', asked, timeoutMs, `sys.${op}`);
 }
 
 const server: AnyBehaviour = {
@@ -99,14 +89,4 @@ const server: AnyBehaviour = {
     },
   },
 };
-let serverRef: AnyRef = NONE;
-
-setPlace(PLACE, {
-  cell() {
-    const live = lookup(serverRef);
-    if (live !== undefined) return live;
-    serverRef = startActor(server, undefined, {}).ref;
-    return lookup(serverRef) ?? 'noproc';
-  },
-  ref: () => (lookup(serverRef) === undefined ? undefined : serverRef),
-});
+serveOnDemand(PLACE, server);

@@ -6,7 +6,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock, Ms, TimerHandle } from '../clock.ts';
 import type { Via } from '../core/thread.ts';
-import type { From, Key, LaneCounters } from '../types.ts';
+import type { LaneCounters } from '../inspect/types.ts';
+import type { From, Key } from '../types.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 import type { LaneLimits, LanePace } from './types.ts';

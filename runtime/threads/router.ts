@@ -30,7 +30,8 @@ import {
 } from '../core/thread.ts';
 import type { FailReason } from '../errors.ts';
 import { homeIndex } from '../names/home.ts';
-import type { AnyRef, From, Key, LaneCounters, MonitorId, Reason } from '../types.ts';
+import type { LaneCounters } from '../inspect/types.ts';
+import type { AnyRef, From, Key, MonitorId, Reason } from '../types.ts';
 import type { BatchReader } from './batch-reader.ts';
 import { Lane } from './lane.ts';
 import { consumedView } from './shared.ts';

@@ -6,7 +6,8 @@ import type { MessagePort, WorkerOptions } from 'node:worker_threads';
 import type { Clock, Ms } from '../clock.ts';
 import type { KeptSnapshots } from '../names/entity-snapshots.ts';
 import type { RestartLimit } from '../supervision/types.ts';
-import type { Culprit, ErrorInfo, Report, RuntimeCounters, TreeNode } from '../types.ts';
+import type { RuntimeCounters } from '../inspect/types.ts';
+import type { Culprit, ErrorInfo, Report, TreeNode } from '../types.ts';
 
 // ---------------------------------------------------------------- public
 
