@@ -61,6 +61,14 @@ export { counters, processInfo, tree } from './inspect/inspect.ts';
 export * as faults from './faults/index.ts';
 export { Histogram, type HistogramData } from './inspect/histogram.ts';
 export { actorAt, actorPath } from './inspect/path.ts';
+export {
+  SAMPLED_FIGURES,
+  SAMPLED_STATES,
+  type SampledActor,
+  type SampledBatch,
+  type SampledState,
+  Sampler,
+} from './inspect/sampler.ts';
 export { type Look, look } from './inspect/look.ts';
 export { type KindLoad, meters, type RestartCount, type RuntimeMeters } from './inspect/meters.ts';
 export * as sys from './inspect/sys.ts';

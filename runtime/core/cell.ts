@@ -247,6 +247,8 @@ export class Cell {
   messagesIn = 0;
   messagesOut = 0;
   dropped = 0;
+  /** Its row in the sampler (inspect/sampler.ts), while there is one. */
+  row = -1;
 
   constructor(ref: AnyRef, behaviour: Compiled, parent: AnyRef, startedAt: Ms, activeMs: Ms) {
     this.ref = ref;

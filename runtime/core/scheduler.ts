@@ -24,14 +24,22 @@ let pending = false;
 let draining = false;
 let kicks = 0;
 let burstStart = 0;
-type Turn = (cell: Cell, messagesMax: number) => void;
-let turn: Turn = () => {};
+export type Turn = (cell: Cell, messagesMax: number) => void;
+let plainTurn: Turn = () => {};
+let turn = plainTurn;
 /** The test kit decides who runs: nothing is kicked, and no drain that is still under way does anything. */
 let held = false;
 
 /** Installs what a turn does (turn.ts): at most `messagesMax` messages of the cell. */
 export function setTurn(fn: Turn): void {
+  plainTurn = fn;
   turn = fn;
+}
+
+/** Puts `wrap` around each turn, which it has to give; null takes it away. Costs nothing while there is none. */
+export function wrapTurns(wrap: ((...turn: [...Parameters<Turn>, Turn]) => void) | null): void {
+  const plain = plainTurn;
+  turn = wrap === null ? plain : (cell, messagesMax) => wrap(cell, messagesMax, plain);
 }
 
 /** Puts a cell at the end of the run queue; the caller has checked and set `scheduled`. */

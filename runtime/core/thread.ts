@@ -219,9 +219,22 @@ export function nextRef(): AnyRef {
   return (rt.base + serial) as AnyRef;
 }
 
+/** Told of every beginning and end of a cell. */
+export interface CellObserver {
+  added(cell: Cell): void;
+  removed(cell: Cell): void;
+}
+let observer: CellObserver | null = null;
+
+/** One at a time; null takes it away. It must not throw. */
+export function observeCells(by: CellObserver | null): void {
+  observer = by;
+}
+
 export function addCell(cell: Cell): void {
   cells[cell.ref & mask] = cell;
   live++;
+  if (observer !== null) observer.added(cell);
 }
 
 export function removeCell(cell: Cell): void {
@@ -229,6 +242,7 @@ export function removeCell(cell: Cell): void {
   assert(cells[at] === cell, 'a cell is removed once');
   cells[at] = undefined;
   live--;
+  if (observer !== null) observer.removed(cell);
 }
 
 /** Live cells, oldest place first; a copy, so cells may end meanwhile. O(table). */

@@ -13,12 +13,18 @@ const VALUES_MAX = 10_000;
 
 /** Cell, mailbox and tables, without the state. O(1). */
 export function ownBytes(cell: Cell): number {
-  const sets = [cell.links, cell.monitors, cell.monitoredBy, cell.timers, cell.deferred];
-  const tables = sets.reduce(
-    (sum, set) => sum + (set === null ? 0 : SET_BYTES + set.size * ENTRY_BYTES),
-    0,
-  );
-  return CELL_BYTES + tables + (cell.mailbox?.count ?? 0) * RECORD_BYTES;
+  const { deferred, links, mailbox, monitoredBy, monitors, timers } = cell;
+  const tables =
+    setBytes(links) +
+    setBytes(monitors) +
+    setBytes(monitoredBy) +
+    setBytes(timers) +
+    setBytes(deferred);
+  return CELL_BYTES + tables + (mailbox?.count ?? 0) * RECORD_BYTES;
+}
+
+function setBytes(set: { readonly size: number } | null): number {
+  return set === null ? 0 : SET_BYTES + set.size * ENTRY_BYTES;
 }
 
 /** What a value takes, shared parts once. O(values), at most 10 000 of them. */
