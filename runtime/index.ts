@@ -51,6 +51,24 @@ export { SnapshotKeeper } from './core/snapshots.ts';
 export { IGNORE } from './core/spawn.ts';
 export { hostActor } from './core/spawn-at.ts';
 export {
+  childSpan,
+  currentTrace,
+  newTraceId,
+  onSpans,
+  Span,
+  type SpanKind,
+  type SpanLink,
+  type SpanOptions,
+  type SpanRecord,
+  type SpanValue,
+  spanCount,
+  TraceContext,
+  takeSpans,
+  tracing,
+  withTrace,
+} from './core/trace.ts';
+export { isTraceDrawn, setTraceRatio, traceRatio } from './core/trace-sampler.ts';
+export {
   ActorError,
   DriftwayError,
   type DriftwayErrorOptions,

@@ -13,6 +13,7 @@ import { Mailbox } from './mailbox.ts';
 import { isNormalClass } from './reason.ts';
 import { takeSnapshot } from './snapshot-take.ts';
 import { actorName, report, rt, wheel } from './thread.ts';
+import { markOf, TraceMark, tracing } from './trace.ts';
 import { WheelNode } from './wheel.ts';
 
 /** Return it from a handler that answers later with reply(from, value). */
@@ -63,7 +64,7 @@ export function afterHandler(cell: Cell, extra: Extra, result: unknown, arg: unk
     extra.postponing = false;
     extra.postponed ??= [];
     const deadline = from === 0 ? 0 : cell.deadline;
-    extra.postponed.push({ op: cell.currentOp, arg, from, deadline });
+    extra.postponed.push({ op: cell.currentOp, arg, from, deadline, trace: markAgain(cell) });
     cell.from = 0;
     if (extra.resuming) resumePostponed(cell);
     afterMessage(cell, extra);
@@ -179,6 +180,13 @@ export function postponeMessage(cell: Cell): boolean {
   return true;
 }
 
+/** A traced message that is put aside is handled again under the span that puts it aside. */
+function markAgain({ trace }: Cell): TraceMark | null {
+  if (trace === null) return null;
+  const { traceId, spanId } = trace.context;
+  return new TraceMark(traceId, spanId, rt.clock.monotonic());
+}
+
 /** What was put aside comes before everything that is queued, in its order. */
 export function resumePostponed(cell: Cell): void {
   const { extra } = cell;
@@ -187,8 +195,9 @@ export function resumePostponed(cell: Cell): void {
   extra.resuming = extra.postponing;
   if (extra.resuming || extra.postponed === null) return;
   const mailbox = mailboxOf(cell);
-  for (const { op, arg, from, deadline } of extra.postponed.reverse()) {
+  for (const { op, arg, from, deadline, trace } of extra.postponed.reverse()) {
     mailbox.unshift(op, arg, from, deadline);
+    if (trace !== null) mailbox.markFirst(trace);
     mailbox.limited++;
   }
   extra.postponed = null;
@@ -230,6 +239,8 @@ export function waitForRoom(
   extra.waiters ??= new Mailbox();
   if (extra.waiters.count >= cell.compiled.limit) return false;
   extra.waiters.push(op, arg, from, deadline);
+  const mark = tracing.current === null ? null : markOf();
+  if (mark !== null) extra.waiters.markLast(mark);
   return true;
 }
 
@@ -240,7 +251,7 @@ export function admitWaiters(cell: Cell, extra: Extra, roomMax = cell.compiled.l
   const mailbox = mailboxOf(cell);
   while (waiters.count > 0 && mailbox.limited < roomMax) {
     waiters.take();
-    const { op, arg, from, deadline } = waiters;
+    const { op, arg, from, deadline, trace } = waiters;
     waiters.arg = undefined;
     const isSend = deadline === PLAIN;
     if (!isSend && isExpired(from, deadline)) {
@@ -249,6 +260,7 @@ export function admitWaiters(cell: Cell, extra: Extra, roomMax = cell.compiled.l
     }
     mailbox.limited++;
     mailbox.push(op, arg, isSend ? 0 : from, deadline);
+    if (trace !== null) mailbox.markLast(trace);
     rt.counters.messages++;
     if (isSend) answerFrom(from, undefined);
   }

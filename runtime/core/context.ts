@@ -27,6 +27,7 @@ import { linkCell, sendExit, unlinkCell, unwatch, watch } from './signals.ts';
 import { takeSnapshot } from './snapshot-take.ts';
 import { rt } from './thread.ts';
 import { cancelTimer, setTimer, timerLeft } from './timers.ts';
+import { tracing, withTrace } from './trace.ts';
 
 /** How ctx.spawn starts actors; installed by spawn.ts, which needs the context itself. */
 type Spawner = (
@@ -76,21 +77,27 @@ export class Context {
     const cell = this.#alive();
     cell.messagesOut++;
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
-    castTo(to, op, arg);
+    if (cell.trace === null || tracing.current !== null) castTo(to, op, arg);
+    else withTrace(cell.trace.context, () => castTo(to, op, arg));
   }
 
   send(to: AnyDest, op: string, arg?: unknown): Promise<void> {
     const cell = this.#alive();
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
     cell.messagesOut++;
-    return sendTo(to, op, arg);
+    if (cell.trace === null || tracing.current !== null) return sendTo(to, op, arg);
+    return withTrace(cell.trace.context, () => sendTo(to, op, arg));
   }
 
   call(to: AnyDest, op: string, arg?: unknown, options?: CallOptions): Promise<unknown> {
     const cell = this.#alive();
     cell.messagesOut++;
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
-    return callTo(to, op, arg, options, cell, cell.deadline);
+    if (cell.trace === null || tracing.current !== null) {
+      return callTo(to, op, arg, options, cell, cell.deadline);
+    }
+    const { context } = cell.trace;
+    return withTrace(context, () => callTo(to, op, arg, options, cell, cell.deadline));
   }
 
   reply(from: From, value: unknown): void {
@@ -200,16 +207,20 @@ export class Context {
 
   wrap<T extends readonly unknown[]>(callback: (...args: T) => void): (...args: T) => void {
     const cell = this.#alive();
+    const trace = tracing.current ?? cell.trace?.context ?? null;
     return (...args) => {
       if (cell.status === DEAD) return;
       const outer = rt.current;
+      const outerTrace = tracing.current;
       rt.current = cell;
+      tracing.current = trace;
       try {
         callback(...args);
       } catch (thrown) {
         crashCell(cell, thrown);
       } finally {
         rt.current = outer;
+        tracing.current = outerTrace;
       }
     };
   }

@@ -7,6 +7,7 @@ import type { AnyRef } from '../types.ts';
 import type { Debug } from './debug.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { SnapshotState } from './snapshots.ts';
+import type { TraceMark } from './trace.ts';
 import type { WheelNode } from './wheel.ts';
 
 /** A sys request: acts between two messages, ahead of the mailbox. */
@@ -35,6 +36,7 @@ export interface Postponed {
   readonly arg: unknown;
   readonly from: number;
   readonly deadline: Ms;
+  readonly trace: TraceMark | null;
 }
 
 export class Extra {

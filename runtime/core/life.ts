@@ -83,6 +83,7 @@ export function endCell(cell: Cell, reason: Reason): void {
   if (cell.status === DEAD) return;
   const starting = cell.status === STARTING;
   cell.status = DEAD;
+  if (cell.trace !== null) endTrace(cell, reason);
   removeCell(cell);
   if (cell.name !== undefined && rt.names.get(cell.name) === cell.ref) rt.names.delete(cell.name);
   const holdings = cell.holdings;
@@ -108,6 +109,14 @@ export function endCell(cell: Cell, reason: Reason): void {
   if (starting) unlinkCell(cell, cell.parent);
   sendDeathSignals(cell, reason);
   starter?.({ ok: false, reason });
+}
+
+/** The traced message that was being handled ends with its actor. */
+export function endTrace(cell: Cell, reason: Reason): void {
+  const span = cell.trace;
+  cell.trace = null;
+  if (isNormalClass(reason)) span?.end();
+  else span?.end(typeof reason === 'string' ? reason : 'crashed');
 }
 
 function failCallers(cell: Cell, mailboxKept: boolean, reason: Reason): void {

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Mailbox } from './mailbox.ts';
+import { TraceMark } from './trace.ts';
 
 type Step = { do: 'push'; limited: boolean } | { do: 'take' } | { do: 'drop' };
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -15,12 +16,16 @@ function takeReal(mailbox: Mailbox): number | undefined {
   while (mailbox.count > 0) {
     mailbox.take();
     if (typeof mailbox.op === 'string') mailbox.limited--;
-    if (mailbox.op !== undefined) return mailbox.arg as number;
+    if (mailbox.op === undefined) continue;
+    const n = mailbox.arg as number;
+    const isMarked = typeof mailbox.op === 'string' && n % 3 === 0;
+    expect(mailbox.trace?.traceId).toBe(isMarked ? String(n) : undefined);
+    return n;
   }
   return undefined;
 }
 
-test('Mailbox: any steps, order is kept and the oldest limited record is the one dropped', () => {
+test('Mailbox: any steps, order and marks are kept and the oldest limited record is the one dropped', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
       const mailbox = new Mailbox();
@@ -31,6 +36,7 @@ test('Mailbox: any steps, order is kept and the oldest limited record is the one
         if (each.do === 'push') {
           n++;
           mailbox.push(each.limited ? 'op' : signal, n, n, 0);
+          if (each.limited && n % 3 === 0) mailbox.markLast(new TraceMark(String(n), '', 0));
           if (each.limited) mailbox.limited++;
           model.push({ n, limited: each.limited });
         } else if (each.do === 'take') {

@@ -1,8 +1,10 @@
 /**
  * Mailbox: a strided ring of (op, arg, from, deadline). Arrays only, so a queued message costs no
  * object. Made with the first message, grown by doubling up to the limit, given back when it has
- * emptied after growing large. Owned by one cell; never shared.
+ * emptied after growing large. Marks of traced messages are beside the ring, by place. Owned by one
+ * cell; never shared.
  */
+import type { TraceMark } from './trace.ts';
 
 const STRIDE = 4;
 const FIRST_RECORDS = 4;
@@ -23,6 +25,9 @@ export class Mailbox {
   arg: unknown = undefined;
   from = 0;
   deadline = 0;
+  trace: TraceMark | null = null;
+  /** Of the records in the ring that are traced; null while there are none. */
+  #marks: Map<number, TraceMark> | null = null;
 
   push(op: unknown, arg: unknown, from: number, deadline: number): void {
     if (this.count > this.#mask) this.#grow();
@@ -47,6 +52,18 @@ export class Mailbox {
     this.count++;
   }
 
+  /** The record pushed last is traced. */
+  markLast(mark: TraceMark): void {
+    this.#marks ??= new Map();
+    this.#marks.set((this.#head + this.count - 1) & this.#mask, mark);
+  }
+
+  /** The record put before all others is traced. */
+  markFirst(mark: TraceMark): void {
+    this.#marks ??= new Map();
+    this.#marks.set(this.#head, mark);
+  }
+
   /** The op of the oldest record; the caller has looked at `count`. */
   peekOp(): unknown {
     return this.#buf[this.#head * STRIDE];
@@ -62,7 +79,7 @@ export class Mailbox {
     this.#trim();
   }
 
-  /** Moves the oldest record into op, arg, from, deadline. The caller has looked at `count`. */
+  /** Moves the oldest record into op, arg, from, deadline, trace. The caller has looked at `count`. */
   take(): void {
     const at = this.#head * STRIDE;
     const buf = this.#buf;
@@ -72,6 +89,7 @@ export class Mailbox {
     this.deadline = buf[at + 3] as number;
     buf[at] = undefined;
     buf[at + 1] = undefined;
+    this.trace = this.#marks === null ? null : this.#takeMark(this.#head);
     this.#head = (this.#head + 1) & this.#mask;
     this.count--;
     if (this.count === 0 && this.#mask >= KEEP_RECORDS) this.#release();
@@ -89,6 +107,7 @@ export class Mailbox {
       this.#buf[at] = undefined;
       this.#buf[at + 1] = undefined;
       this.limited--;
+      if (this.#marks !== null) this.#takeMark(at / STRIDE);
       this.#trim();
       return from;
     }
@@ -104,6 +123,14 @@ export class Mailbox {
     return undefined;
   }
 
+  #takeMark(place: number): TraceMark | null {
+    const marks = this.#marks as Map<number, TraceMark>;
+    const mark = marks.get(place) ?? null;
+    marks.delete(place);
+    if (marks.size === 0) this.#marks = null;
+    return mark;
+  }
+
   /** Holes at the head go at once, so that dropping over and over stays O(1). */
   #trim(): void {
     while (this.count > 0 && this.#buf[this.#head * STRIDE] === undefined) {
@@ -117,6 +144,11 @@ export class Mailbox {
     const grown: unknown[] = new Array(size * 2 * STRIDE).fill(undefined);
     for (let i = 0; i < size * STRIDE; i++) {
       grown[i] = this.#buf[(this.#head * STRIDE + i) % (size * STRIDE)];
+    }
+    if (this.#marks !== null) {
+      const marks = new Map<number, TraceMark>();
+      for (const [place, mark] of this.#marks) marks.set((place - this.#head + size) % size, mark);
+      this.#marks = marks;
     }
     this.#buf = grown;
     this.#mask = size * 2 - 1;

@@ -12,9 +12,11 @@ import { answerFrom, failCall, failFrom, openCall, openedFrom } from './calls.ts
 import { type Cell, mailboxOf } from './cell.ts';
 import { PLAIN } from './extra.ts';
 import { undeferCall, wake } from './life.ts';
+import type { Mailbox } from './mailbox.ts';
 import { threadOf } from './ref.ts';
 import type { WatchTarget } from './signals.ts';
 import { actorName, lookup, report, rt, type Via } from './thread.ts';
+import { markOf, tracing } from './trace.ts';
 
 const CALL_TIMEOUT_MS = 5000;
 /** What a nested call leaves to its caller: more than the grain of timers, so that it still can answer. */
@@ -65,8 +67,14 @@ export function post(cell: Cell, op: string, arg: unknown, from: number, deadlin
   if (mailbox.limited >= cell.compiled.limit && !overflow(cell, op, arg, from, deadline)) return;
   mailbox.limited++;
   mailbox.push(op, rt.payload === null ? arg : rt.payload(arg), from, deadline);
+  if (tracing.current !== null) mark(mailbox);
   rt.counters.messages++;
   if (!cell.scheduled) wake(cell);
+}
+
+function mark(mailbox: Mailbox): void {
+  const made = markOf();
+  if (made !== null) mailbox.markLast(made);
 }
 
 /** True when room was made for the new message. */

@@ -6,7 +6,7 @@ import { admitWaiters, serveRequests } from './around.ts';
 import { AWAITING, type Cell, IDLE } from './cell.ts';
 import type { Extra } from './extra.ts';
 import { mayRunAside, terminateCell } from './life.ts';
-import { runAside, runNext, runNotice, runOp, setSpecial } from './turn.ts';
+import { runAside, runNext, runNotice, runOp, runTraced, setSpecial } from './turn.ts';
 
 /** As step() in turn.ts. */
 function stepWithExtra(cell: Cell, extra: Extra): boolean {
@@ -35,12 +35,13 @@ function takeMessage(cell: Cell, extra: Extra): void {
   const mailbox = cell.mailbox;
   if (mailbox === null) return;
   mailbox.take();
-  const { op, arg, from, deadline } = mailbox;
+  const { op, arg, from, deadline, trace } = mailbox;
   mailbox.arg = undefined;
   if (typeof op === 'string') {
     mailbox.limited--;
     if (extra.waiters !== null) admitWaiters(cell, extra);
-    runOp(cell, op, arg, from, deadline);
+    if (trace === null) runOp(cell, op, arg, from, deadline);
+    else runTraced(cell, trace, op, arg, from, deadline);
   } else if (op !== undefined) runNotice(cell, op);
 }
 
@@ -49,11 +50,11 @@ function stepAside(cell: Cell): boolean {
   const { mailbox, extra } = cell;
   if (mailbox === null || !mayRunAside(cell)) return false;
   mailbox.take();
-  const { op, arg, from, deadline } = mailbox;
+  const { op, arg, from, deadline, trace } = mailbox;
   mailbox.arg = undefined;
   mailbox.limited--;
   if (extra !== null && extra.waiters !== null) admitWaiters(cell, extra);
-  runAside(cell, op as string, arg, from, deadline);
+  runAside(cell, trace, op as string, arg, from, deadline);
   return cell.status === AWAITING;
 }
 

@@ -26,6 +26,7 @@ import {
   crashCell,
   deferCall,
   endCell,
+  endTrace,
   hasWork,
   isThenable,
   terminateCell,
@@ -37,6 +38,7 @@ import { setTurn } from './scheduler.ts';
 import { takeNotice } from './signals.ts';
 import { actorName, report, rt, setPulse } from './thread.ts';
 import { after, takeExpiry } from './timers.ts';
+import { Span, type TraceMark, tracing } from './trace.ts';
 
 /** Steps of actors with extra parts, and beside a handler that awaits; step-extra.ts installs them. */
 interface Special {
@@ -79,7 +81,9 @@ function step(cell: Cell): boolean {
   mailbox.arg = undefined;
   if (typeof op === 'string') {
     mailbox.limited--;
-    runOp(cell, op, arg, mailbox.from, mailbox.deadline);
+    const { trace } = mailbox;
+    if (trace === null) runOp(cell, op, arg, mailbox.from, mailbox.deadline);
+    else runTraced(cell, trace, op, arg, mailbox.from, mailbox.deadline);
   } else if (op !== undefined) runNotice(cell, op);
   return cell.status === IDLE;
 }
@@ -99,6 +103,34 @@ export function runOp(cell: Cell, op: string, arg: unknown, from: number, deadli
   }
   rt.pulse.ints[1] = record.number;
   invoke(cell, record.fn, arg);
+}
+
+/** As runOp, for a traced message: it gets a span, and what it sends carries the trace on. */
+export function runTraced(
+  cell: Cell,
+  mark: TraceMark,
+  op: string,
+  arg: unknown,
+  from: number,
+  deadline: Ms,
+): void {
+  const span = openSpan(cell, mark, op);
+  tracing.current = span.context;
+  try {
+    runOp(cell, op, arg, from, deadline);
+  } finally {
+    tracing.current = null;
+  }
+  // A handler that awaits, or the end of its actor, keeps the span until then.
+  if (cell.trace === span && cell.status === IDLE) endTrace(cell, 'normal');
+}
+
+function openSpan(cell: Cell, mark: TraceMark, op: string): Span {
+  const span = new Span(mark.traceId, mark.parentId, `${cell.compiled.name} ${op}`);
+  span.set('driftway.actor', actorName(cell));
+  span.set('driftway.waited_ms', span.startMs - mark.sentMs);
+  cell.trace = span;
+  return span;
 }
 
 /** Runs the first of the continuations; those it asks for come before the others. */
@@ -207,6 +239,7 @@ function awaitResult(cell: Cell, promise: PromiseLike<unknown>, arg: unknown): v
     (value) => {
       cancel?.();
       if (cell.status !== AWAITING) return;
+      if (cell.trace !== null) endTrace(cell, 'normal');
       complete(cell, value, arg);
       if (hasWork(cell)) wake(cell);
     },
@@ -259,15 +292,45 @@ function awaitAside(cell: Cell, promise: PromiseLike<unknown>, arg: unknown): vo
 }
 
 /** Runs a concurrent op while another handler awaits; that one's place is kept. */
-export function runAside(cell: Cell, op: string, arg: unknown, from: number, deadline: Ms): void {
+export function runAside(
+  cell: Cell,
+  mark: TraceMark | null,
+  op: string,
+  arg: unknown,
+  from: number,
+  deadline: Ms,
+): void {
   const { from: keptFrom, deadline: keptDeadline, currentOp: keptOp } = cell;
   // Should the actor end in here, the caller of the one that waits is told as well.
   if (keptFrom !== 0) deferCall(cell, keptFrom as From, keptDeadline);
-  runOp(cell, op, arg, from, deadline);
+  if (mark === null) runOp(cell, op, arg, from, deadline);
+  else runTracedAside(cell, mark, op, arg, from, deadline);
   if ((cell.status as number) !== IDLE && (cell.status as number) !== AWAITING) return;
   if (keptFrom !== 0) undeferCall(keptFrom as From);
   cell.status = AWAITING;
   cell.from = keptFrom;
   cell.deadline = keptDeadline;
   cell.currentOp = keptOp;
+}
+
+/** Its span ends with its synchronous part; that of the handler that awaits is kept. */
+function runTracedAside(
+  cell: Cell,
+  mark: TraceMark,
+  op: string,
+  arg: unknown,
+  from: number,
+  deadline: Ms,
+): void {
+  const kept = cell.trace;
+  const span = openSpan(cell, mark, op);
+  tracing.current = span.context;
+  try {
+    runOp(cell, op, arg, from, deadline);
+  } finally {
+    tracing.current = null;
+  }
+  if (cell.trace !== span) return;
+  span.end();
+  cell.trace = kept;
 }

@@ -30,7 +30,7 @@ export class BatchReader {
   from = 0;
   deadline: Ms = 0;
   ok = false;
-  /** Argument or value; the first field of a signal. */
+  /** Argument or value; the first field of a signal. TRACED: b, c, d are trace id, span id, time of sending. */
   a: unknown = undefined;
   b: unknown = undefined;
   c: unknown = undefined;
@@ -86,6 +86,13 @@ export class BatchReader {
       this.from = this.#double();
       this.ok = this.#bytes[this.#at++] === 1;
       this.a = this.value();
+    } else if (kind === wire.TRACED) {
+      this.b = this.value();
+      this.c = this.value();
+      this.d = this.value();
+      this.from = this.value() as number;
+      this.deadline = this.value() as Ms;
+      this.#message();
     } else {
       this.a = this.value();
       this.b = this.value();

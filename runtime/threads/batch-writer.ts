@@ -72,6 +72,25 @@ export class BatchWriter {
     this.cast(via, key, op, arg);
   }
 
+  /** A call with its trace; `from` 0: a cast. */
+  traced(
+    trace: { readonly traceId: string; readonly spanId: string },
+    sentMs: Ms,
+    via: Via,
+    key: Key,
+    op: string,
+    arg: unknown,
+    from: From | 0,
+    deadline: Ms,
+  ): void {
+    this.value(trace.traceId);
+    this.value(trace.spanId);
+    this.value(sentMs);
+    this.value(from);
+    this.value(deadline);
+    this.cast(via, key, op, arg);
+  }
+
   reply(from: From, ok: boolean, value: unknown): void {
     this.#double(from);
     this.#buf[this.#pos++] = ok ? 1 : 0;

@@ -6,12 +6,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock, Ms, TimerHandle } from '../clock.ts';
 import type { Via } from '../core/thread.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { LaneCounters } from '../inspect/types.ts';
 import type { From, Key } from '../types.ts';
 import { BatchReader } from './batch-reader.ts';
 import { BatchWriter } from './batch-writer.ts';
 import type { LaneLimits, LanePace } from './types.ts';
-import { CALL, CAST, REPLY } from './wire.ts';
+import { CALL, CAST, REPLY, TRACED } from './wire.ts';
 
 /**
  * Carries batches of one pair of threads, both ways, each once and in order until it is closed: the
@@ -146,6 +147,28 @@ export class Lane {
   reply(from: From, ok: boolean, value: unknown): void {
     const writer = this.#writer;
     writer.begin(REPLY);
+  /** As call, or as cast with `from` 0, of a message that carries a trace. */
+  traced(
+    trace: TraceContext,
+    via: Via,
+    key: Key,
+    op: string,
+    arg: unknown,
+    from: From | 0,
+    deadline: Ms,
+  ): void {
+    const writer = this.#writer;
+    writer.begin(TRACED);
+    try {
+      const sentMs = this.#options.clock.monotonic();
+      writer.traced(trace, sentMs, via, key, op, arg, from, deadline);
+    } catch (error) {
+      this.#poisoned(from === 0 ? CAST : CALL, from, error);
+      return;
+    }
+    this.#added();
+  }
+
     try {
       writer.reply(from, ok, value);
     } catch (error) {

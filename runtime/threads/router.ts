@@ -28,6 +28,7 @@ import {
   type SignalSink,
   type Via,
 } from '../core/thread.ts';
+import { carried, TraceContext, tracing, withTrace } from '../core/trace.ts';
 import type { FailReason } from '../errors.ts';
 import { homeIndex } from '../names/home.ts';
 import type { LaneCounters } from '../inspect/types.ts';
@@ -50,6 +51,7 @@ import {
   MONITOR,
   REPLY,
   STOP,
+  TRACED,
   UNLINK,
 } from './wire.ts';
 
@@ -177,7 +179,11 @@ export class Router implements Remote {
   cast(thread: number, via: Via, key: Key, op: string, arg: unknown): void {
     const lane = this.#lanes[thread];
     if (lane === undefined) rt.counters.deadLetters++;
-    else if (this.#admits(lane, thread)) lane.cast(via, key, op, arg);
+    else if (this.#admits(lane, thread)) {
+      const trace = tracing.current === null ? null : carried();
+      if (trace === null) lane.cast(via, key, op, arg);
+      else lane.traced(trace, via, key, op, arg, 0, 0);
+    }
   }
 
   call(
@@ -192,7 +198,9 @@ export class Router implements Remote {
     const lane = this.#lanes[thread];
     if (lane === undefined) return 'noconnection';
     if (!this.#admits(lane, thread)) return 'mailboxFull';
-    lane.call(via, key, op, arg, from, deadline);
+    const trace = tracing.current === null ? null : carried();
+    if (trace === null) lane.call(via, key, op, arg, from, deadline);
+    else lane.traced(trace, via, key, op, arg, from, deadline);
     return undefined;
   }
 
@@ -249,7 +257,8 @@ function take(r: BatchReader): number {
   return count;
 }
 
-function takeSignal({ kind, a, b, c, d }: BatchReader): void {
+function takeSignal(r: BatchReader): void {
+  const { kind, a, b, c, d } = r;
   if (kind === EXIT) arriveExit(a as AnyRef, b as AnyRef, c as Reason | 'kill', d as boolean);
   else if (kind === LINK) arriveLink(a as AnyRef, b as AnyRef);
   else if (kind === UNLINK) arriveUnlink(a as AnyRef, b as AnyRef);
@@ -258,4 +267,10 @@ function takeSignal({ kind, a, b, c, d }: BatchReader): void {
   else if (kind === CHAIN) noteChain(a as number, b as number[]);
   else if (kind === DOWN) arriveDown(a as MonitorId, b as AnyRef, c as Reason);
   else arriveStop(findRef(a as Via, b as Key), c as Reason);
+}
+  else if (kind === TRACED) takeTraced(r);
+
+function takeTraced(r: BatchReader): void {
+  const context = new TraceContext(r.b as string, r.c as string, r.d as Ms);
+  withTrace(context, () => deliver(r.via, r.key, r.op, r.a, r.from, r.deadline));
 }

@@ -22,6 +22,8 @@ export const DEMONITOR = 7; // id
 export const DOWN = 8; // id, ref, reason
 export const STOP = 9; // via, key, reason
 export const CHAIN = 10; // from, [ref, message, ...]: of the CALL that follows
+/** A CAST (from 0) or CALL that is traced: trace id, span id, ms when it was sent, from, deadline, then as CAST. */
+export const TRACED = 11;
 
 // Tags of values. Sizes: u8, u16, u32 behind the tag.
 export const NULL = 128;
