@@ -144,9 +144,6 @@ export class Lane {
     this.#added();
   }
 
-  reply(from: From, ok: boolean, value: unknown): void {
-    const writer = this.#writer;
-    writer.begin(REPLY);
   /** As call, or as cast with `from` 0, of a message that carries a trace. */
   traced(
     trace: TraceContext,
@@ -169,6 +166,9 @@ export class Lane {
     this.#added();
   }
 
+  reply(from: From, ok: boolean, value: unknown): void {
+    const writer = this.#writer;
+    writer.begin(REPLY);
     try {
       writer.reply(from, ok, value);
     } catch (error) {

@@ -30,8 +30,8 @@ import {
 } from '../core/thread.ts';
 import { carried, TraceContext, tracing, withTrace } from '../core/trace.ts';
 import type { FailReason } from '../errors.ts';
-import { homeIndex } from '../names/home.ts';
 import type { LaneCounters } from '../inspect/types.ts';
+import { homeIndex } from '../names/home.ts';
 import type { AnyRef, From, Key, MonitorId, Reason } from '../types.ts';
 import type { BatchReader } from './batch-reader.ts';
 import { Lane } from './lane.ts';
@@ -265,10 +265,10 @@ function takeSignal(r: BatchReader): void {
   else if (kind === MONITOR) arriveMonitor(a as MonitorId, findRef(b as Via, c as Key));
   else if (kind === DEMONITOR) arriveDemonitor(a as MonitorId);
   else if (kind === CHAIN) noteChain(a as number, b as number[]);
+  else if (kind === TRACED) takeTraced(r);
   else if (kind === DOWN) arriveDown(a as MonitorId, b as AnyRef, c as Reason);
   else arriveStop(findRef(a as Via, b as Key), c as Reason);
 }
-  else if (kind === TRACED) takeTraced(r);
 
 function takeTraced(r: BatchReader): void {
   const context = new TraceContext(r.b as string, r.c as string, r.d as Ms);
