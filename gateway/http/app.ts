@@ -202,6 +202,7 @@ function mount(deps: HttpDeps, keys: IdempotencyKeys, routes: readonly Route[]):
     });
   }
   router.get('/', (c) => {
+    if (c.req.header('upgrade') !== undefined) return refuse(deps, c.env, fail('not_found'));
     const headers = {
       'content-security-policy': PAGE_POLICY,
       'cache-control': 'public, max-age=300',

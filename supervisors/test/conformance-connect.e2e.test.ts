@@ -81,7 +81,8 @@ describe('upgrade', () => {
 
   test('GET /gw without an upgrade 426, another path 404', async () => {
     expect((await fixture.http.raw('/gw')).status).toBe(426);
-    expect(await refusal({ protocols: ['driftway.v1.mp'], path: '/other' })).toBe(404);
+    for (const path of ['/other', '/'])
+      expect(await refusal({ protocols: ['driftway.v1.mp'], path })).toBe(404);
   });
 
   test('headers over 4 KiB: 400 or 431, or no answer at all, and others are not disturbed', async () => {
