@@ -31,6 +31,8 @@ interface Pending {
   rid: number;
   /** The stream of a message; 0 for other kinds, which say nothing of what was read. */
   sid: number;
+  /** Monotonic. */
+  startedMs: number;
   readonly answered: (reply: AppendReply) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -64,6 +66,7 @@ export class Appends {
     pending.connection = connection;
     pending.rid = rid;
     pending.sid = kind === Kind.MSG_CREATE ? sid : 0;
+    pending.startedMs = nowMs;
     // Neither of the two throws.
     void reply.then(pending.answered, pending.failed);
   }
@@ -83,6 +86,7 @@ export class Appends {
       connection: null,
       rid: 0,
       sid: 0,
+      startedMs: 0,
       answered: (reply) => this.#settle(pending, reply, undefined),
       failed: (error) => this.#settle(pending, undefined, error),
     };
@@ -91,7 +95,9 @@ export class Appends {
 
   #settle(pending: Pending, reply: AppendReply | undefined, error: unknown): void {
     const connection = pending.connection as Connection;
-    const { rid, sid } = pending;
+    const { rid, sid, startedMs } = pending;
+    const { clock, metrics } = this.#context;
+    metrics.timings.appended(clock.monotonic() - startedMs);
     pending.connection = null;
     if (this.#pool.length < POOL_MAX) this.#pool.push(pending);
     try {

@@ -189,7 +189,7 @@ export class FanOut {
   }
 
   publish(m: Message<'publish'>): void {
-    const { metrics, upstream } = this.#options;
+    const { clock, metrics, upstream } = this.#options;
     const topic = this.#topics.get(m.sid);
     if (topic === undefined) {
       metrics.strayPublishes += 1;
@@ -197,6 +197,7 @@ export class FanOut {
       return;
     }
     metrics.publishes += 1;
+    metrics.timings.arrived(topic.joined, clock.now() - m.ts);
     // Interest of an earlier topic record of this stream; `attached` comes behind it.
     if (topic.state === 'attaching') return;
     // Once per commit: guarded without a closure.

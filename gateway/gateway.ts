@@ -45,6 +45,7 @@ import {
 } from './socket-limits.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Ticker } from './ticker.ts';
+import type { GatewayMeasures } from './timings.ts';
 import type { GatewayLog, SocketContext, Upstream } from './types.ts';
 import { createUpstream } from './upstream.ts';
 
@@ -96,6 +97,8 @@ export interface GatewayHandle {
   readonly port: number;
   /** Counters; the same object always. */
   metrics(): GatewayMetrics;
+  /** What is measured beside the counters. O(streams that are followed). */
+  measures(): GatewayMeasures;
   /** True from drain() on. */
   isDraining(): boolean;
   /** New certificate for new connections. Throws GatewayError DRIFT_GATEWAY_TLS, then nothing has changed. */
@@ -243,6 +246,10 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
 
   metrics(): GatewayMetrics {
     return this.#metrics;
+  }
+
+  measures(): GatewayMeasures {
+    return this.#metrics.timings.measures(this.fanOut.topics.values());
   }
 
   isDraining(): boolean {

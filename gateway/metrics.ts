@@ -3,6 +3,7 @@
  * that the HTTP layer reads for /metrics. Runs on gateway threads; never holds names or content.
  */
 import type { ShedClass } from '../channels/index.ts';
+import { GatewayTimings } from './timings.ts';
 
 /** Bounds of admission.ts. */
 export type AdmissionBound =
@@ -111,11 +112,13 @@ export interface GatewayMetrics {
   queueOverflows: number;
   closedByCode: Record<number, number>;
   handlerErrors: number;
+  /** No counters: see timings.ts. */
+  readonly timings: GatewayTimings;
 }
 
 /** Fresh counters, all zero. */
 export function createMetrics(): GatewayMetrics {
-  return { ...socketZeros(), ...streamZeros() };
+  return { ...socketZeros(), ...streamZeros(), timings: new GatewayTimings() };
 }
 
 /** Connections, requests and their bounds. */

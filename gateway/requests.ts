@@ -26,7 +26,7 @@ import {
   ridOf,
 } from './protocol/index.ts';
 import * as queries from './queries.ts';
-import { CONNECTION_LIMITS } from './rates/index.ts';
+import { CONNECTION_LIMITS, type RateLimit } from './rates/index.ts';
 import type { Sessions } from './session.ts';
 import {
   BACKLOG_SOFT_BYTES,
@@ -102,8 +102,12 @@ export class Requests {
   pinged(connection: Connection): void {
     if (!connection.isOpen) return;
     const nowMs = this.#context.clock.monotonic();
-    if (this.#pingPace.waitMs(connection.pings, nowMs) > 0) connection.close(Close.RATE_ABUSE);
-    else connection.pings = this.#pingPace.taken(connection.pings, nowMs);
+    if (this.#pingPace.waitMs(connection.pings, nowMs) === 0) {
+      connection.pings = this.#pingPace.taken(connection.pings, nowMs);
+      return;
+    }
+    this.#context.rates.noteRefusal(CONNECTION_LIMITS.pings);
+    connection.close(Close.RATE_ABUSE);
   }
 
   // -------------------------------------------------------------- before the op
@@ -171,6 +175,7 @@ export class Requests {
       return true;
     }
     this.#context.metrics.framesRefused += 1;
+    this.#context.rates.noteRefusal(CONNECTION_LIMITS.frames);
     const nowS = this.#options.nowS(nowMs);
     if (nowS - connection.refusalsSinceS >= REFUSAL_WINDOW_S) {
       connection.refusalsSinceS = nowS;
@@ -310,15 +315,20 @@ export class Requests {
     const nowMs = this.#context.clock.monotonic();
     const waitMs = this.#entryPace.waitMs(connection.entries, nowMs, count);
     if (waitMs === 0) connection.entries = this.#entryPace.taken(connection.entries, nowMs, count);
-    else this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
+    else this.#refuseRate(connection, rid, CONNECTION_LIMITS.subEntries, waitMs);
     return waitMs === 0;
   }
 
   #takeQuery(connection: Connection, rid: number, nowMs: number): boolean {
     const waitMs = this.#queryPace.waitMs(connection.queries, nowMs);
     if (waitMs === 0) connection.queries = this.#queryPace.taken(connection.queries, nowMs);
-    else this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
+    else this.#refuseRate(connection, rid, CONNECTION_LIMITS.history, waitMs);
     return waitMs === 0;
+  }
+
+  #refuseRate(connection: Connection, rid: number, limit: RateLimit, waitMs: number): void {
+    this.#context.rates.noteRefusal(limit);
+    this.#fail(connection, rid, { code: Err.RATE, retryMs: waitMs });
   }
 
   #query(connection: Connection, rid: number, ask: () => Promise<queries.Answer>): void {

@@ -10,7 +10,14 @@ import {
   whereis,
 } from '../../runtime/index.ts';
 import type { Store } from '../types.ts';
-import { bootReaderThread, bootStoreThread, LOG_READER, LOG_WRITER } from './boot.ts';
+import {
+  bootReaderThread,
+  bootStoreThread,
+  LOG_READER,
+  LOG_WRITER,
+  type StoreThreadHooks,
+} from './boot.ts';
+import { CommitMeter } from './commit-meter.ts';
 import { connectStore } from './connect.ts';
 import type { LogReaderP } from './log-reader.ts';
 import type { LogWriterP } from './log-writer.ts';
@@ -27,8 +34,8 @@ afterEach(async () => {
   for (const ref of supervisors.splice(0).reverse()) await stop(ref, 'shutdown');
 });
 
-async function boot(path: string): Promise<Store> {
-  supervisors.push(await bootStoreThread({ path }));
+async function boot(path: string, hooks: StoreThreadHooks = {}): Promise<Store> {
+  supervisors.push(await bootStoreThread({ path }, hooks));
   supervisors.push(await bootReaderThread({ path }));
   return connectStore({ writer, readers: [reader] });
 }
@@ -65,6 +72,22 @@ describe('bootStoreThread and bootReaderThread', () => {
       if (result.status === 'fulfilled' && result.value.ok) expect(head?.head).toBe(2);
       if (result.status === 'fulfilled' && !result.value.ok) expect(head?.head).toBe(0);
     }
+  });
+
+  test('CommitMeter: groups before and after a kill of the writer, all are measured', async () => {
+    const meter = new CommitMeter();
+    const groups = (): number => meter.measures().commitS.counts.reduce((a, b) => a + b, 0);
+    const store = await boot(freshPath(), { meter });
+    const opened = await store.log.open(1);
+    await store.log.commit(messagesCommit(opened, 0, 3));
+    const before = groups();
+    expect(before).toBeGreaterThanOrEqual(2);
+    expect(meter.measures().writer).toMatchObject({ groups: before, healthy: true, waiting: 0 });
+    await killAndAwait(writer);
+    await store.log.commit(messagesCommit(opened, 3, 1));
+    expect(groups()).toBe(before + 1);
+    expect(meter.measures().changes.sum).toBeGreaterThanOrEqual(before + 1);
+    expect(meter.measures().writer).toMatchObject({ groups: 1 });
   });
 
   test('store that cannot be opened, rejects', async () => {

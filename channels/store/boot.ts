@@ -13,6 +13,7 @@ import {
   systemClock,
   systemRng,
 } from '../../runtime/index.ts';
+import type { CommitMeter } from './commit-meter.ts';
 import { LogReader, type LogReaderP } from './log-reader.ts';
 import { LogWriter, type LogWriterOptions, type LogWriterP } from './log-writer.ts';
 import type { ReaderOptions, SqliteDriver, StoreEvent } from './types.ts';
@@ -31,6 +32,8 @@ export interface StoreThreadHooks {
   readonly driver?: SqliteDriver;
   /** Takes what an operator wants in the log. Default: dropped; the counters remain. */
   readonly onEvent?: (event: StoreEvent) => void;
+  /** Measures the commits. */
+  readonly meter?: CommitMeter;
   readonly clock?: Clock;
   readonly rng?: Rng;
 }

@@ -8,6 +8,7 @@ export {
   type StoreThreadArg,
   type StoreThreadHooks,
 } from './boot.ts';
+export { type CommitMeasures, CommitMeter } from './commit-meter.ts';
 export type { QueueLimits, QueueStats } from './commit-queue.ts';
 export { type ConnectOptions, connectStore } from './connect.ts';
 export { nodeSqliteDriver } from './driver.ts';

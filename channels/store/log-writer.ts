@@ -4,6 +4,7 @@
  * COMMIT, and does its chores (sweeps, checkpoints) when nothing waits.
  */
 import { type Ctx, defineActor, type From, NOREPLY } from '../../runtime/index.ts';
+import type { CommitMeter } from './commit-meter.ts';
 import { CommitQueue, type QueueLimits, type QueueStats } from './commit-queue.ts';
 import type { Outcome, WriterOptions, WriterStats } from './types.ts';
 import { packOutcomes, unpackChanges, type WireChanges, type WireOutcomes } from './wire.ts';
@@ -22,8 +23,10 @@ export interface LogWriterP {
 
 export interface LogWriterStats extends WriterStats, QueueStats {}
 
-/** Options of the writer and of its queue. `driver` and `onEvent` stay on the writer's thread. */
-export interface LogWriterOptions extends WriterOptions, QueueLimits {}
+/** Options of the writer and of its queue. `driver`, `onEvent` and `meter` stay on the writer's thread. */
+export interface LogWriterOptions extends Omit<WriterOptions, 'onGroup'>, QueueLimits {
+  readonly meter?: CommitMeter;
+}
 
 interface State {
   readonly writer: SqliteWriter;
@@ -42,8 +45,11 @@ export const LogWriter = defineActor<LogWriterP, State, LogWriterOptions>({
   init(ctx, options) {
     // For terminate at a shutdown: what was gathered is still written, and the file closed.
     ctx.trapExit(true);
-    const writer = new SqliteWriter(options);
+    const { meter } = options;
+    const onGroup = (tookMs: number, changes: number) => meter?.committed(tookMs, changes);
+    const writer = new SqliteWriter({ ...options, onGroup });
     const queue = new CommitQueue((group) => writer.run(group), options);
+    meter?.follow(() => ({ ...writer.stats(), ...queue.stats() }));
     return { writer, queue, flushing: false };
   },
   handle: {

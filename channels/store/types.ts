@@ -181,6 +181,8 @@ export interface WriterOptions {
   readonly reopenMs?: number;
   readonly reopenMsMax?: number;
   readonly onEvent?: (event: StoreEvent) => void;
+  /** After each group, whatever came of it. */
+  readonly onGroup?: (tookMs: Ms, changes: number) => void;
 }
 
 export interface ReaderOptions {

@@ -73,7 +73,8 @@ interface Counters {
 }
 
 export class SqliteWriter {
-  readonly #options: Required<Omit<WriterOptions, 'onEvent'>> & Pick<WriterOptions, 'onEvent'>;
+  readonly #options: Required<Omit<WriterOptions, 'onEvent' | 'onGroup'>> &
+    Pick<WriterOptions, 'onEvent' | 'onGroup'>;
   readonly #counters: Counters = {
     groups: 0,
     changes: 0,
@@ -117,6 +118,8 @@ export class SqliteWriter {
     if (database === undefined) {
       return group.map(() => this.#unavailable());
     }
+    const { clock, onGroup } = this.#options;
+    const startedMs = clock.monotonic();
     let before: number | undefined;
     let outcomes: readonly Outcome[];
     try {
@@ -125,6 +128,8 @@ export class SqliteWriter {
       outcomes = this.#transact(database, group, before + 1);
     } catch (error) {
       return this.#fail(database, group, before, error);
+    } finally {
+      onGroup?.(clock.monotonic() - startedMs, group.length);
     }
     this.#count(group, outcomes);
     this.#checkpoint(database, false);

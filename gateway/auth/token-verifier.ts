@@ -32,7 +32,11 @@ export interface TokenVerifierStats {
   readonly hits: number;
   readonly misses: number;
   readonly refused: number;
+  /** Verdicts: `ok`, or the code of the refusal. */
+  readonly results: Readonly<Record<TokenResult, number>>;
 }
+
+type TokenResult = 'ok' | 'expired' | 'forged' | 'revoked';
 
 const TOKEN_LENGTH_MAX = 2048;
 const USER_ID = /^[1-9][0-9]{0,15}$/;
@@ -47,6 +51,7 @@ export class CachingTokenVerifier implements TokenVerifier {
   #hits = 0;
   #misses = 0;
   #refused = 0;
+  readonly #results: Record<TokenResult, number> = { ok: 0, expired: 0, forged: 0, revoked: 0 };
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
@@ -56,6 +61,7 @@ export class CachingTokenVerifier implements TokenVerifier {
 
   async verify(token: string): Promise<TokenVerdict> {
     const verdict = await this.#verify(token);
+    this.#results[verdict.ok ? 'ok' : verdict.code]++;
     if (!verdict.ok) this.#refused++;
     return verdict;
   }
@@ -66,6 +72,7 @@ export class CachingTokenVerifier implements TokenVerifier {
       hits: this.#hits,
       misses: this.#misses,
       refused: this.#refused,
+      results: { ...this.#results },
     };
   }
 

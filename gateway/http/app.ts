@@ -13,6 +13,7 @@ import { IdempotencyKeys, type IdempotencyStats } from './idempotency.ts';
 import { limited } from './limiter.ts';
 import { buildDocument, type OpenApiDocument } from './openapi.ts';
 import { docsPage, landingPage } from './pages.ts';
+import { RequestMeter, type RouteMeasure } from './request-meter.ts';
 import type { Method, Route } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
 import { channelRoutes } from './routes/channels.ts';
@@ -51,6 +52,8 @@ export interface HttpApp {
   /** The OpenAPI document, made on first use. */
   openapi(): Promise<OpenApiDocument>;
   stats(): HttpStats;
+  /** Requests by route, with their times. */
+  measures(): readonly RouteMeasure[];
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -74,6 +77,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     serverErrors: 0,
     appendRepeats: 0,
   };
+  const meter = new RequestMeter();
   const onRepeat = (): void => {
     counters.appendRepeats++;
   };
@@ -97,6 +101,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     routes,
     openapi,
     stats: () => ({ ...counters, ...keys.stats(), streamsKnown: streams.size }),
+    measures: () => meter.measures(),
     async fetch(request, env) {
       counters.requests++;
       const requestId = requestIdOf(deps, request);
@@ -110,7 +115,8 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
       else if (response.status >= 500) counters.serverErrors++;
       else if (response.status >= 400) counters.clientErrors++;
       const { method } = request;
-      const tookMs = Math.round(deps.clock.monotonic() - startedAt);
+      const tookMs = deps.clock.monotonic() - startedAt;
+      meter.note(method, trace.route, response.status, tookMs);
       deps.log.debug({ requestId, method, ...trace, status: response.status, tookMs }, 'http');
       return response;
     },

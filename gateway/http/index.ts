@@ -3,6 +3,7 @@ export { type AdapterStats, type AttachOptions, attachHttp } from './adapter.ts'
 export { createHttpApp, type HttpApp, type HttpStats } from './app.ts';
 export { ERRORS, type ErrorCode } from './errors.ts';
 export type { OpenApiDocument } from './openapi.ts';
+export type { RouteMeasure } from './request-meter.ts';
 export type {
   Caller,
   HealthReport,

@@ -99,6 +99,19 @@ describe('RateTable buckets', () => {
     expect(table.take(LIMIT, 'a', 1, clock.ms + 1000)).toBe(0);
   });
 
+  test('refusals: by this thread and limit, zero where nothing was refused', () => {
+    const { buffer, clock, table } = makeTable();
+    const other = new RateTable(buffer, { clock });
+    for (let i = 0; i < 7; i++) table.take({ ...RATE_LIMITS.loginPerIp, burst: 5 }, 'key');
+    table.noteRefusal(CONNECTION_LIMITS.frames);
+    for (let i = 0; i < 2; i++) table.claim({ ...COUNT_LIMITS.unauthenticated, max: 1 }, 0);
+    const refusals = table.refusals();
+    expect(refusals).toMatchObject({ 'login-ip': 2, frames: 1, unauthenticated: 1, pings: 0 });
+    expect(Object.values(other.refusals()).every((count) => count === 0)).toBe(true);
+    const limits = [RATE_LIMITS, CONNECTION_LIMITS, COUNT_LIMITS].flatMap(Object.keys);
+    expect(Object.keys(refusals)).toHaveLength(limits.length);
+  });
+
   test('allowance: tells limit, remaining and reset without taking', () => {
     const { clock, table } = makeTable();
     expect(table.allowance(LIMIT, 'a')).toEqual({ limit: 5, remaining: 5, resetS: 0 });

@@ -23,7 +23,13 @@
  */
 import type { Clock, Rng } from '../../runtime/index.ts';
 import { type HashHalves, type HashKey, KeyedHash } from './keyed-hash.ts';
-import type { CountLimit, RateLimit } from './limits.ts';
+import {
+  CONNECTION_LIMITS,
+  COUNT_LIMITS,
+  type CountLimit,
+  RATE_LIMITS,
+  type RateLimit,
+} from './limits.ts';
 
 export interface RateTableOptions {
   /** Monotonic time that is comparable between threads: a step of the wall clock changes nothing. */
@@ -116,6 +122,8 @@ export class RateTable {
   readonly #counterBase: number;
   readonly #hash: KeyedHash;
   readonly #halves: HashHalves = { low: 0, high: 0 };
+  /** By space, which is below 256. */
+  readonly #refusals = new Uint32Array(256);
 
   /** `buffer` comes from `createRateTableBuffer`. */
   constructor(buffer: SharedArrayBuffer, options: RateTableOptions) {
@@ -160,6 +168,7 @@ export class RateTable {
       const overUs = nextUs - nowUs - windowUs;
       if (overUs > 0) {
         Atomics.add(this.#words, DENIED, 1n);
+        this.noteRefusal(limit);
         return Math.ceil(overUs / US_PER_MS);
       }
       if (!this.#swapArrival(slot, seenUs, nextUs)) continue;
@@ -195,6 +204,7 @@ export class RateTable {
       const { own, free, sum } = this.#scanCounters(hash);
       if (sum >= max) {
         Atomics.add(words, REFUSED_CLAIMS, 1n);
+        this.noteRefusal(limit);
         return false;
       }
       if (own >= 0) {
@@ -236,6 +246,22 @@ export class RateTable {
       refusedClaims: read(REFUSED_CLAIMS),
       uncounted: read(UNCOUNTED),
     };
+  }
+
+  /** Counts a refusal by this thread; `take` and `claim` do it themselves, limits of a connection are noted here. */
+  noteRefusal({ space }: Pick<RateLimit, 'space'>): void {
+    const refusals = this.#refusals;
+    refusals[space] = (refusals[space] as number) + 1;
+  }
+
+  /** Refusals by this thread since it started, by the name of the limit. */
+  refusals(): Readonly<Record<string, number>> {
+    const limits = [RATE_LIMITS, COUNT_LIMITS, CONNECTION_LIMITS].flatMap((table) =>
+      Object.values<{ readonly name: string; readonly space: number }>(table),
+    );
+    return Object.fromEntries(
+      limits.map(({ name, space }) => [name, this.#refusals[space] as number]),
+    );
   }
 
   /** 39 bits, so that the shifted word stays positive; the position comes from the other half. */
