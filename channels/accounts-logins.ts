@@ -156,6 +156,20 @@ export class Logins {
     return { ok: true, value: null };
   }
 
+  /** Ends all logins of a user. How many there were. */
+  async endAll(uid: Id): Promise<Result<number>> {
+    const { docs, onRevoked } = this.#options;
+    const prefix = childPrefix(uid);
+    const index = await docs.list('userLogin', prefix, undefined, LOGINS_MAX + 1);
+    if (index.length === 0) return { ok: true, value: 0 };
+    const result = await docs.write(
+      index.flatMap(({ key }) => this.#endWrites(uid, lastPart(key), key)),
+    );
+    if (!result.ok) return UNAVAILABLE;
+    for (const { key } of index) onRevoked(uid, lastPart(key));
+    return { ok: true, value: index.length };
+  }
+
   /** Logins whose access tokens are void, as long as such a token may live. */
   async revoked(): Promise<{ login: string; until: Ms }[]> {
     const { docs, clock } = this.#options;
@@ -200,10 +214,16 @@ export class Logins {
   }
 
   #revokedWrite(uid: Id, login: string): DocWrite {
-    const until = this.#options.clock.now() + this.#options.accessTokenTtlMs + SLACK_MS;
-    const value: RevokedDoc = { uid };
-    return { kind: 'revoked', key: `${pad(until)}/${login}`, expect: 'any', value };
+    const { accessTokenTtlMs, clock } = this.#options;
+    return revokedWrite(uid, login, clock.now() + accessTokenTtlMs);
   }
+}
+
+/** Makes the access tokens of a login void, which live until `lastMs` at most. */
+export function revokedWrite(uid: Id, login: string, lastMs: Ms): DocWrite {
+  const value: RevokedDoc = { uid };
+  const key = `${pad(lastMs + SLACK_MS)}/${login}`;
+  return { kind: 'revoked', key, expect: 'any', value };
 }
 
 /** By user, then by age. */

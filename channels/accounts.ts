@@ -4,16 +4,17 @@
  * DocStore. It never logs or keeps a password or a token.
  */
 import { type Clock, call, cast, entity, type Rng } from '../runtime/index.ts';
+import {
+  createUser,
+  foldEmail,
+  judgeRegistration,
+  loginKey,
+  uniquesOf,
+  usernameKey,
+} from './account-rules.ts';
 import { Logins } from './accounts-logins.ts';
 import { DirectMessages } from './dm-accounts.ts';
-import {
-  childPrefix,
-  type InviteDoc,
-  streamDoc,
-  streamKey,
-  type UserDoc,
-  userKey,
-} from './docs.ts';
+import { childPrefix, type InviteDoc, streamKey, type UserDoc, userKey } from './docs.ts';
 import { guildCreates } from './guild-changes.ts';
 import { isInviteCode } from './guild-invites.ts';
 import { GUILDS_PER_USER_MAX } from './guild-plan.ts';
@@ -25,7 +26,6 @@ import type {
   Accounts,
   Dm,
   Doc,
-  DocResult,
   DocStore,
   DocWrite,
   DomainCode,
@@ -57,13 +57,6 @@ export interface AccountsOptions {
 
 type Failure = { readonly ok: false; readonly code: DomainCode; readonly field?: string };
 
-/** api.md, "Username". */
-const USERNAME_FORM = /^[a-z0-9_.]{2,32}$/;
-const PASSWORD_MIN = 8;
-const PASSWORD_MAX = 256;
-/** Longest address that mail can have (RFC 5321). */
-const EMAIL_MAX = 254;
-const EMAIL_FORM = /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u;
 /** An id made twice after a clock step is refused by the store; the next one is free. */
 const TRIES_MAX = 4;
 const REVOKE_TRIES = 3;
@@ -74,11 +67,6 @@ const UNAVAILABLE = { ok: false, code: 'unavailable', retryMs: 1000 } as const;
 const UNKNOWN = { ...UNAVAILABLE, unknown: true } as const;
 const NOT_FOUND = { ok: false, code: 'not_found' } as const;
 const BAD_CREDENTIALS = { ok: false, code: 'bad_credentials' } as const;
-
-/** The form of a user name that is compared: capitals folded. */
-export function foldUsername(typed: string): string {
-  return typed.normalize('NFC').toLowerCase();
-}
 
 /**
  * Makes the accounts service of one gateway thread. RangeError when `serverSecret` is shorter than 32
@@ -112,7 +100,7 @@ class AccountService implements Accounts {
 
   register(m: Parameters<Accounts['register']>[0]): Promise<Result<Grant>> {
     return available(async () => {
-      const { registration } = this.#options;
+      const { clock, docs, registration } = this.#options;
       if (registration === 'closed') return { ok: false, code: 'registration_closed' };
       if (registration === 'invite' && m.invite === undefined) {
         return { ok: false, code: 'invite_required' };
@@ -125,7 +113,7 @@ class AccountService implements Accounts {
       if (taken !== undefined) return taken;
       const passwordHash = await this.#passwords.hash(m.password);
       if (passwordHash === undefined) return UNAVAILABLE;
-      const created = await this.#createUser(m, passwordHash);
+      const created = await createUser({ docs, clock, ids: this.#ids }, m, passwordHash);
       if (!created.ok) return created;
       if (gid !== undefined && m.invite !== undefined) {
         const joined = await this.#joinNew(created.value, gid.value, m.invite);
@@ -143,6 +131,8 @@ class AccountService implements Accounts {
       const right = await this.#passwords.verify(user?.value.passwordHash, m.password);
       if (right === undefined) return UNAVAILABLE;
       if (!right || user === undefined) return BAD_CREDENTIALS;
+      // Only whoever knows the password learns it.
+      if (user.value.disabledAt !== undefined) return { ok: false, code: 'forbidden' };
       return await this.#grant(user.value);
     });
   }
@@ -160,9 +150,10 @@ class AccountService implements Accounts {
       const rotated = await this.#logins.rotate(m.refreshToken);
       if (!rotated.ok) return rotated;
       const { uid, login, refreshToken } = rotated.value;
-      const user = await this.user(uid);
-      if (!user.ok) return user.code === 'not_found' ? { ok: false, code: 'unauthorized' } : user;
-      return { ok: true, value: { user: user.value, login, refreshToken } };
+      const [doc] = await this.#options.docs.get<UserDoc>('user', [userKey(uid)]);
+      if (doc === undefined || doc.value.disabledAt !== undefined)
+        return { ok: false, code: 'unauthorized' };
+      return { ok: true, value: grantOf(doc.value, login, refreshToken) };
     });
   }
 
@@ -277,46 +268,6 @@ class AccountService implements Accounts {
     return held === undefined ? undefined : { ok: false, code: 'conflict', field: 'email' };
   }
 
-  async #createUser(
-    m: Parameters<Accounts['register']>[0],
-    passwordHash: string,
-  ): Promise<Result<UserDoc>> {
-    const { docs, clock } = this.#options;
-    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
-      const doc: UserDoc = {
-        id: this.#ids.next(),
-        username: foldUsername(m.username),
-        displayName: m.displayName ?? m.username,
-        email: m.email === undefined ? null : foldEmail(m.email),
-        passwordHash,
-        createdAt: clock.now(),
-      };
-      const result: DocResult = await docs.write([
-        {
-          kind: 'user',
-          key: userKey(doc.id),
-          expect: 'absent',
-          value: doc,
-          unique: uniquesOf(doc),
-        },
-        {
-          kind: 'stream',
-          key: streamKey(doc.id),
-          expect: 'absent',
-          value: streamDoc('user', 0),
-        },
-      ]);
-      if (result.ok) return { ok: true, value: doc };
-      if (result.why === 'unavailable') return UNAVAILABLE;
-      if (result.why === 'unique') {
-        return result.value?.startsWith('email:')
-          ? { ok: false, code: 'conflict', field: 'email' }
-          : { ok: false, code: 'username_taken', field: 'username' };
-      }
-    }
-    return UNAVAILABLE;
-  }
-
   /** Consumes the invite by joining; without a place in the guild the new user is taken back. */
   async #joinNew(user: UserDoc, gid: Id, code: string): Promise<Result<null>> {
     const joined = await settle(call(entity<GuildP>('guild', gid), 'join', { uid: user.id, code }));
@@ -335,7 +286,7 @@ class AccountService implements Accounts {
     const issued = await this.#logins.issue(user.id);
     if (!issued.ok) return issued;
     const { login, refreshToken } = issued.value;
-    return { ok: true, value: { user: publicUser(user), login, refreshToken } };
+    return { ok: true, value: grantOf(user, login, refreshToken) };
   }
 }
 
@@ -347,8 +298,13 @@ async function available<T>(run: () => Promise<Result<T>>): Promise<Result<T>> {
   return result === FAILED ? UNKNOWN : result;
 }
 
+function grantOf(user: UserDoc, login: string, refreshToken: string): Grant {
+  const scopes = user.admin === true ? ['admin'] : [];
+  return { user: publicUser(user), login, refreshToken, scopes };
+}
+
 /** Closes the sockets of a login. Tried again when the shard is being replaced. */
-function tellUser(uid: Id, login: string): void {
+export function tellUser(uid: Id, login: string): void {
   const tell = async (): Promise<void> => {
     for (let tries = 0; tries < REVOKE_TRIES; tries += 1) {
       const told = await settle(
@@ -362,37 +318,3 @@ function tellUser(uid: Id, login: string): void {
 
 /** `tell` settles every failure itself. */
 function ignore(): void {}
-
-function judgeRegistration(m: Parameters<Accounts['register']>[0]): Failure | undefined {
-  const invalid = (field: string): Failure => ({ ok: false, code: 'invalid', field });
-  if (!USERNAME_FORM.test(foldUsername(m.username))) return invalid('username');
-  const length = [...m.password].length;
-  if (length < PASSWORD_MIN || length > PASSWORD_MAX) return invalid('password');
-  if (m.email !== undefined && !isEmail(m.email)) return invalid('email');
-  return undefined;
-}
-
-/** The unique value that a user logs in by; undefined when nobody can have it. */
-function loginKey(typed: string): string | undefined {
-  const name = typed.trim();
-  if (name.includes('@')) return isEmail(name) ? `email:${foldEmail(name)}` : undefined;
-  return USERNAME_FORM.test(foldUsername(name)) ? usernameKey(name) : undefined;
-}
-
-function isEmail(typed: string): boolean {
-  const email = typed.trim();
-  return email.length <= EMAIL_MAX && email.isWellFormed() && EMAIL_FORM.test(email);
-}
-
-function foldEmail(typed: string): string {
-  return typed.trim().normalize('NFC').toLowerCase();
-}
-
-function usernameKey(typed: string): string {
-  return `username:${foldUsername(typed)}`;
-}
-
-function uniquesOf(user: UserDoc): string[] {
-  const username = usernameKey(user.username);
-  return user.email === null ? [username] : [username, `email:${user.email}`];
-}

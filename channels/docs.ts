@@ -6,7 +6,7 @@ import { pad, unpad } from './ids.ts';
 import type { StreamDoc } from './stream-core.ts';
 import type { AuditAction, AuditChange, Id, Ms, Overwrite, Seq, WireValue } from './types.ts';
 
-/** `user/<uid>`; unique `username:<folded>`, `email:<folded>`. Written by accounts, by revision. */
+/** `user/<uid>`; unique `username:<folded>`, `email:<folded>`. Written by accounts and user-admin, by revision. */
 export interface UserDoc {
   readonly id: Id;
   readonly username: string;
@@ -14,6 +14,10 @@ export interface UserDoc {
   readonly email: string | null;
   readonly passwordHash: string;
   readonly createdAt: Ms;
+  /** Set by an operator: no login and no refresh. */
+  readonly disabledAt?: Ms;
+  /** Set by an operator: access tokens have the scope `admin`. */
+  readonly admin?: true;
 }
 
 /** `guild/<gid>`. After its creation written by the guild entity only, by revision. */
@@ -145,6 +149,16 @@ export interface LoginDoc {
   readonly rotatedAt: Ms;
   /** Set when a token was used twice: the family is over. */
   readonly reusedAt: Ms | null;
+}
+
+/** `serviceToken/<login>`: a token that an operator made. Written by service-tokens. */
+export interface ServiceTokenDoc {
+  readonly name: string;
+  /** User that it speaks for; SERVICE_UID for a program. */
+  readonly uid: Id;
+  readonly scopes: readonly string[];
+  readonly createdAt: Ms;
+  readonly expiresAt: Ms;
 }
 
 /** `revoked/<until>/<login>`: access tokens of this login are void. */

@@ -1,9 +1,6 @@
 /** What other folders may use of channels/. Exports only. */
-export {
-  type AccountsOptions,
-  createAccounts,
-  foldUsername,
-} from './accounts.ts';
+export { foldUsername } from './account-rules.ts';
+export { type AccountsOptions, createAccounts } from './accounts.ts';
 export { type ChannelsErrorCode, channelsError } from './errors.ts';
 export { type HostedChannels, type HostOptions, hostChannels } from './host.ts';
 export { ID_EPOCH_MS, IdAllocator, idTime, pad } from './ids.ts';
@@ -22,7 +19,20 @@ export {
   PERMS_ALL,
   PERMS_EVERYONE,
 } from './permissions.ts';
+export {
+  SERVICE_TOKENS_MAX,
+  SERVICE_UID,
+  type ServiceToken,
+  type ServiceTokenOptions,
+  ServiceTokens,
+} from './service-tokens.ts';
 export * from './store/index.ts';
 export type { StreamDoc } from './stream-core.ts';
 export type { StreamCounters, StreamLimits } from './stream-ports.ts';
 export type * from './types.ts';
+export {
+  ACCOUNTS_PAGE_MAX,
+  type Account,
+  UserAdmin,
+  type UserAdminOptions,
+} from './user-admin.ts';

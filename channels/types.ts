@@ -420,6 +420,8 @@ export interface Grant {
   readonly login: string;
   /** Opaque; stored hashed. */
   readonly refreshToken: string;
+  /** Of its access tokens; none for most. */
+  readonly scopes?: readonly string[];
 }
 
 /** What REST needs of accounts and guild creation. Thread-safe by compare-and-set in the DocStore. */

@@ -30,8 +30,8 @@ async function session<S extends number>(
 }
 
 async function answerOf<S extends number>({ issuer }: HttpDeps, status: S, grant: Grant) {
-  const { user, login, refreshToken } = grant;
-  const { token, expiresAt } = await issuer.issue(user.id, login);
+  const { user, login, refreshToken, scopes } = grant;
+  const { token, expiresAt } = await issuer.issue(user.id, login, scopes);
   const body = { user: userView(user), accessToken: token, refreshToken, expiresAt };
   return reply(status, body);
 }
@@ -116,7 +116,7 @@ function loginRoute(deps: HttpDeps): Route {
     idempotency: 'itself',
     body: schemas.loginBody,
     answers: { 200: schemas.session },
-    errors: ['bad_credentials'],
+    errors: ['bad_credentials', 'forbidden'],
     handle: ({ body }) => session(deps, 200, () => deps.accounts.login(body)),
   });
 }
