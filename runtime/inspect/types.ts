@@ -16,7 +16,7 @@ export interface RuntimeCounters {
   readonly drains: number;
   readonly yields: number;
   readonly zombieErrors: number;
-  /** At their bounds: entities' snapshots on main (10,000 a thread), who waits for calls from other threads (4096). */
+  /** At their bounds: snapshots of ended entities (10,000 a type, on main 10,000 a thread), who waits for calls from other threads (4096). */
   readonly snapshotsForgotten: number;
   readonly chainsForgotten: number;
   readonly reportsDropped: number;

@@ -3,6 +3,10 @@
  * whose thread dies, so that the thread's successor restores it. Only for behaviours with `snapshot`. One per thread.
  */
 import { SnapshotKeeper } from '../core/snapshots.ts';
+import { rt } from '../core/thread.ts';
+
+/** Entities of a type that crashed and were not started again: the first of them is forgotten beyond it. */
+const RESTING_MAX = 10_000;
 
 /** What is kept of one entity, latest first, at most two. */
 export interface KeptSnapshots {
@@ -31,6 +35,8 @@ export function inheritSnapshots(installed: SnapshotSink, left: readonly KeptSna
 export class EntityKeepers {
   readonly #type: string;
   readonly #keepers = new Map<number, SnapshotKeeper>();
+  /** Keys of ended entities that left something, oldest first. */
+  readonly #resting = new Set<number>();
 
   constructor(type: string) {
     this.#type = type;
@@ -38,6 +44,7 @@ export class EntityKeepers {
 
   /** The keeper of an entity that is about to start. */
   of(key: number): SnapshotKeeper {
+    this.#resting.delete(key);
     const present = this.#keepers.get(key);
     if (present !== undefined) return present;
     const type = this.#type;
@@ -51,8 +58,22 @@ export class EntityKeepers {
     return keeper;
   }
 
-  /** The entity has ended: a keeper that holds nothing goes too. */
+  /** The entity has ended: a keeper that holds nothing goes too, one that does waits for the next life. */
   ended(key: number): void {
-    if (this.#keepers.get(key)?.kept.length === 0) this.#keepers.delete(key);
+    const keeper = this.#keepers.get(key);
+    if (keeper === undefined) return;
+    if (keeper.kept.length === 0) this.#keepers.delete(key);
+    else this.#rest(key);
+  }
+
+  #rest(key: number): void {
+    this.#resting.add(key);
+    if (this.#resting.size <= RESTING_MAX) return;
+    const [oldest] = this.#resting;
+    if (oldest === undefined) return;
+    this.#resting.delete(oldest);
+    this.#keepers.get(oldest)?.clear();
+    this.#keepers.delete(oldest);
+    rt.counters.snapshotsForgotten++;
   }
 }
