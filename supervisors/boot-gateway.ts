@@ -42,12 +42,9 @@ import { collectMetrics } from './metrics.ts';
 import { NodeState } from './node-state.ts';
 import { connectionsMaxOf } from './open-files.ts';
 import { openSlot } from './open-slot.ts';
-import { DRAIN_SHARE, limitsFactor } from './policies.ts';
+import { DRAIN_SHARE, limitsFactor, NODE_NAME } from './policies.ts';
 import type { GatewayArg } from './slot-args.ts';
 import type { CounterTree } from './thread-counters.ts';
-
-/** The name in HELLO; there is one node until the cluster issue. */
-const NODE_NAME = 'n1';
 
 /** What the sockets and HTTP of one thread share. */
 interface Parts {

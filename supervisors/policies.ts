@@ -15,6 +15,9 @@ export const GATEWAY_TO_SHARD = { gatherMs: 10, loaded: { records: 12, gatherMs:
 /** A thread without a heartbeat for so long is replaced. Must exceed the longest garbage collection and the slowest fsync. */
 export const HUNG_MS = 5_000;
 
+/** The name in HELLO and the first part of every row's id; there is one node until the cluster issue. */
+export const NODE_NAME = 'n1';
+
 /** Reader threads: one serves two cores; more only pay with cores for them (storage.md 1.5). */
 export const READERS = { fewCores: 1, manyCores: 2, manyFrom: 4 } as const;
 

@@ -72,6 +72,8 @@ class ServerLife {
         logger.fatal({ why }, 'a thread that the process cannot do without is gone');
         this.#exit(EXIT.failed);
       },
+      leave: (why) => void this.#stop(why),
+      log: logger,
     });
     if (this.#isStopping) return this.#leave(this.#server);
     this.#lookAtKeysLater();

@@ -21,13 +21,22 @@ import {
   systemClock,
   systemRng,
 } from '../runtime/index.ts';
+import { AdminSide } from './admin/start.ts';
 import type { Config } from './config.ts';
 import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
 import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
+import type { Logger } from './log.ts';
 import { THREAD_FLAGS } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
-import { GATEWAY_TO_SHARD, HUNG_MS, READERS, THREAD_RESTARTS, YOUNG_MAX_MB } from './policies.ts';
+import {
+  GATEWAY_TO_SHARD,
+  HUNG_MS,
+  NODE_NAME,
+  READERS,
+  THREAD_RESTARTS,
+  YOUNG_MAX_MB,
+} from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
 import { threadCounters } from './thread-counters.ts';
 
@@ -48,6 +57,10 @@ export interface ServerOptions {
   readonly report: (report: Report) => void;
   /** A thread that cannot be replaced is gone, or one that can died too often: the process has to end. */
   readonly fatal: (why: string) => void;
+  /** An operator wishes the server to stop in order, as SIGTERM does. */
+  readonly leave: (why: string) => void;
+  /** The main thread's. */
+  readonly log: Logger;
 }
 
 /** The running server. */
@@ -77,9 +90,15 @@ const MODULES: SlotModules = {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const state = new NodeState();
   const down = new DownThreads();
+  const startedAt = systemClock.now();
+  const replaceKeys: Server['replaceKeys'] = (keySet) =>
+    toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'replaceKeys', keySet));
+  const { config, leave, log, version } = options;
+  const facts = { config, nodeName: NODE_NAME, version, startedAt };
+  const admin = new AdminSide({ ...facts, log, leave, replaceKeys });
   await startSupervisor({ children: [nodeHealth(down), threadCounters()] });
   const node = await startNode({
-    slots: slotsFor(options, state),
+    slots: slotsFor(options, state, startedAt),
     entities: { stream: 'shard', guild: 'shard', dm: 'shard', user: 'shard' },
     lanes: [{ from: 'gateway', to: 'shard', ...GATEWAY_TO_SHARD }],
     restart: THREAD_RESTARTS,
@@ -87,26 +106,32 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     report: (report) => {
       if (report.kind === 'threadDown') down.wentDown(report.thread);
       else if (report.kind === 'threadUp') down.cameUp(report.thread);
+      admin.reports.push(report);
       options.report(report);
     },
     execArgv: THREAD_FLAGS,
     fatal: ({ slot, why }) => options.fatal(`${slot}: ${why}`),
   });
+  await admin.start(node, slotsOf('reader'));
   state.setReady();
   let stopping: Promise<void> | undefined;
-  const toGateways = (tell: (slot: string) => void): void => slotsOf('gateway').forEach(tell);
   return {
     node,
-    replaceKeys: (keySet) =>
-      toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'replaceKeys', keySet)),
+    replaceKeys,
     reloadTls: () =>
       toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'reloadTls')),
     stop: () => {
       state.setStopping();
-      stopping ??= drainGateways(options.config.stopTimeoutMs).then(() => node.stop());
+      stopping ??= drainGateways(config.stopTimeoutMs)
+        .then(() => admin.close())
+        .then(() => node.stop());
       return stopping;
     },
   };
+}
+
+function toGateways(tell: (slot: string) => void): void {
+  slotsOf('gateway').forEach(tell);
 }
 
 /**
@@ -122,6 +147,7 @@ async function drainGateways(timeoutMs: number): Promise<void> {
 function slotsFor(
   { config, keys, modules, version }: ServerOptions,
   state: NodeState,
+  startedAt: number,
 ): SlotOptions[] {
   const module = { ...MODULES, ...modules };
   const databasePath = join(config.dataDir, 'driftway.db');
@@ -129,7 +155,6 @@ function slotsFor(
     availableParallelism() >= READERS.manyFrom ? READERS.manyCores : READERS.fewCores;
   const readers = Array.from({ length: readerCount }, (_, i) => `reader-${i}`);
   const rateTable = createRateTableBuffer(systemRng);
-  const startedAt = systemClock.now();
   let slotNumber = 0;
   const base = (slot: string): SlotArg => ({
     config,

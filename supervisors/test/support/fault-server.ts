@@ -52,6 +52,8 @@ async function start(): Promise<Server> {
       send({ type: 'fatal', why });
       process.kill(process.pid, 'SIGKILL');
     },
+    leave: () => void server.stop().then(() => process.exit(0)),
+    log: logger,
   });
 }
 

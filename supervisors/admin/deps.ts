@@ -1,0 +1,34 @@
+/**
+ * What verbs and topics of the admin side are given. Made once on the main thread (start.ts). Types only.
+ */
+import type { Store } from '../../channels/index.ts';
+import type { Clock, NodeHandle, Rng } from '../../runtime/index.ts';
+import type { Config } from '../config.ts';
+import type { KeyMaterial } from '../keys.ts';
+import type { Logger } from '../log.ts';
+import type { AuditLog } from './audit.ts';
+import type { AdminCounters } from './counters.ts';
+import type { ReportFeed } from './reports.ts';
+
+/** Everything that an operator's verb may touch. Main thread. */
+export interface AdminDeps {
+  readonly node: NodeHandle;
+  /** `n1`: the first part of every row's id. */
+  readonly nodeName: string;
+  readonly version: string;
+  /** Ms since 1970. */
+  readonly startedAt: number;
+  readonly config: Config;
+  /** Over lanes. Answers as long as the store thread does: bound your waiting. */
+  readonly store: Store;
+  readonly reports: ReportFeed;
+  readonly audit: AuditLog;
+  readonly counters: AdminCounters;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** Stops the server in order, as SIGTERM does; returns at once. */
+  leave(why: string): void;
+  /** Hands new keys to all gateway threads. */
+  replaceKeys(keySet: KeyMaterial['keySet']): void;
+}

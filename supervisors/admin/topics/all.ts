@@ -1,0 +1,12 @@
+/** All topics of the admin socket: one line for each file. Main thread, loaded at the first connection. */
+import type { AdminDeps } from '../deps.ts';
+import type { AdminTopic } from '../topic.ts';
+import { auditTopic } from './audit.ts';
+import { reportsTopic } from './reports.ts';
+
+const FACTORIES: readonly ((deps: AdminDeps) => AdminTopic)[] = [reportsTopic, auditTopic];
+
+/** Every topic, made for this node. */
+export function adminTopics(deps: AdminDeps): readonly AdminTopic[] {
+  return FACTORIES.map((factory) => factory(deps));
+}
