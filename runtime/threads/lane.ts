@@ -78,7 +78,9 @@ export function setTransportWrapper(wrapper: TransportWrapper | null): void {
 
 export class Lane {
   readonly #options: LaneOptions;
-  readonly #transport: Transport;
+  #transport: Transport;
+  /** Takes the batches that arrive; another while the lane is held. */
+  #sink = (batch: Uint8Array): void => this.#receive(batch);
   readonly #writer = new BatchWriter();
   readonly #reader = new BatchReader();
   #lastFlushMs = Number.NEGATIVE_INFINITY;
@@ -87,6 +89,7 @@ export class Lane {
   #timer: TimerHandle | undefined;
   #dirty = false;
   #closed = false;
+  #isHeld = false;
   #messagesOut = 0;
   #bytesOut = 0;
   #flushes = 0;
@@ -100,7 +103,7 @@ export class Lane {
     this.#gatherMs = options.pace.gatherMs;
     const connect: Connect = (onBatch) => portTransport(port, onBatch);
     const wrapped = wrapTransport === null ? connect : wrapTransport(options.to, connect);
-    this.#transport = wrapped((batch) => this.#receive(batch));
+    this.#transport = wrapped((batch) => this.#sink(batch));
   }
 
   /**
@@ -246,6 +249,33 @@ export class Lane {
     this.#reader.open(bytes);
     this.#messagesIn += this.#options.onBatch(this.#reader);
     this.#options.ownConsumed[0] = this.#bytesIn;
+  }
+
+  /**
+   * From now on batches wait, in both directions, until the returned function is called; they are lost if the lane is closed
+   * before. undefined: it is closed or held already.
+   */
+  hold(): (() => void) | undefined {
+    if (this.#closed || this.#isHeld) return undefined;
+    this.#isHeld = true;
+    const outer = this.#transport;
+    const inner = this.#sink;
+    // The bytes are the sender's again: what waits is a copy.
+    const out: Buffer[] = [];
+    const arrived: Buffer[] = [];
+    this.#transport = {
+      send: (batch) => void out.push(Buffer.from(batch)),
+      close: () => outer.close(),
+    };
+    this.#sink = (batch) => void arrived.push(Buffer.from(batch));
+    return () => {
+      this.#isHeld = false;
+      this.#transport = outer;
+      this.#sink = inner;
+      if (this.#closed) return;
+      for (const batch of out) outer.send(batch);
+      for (const batch of arrived) inner(batch);
+    };
   }
 
   /** Nothing more goes out or comes in. `flush` before it when what is pending still matters. */

@@ -90,6 +90,28 @@ export class Mesh {
     for (const peer of this.#workers.values()) peer.postMessage(message);
   }
 
+  /**
+   * Tears the lane between two threads: each takes the other for dead, what was under way is lost. The returned function makes
+   * it anew, unless one of them has been replaced meanwhile. undefined: one of them is down.
+   */
+  part(a: number, b: number): (() => void) | undefined {
+    if (!this.isUp(a) || !this.isUp(b)) return undefined;
+    const lives = (): string => `${this.incarnation(a)} ${this.incarnation(b)}`;
+    const before = lives();
+    this.#tellGone(a, b);
+    this.#tellGone(b, a);
+    return () => {
+      if (lives() !== before || !this.isUp(a) || !this.isUp(b)) return;
+      const worker = this.#workers.get(a === 0 ? b : a);
+      if (worker !== undefined) this.#join(a === 0 ? b : a, worker, a === 0 ? a : b);
+    };
+  }
+
+  #tellGone(to: number, thread: number): void {
+    if (to === 0) this.#router.disconnect(thread);
+    else this.post(to, { kind: 'disconnect', thread });
+  }
+
   post(thread: number, message: ToWorker): void {
     this.#workers.get(thread)?.postMessage(message);
   }

@@ -2,16 +2,18 @@
  * A node: main and its slots. Makes the shared memory and the mesh, puts a slot actor per thread under
  * one supervisor, runs the watchdog, and stops everything in reverse order. Runs on main.
  */
+
+import type { Ms } from '../clock.ts';
 import { configureRuntime, stop } from '../core/api.ts';
 import { becomeThread, report, rt, serialMark } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
 import { DriftwayError } from '../errors.ts';
 import { counters, tree } from '../inspect/inspect.ts';
+import type { RuntimeCounters } from '../inspect/types.ts';
 import { bounceChild } from '../supervision/admin.ts';
 import { child } from '../supervision/child-spec.ts';
 import { startSupervisor } from '../supervision/supervisor.ts';
 import type { SupervisorP } from '../supervision/types.ts';
-import type { RuntimeCounters } from '../inspect/types.ts';
 import type { Ref, Report, TreeNode } from '../types.ts';
 import { Mesh } from './mesh.ts';
 import { Spares } from './prepared.ts';
@@ -254,6 +256,24 @@ class Node implements NodeHandle {
     throw new DriftwayError('DRIFT_RUNTIME_THREAD', `slot ${name}: did not start: ${result.why}`, {
       data: { result },
     });
+  }
+
+  breakLane(a: string, b: string, forMs: Ms): (() => void) | undefined {
+    if (!(forMs > 0 && Number.isFinite(forMs))) {
+      throw new RangeError(`breakLane: forMs: got ${forMs}, want > 0 and finite`);
+    }
+    const [from, to] = [this.#router.slotThread(a), this.#router.slotThread(b)];
+    const join = from < 0 || to < 0 || from === to ? undefined : this.#mesh.part(from, to);
+    if (join === undefined) return undefined;
+    let isOver = false;
+    const end = (): void => {
+      if (isOver) return;
+      isOver = true;
+      cancel();
+      join();
+    };
+    const cancel = after(forMs, end);
+    return end;
   }
 
   #restartable(name: string, what: string): SlotThread {

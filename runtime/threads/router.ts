@@ -118,6 +118,11 @@ export class Router implements Remote {
     threadGone(thread);
   }
 
+  /** Holds the lane to a thread; the returned function lets it flow. undefined: there is none, or it is held already. */
+  holdLane(thread: number): (() => void) | undefined {
+    return this.#lanes[thread]?.hold();
+  }
+
   /** Sends what is pending and closes all lanes: this thread ends. */
   close(): void {
     for (const [thread, lane] of this.#lanes.entries()) {

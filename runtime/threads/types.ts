@@ -4,9 +4,9 @@
  */
 import type { MessagePort, WorkerOptions } from 'node:worker_threads';
 import type { Clock, Ms } from '../clock.ts';
+import type { RuntimeCounters } from '../inspect/types.ts';
 import type { KeptSnapshots } from '../names/entity-snapshots.ts';
 import type { RestartLimit } from '../supervision/types.ts';
-import type { RuntimeCounters } from '../inspect/types.ts';
 import type { Culprit, ErrorInfo, Report, TreeNode } from '../types.ts';
 
 // ---------------------------------------------------------------- public
@@ -131,6 +131,11 @@ export interface NodeHandle {
    * DRIFT_RUNTIME_THREAD when it did not start: it is tried again then, as after a crash.
    */
   restartSlot(name: string): Promise<void>;
+  /**
+   * Tears the lane between two threads for a time: each takes the other for dead ('noconnection'), what was under way is lost,
+   * and then they get a new lane. For chaos. Gives what ends it before; undefined when a thread is down or there are not two.
+   */
+  breakLane(a: string, b: string, forMs: Ms): (() => void) | undefined;
 }
 
 /** What the boot function is told. */
