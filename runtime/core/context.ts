@@ -27,7 +27,7 @@ import { linkCell, sendExit, unlinkCell, unwatch, watch } from './signals.ts';
 import { takeSnapshot } from './snapshot-take.ts';
 import { rt } from './thread.ts';
 import { cancelTimer, setTimer, timerLeft } from './timers.ts';
-import { tracing, withTrace } from './trace.ts';
+import { type Span, tracing, withTrace } from './trace.ts';
 
 /** How ctx.spawn starts actors; installed by spawn.ts, which needs the context itself. */
 type Spawner = (
@@ -78,7 +78,7 @@ export class Context {
     cell.messagesOut++;
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
     if (cell.trace === null || tracing.current !== null) castTo(to, op, arg);
-    else withTrace(cell.trace.context, () => castTo(to, op, arg));
+    else castUnder(cell.trace, to, op, arg);
   }
 
   send(to: AnyDest, op: string, arg?: unknown): Promise<void> {
@@ -86,7 +86,7 @@ export class Context {
     if (cell.extra !== null) this.#trace(cell.extra, to, op, arg);
     cell.messagesOut++;
     if (cell.trace === null || tracing.current !== null) return sendTo(to, op, arg);
-    return withTrace(cell.trace.context, () => sendTo(to, op, arg));
+    return sendUnder(cell.trace, to, op, arg);
   }
 
   call(to: AnyDest, op: string, arg?: unknown, options?: CallOptions): Promise<unknown> {
@@ -96,8 +96,7 @@ export class Context {
     if (cell.trace === null || tracing.current !== null) {
       return callTo(to, op, arg, options, cell, cell.deadline);
     }
-    const { context } = cell.trace;
-    return withTrace(context, () => callTo(to, op, arg, options, cell, cell.deadline));
+    return callUnder(cell.trace, to, op, arg, options, cell);
   }
 
   reply(from: From, value: unknown): void {
@@ -264,4 +263,26 @@ export class Context {
 /** The context as handlers see it. */
 export function contextOf(cell: Cell): Ctx<unknown> {
   return new Context(cell) as unknown as Ctx<unknown>;
+}
+
+// Of a traced handler that goes on after an await. Functions of their own: a closure in the methods would cost each message an
+// allocation.
+
+function castUnder({ context }: Span, to: AnyDest, op: string, arg: unknown): void {
+  withTrace(context, () => castTo(to, op, arg));
+}
+
+function sendUnder({ context }: Span, to: AnyDest, op: string, arg: unknown): Promise<void> {
+  return withTrace(context, () => sendTo(to, op, arg));
+}
+
+function callUnder(
+  { context }: Span,
+  to: AnyDest,
+  op: string,
+  arg: unknown,
+  options: CallOptions | undefined,
+  cell: Cell,
+): Promise<unknown> {
+  return withTrace(context, () => callTo(to, op, arg, options, cell, cell.deadline));
 }
