@@ -29,6 +29,7 @@ export {
 export * from './store/index.ts';
 export type { StreamDoc } from './stream-core.ts';
 export type { StreamCounters, StreamLimits } from './stream-ports.ts';
+export { streamRecordPlan, streamReplay } from './stream-recording.ts';
 export type * from './types.ts';
 export {
   ACCOUNTS_PAGE_MAX,

@@ -44,6 +44,12 @@ import {
   SWEEP_HURRY_BYTES,
 } from './socket-limits.ts';
 import { Subscriptions } from './subscriptions.ts';
+import {
+  type AudienceFacts,
+  audienceOf,
+  type ConnectionFacts,
+  connectionsOf,
+} from './thread-view.ts';
 import { Ticker } from './ticker.ts';
 import type { GatewayMeasures } from './timings.ts';
 import type { GatewayLog, SocketContext, Upstream } from './types.ts';
@@ -101,6 +107,10 @@ export interface GatewayHandle {
   measures(): GatewayMeasures;
   /** True from drain() on. */
   isDraining(): boolean;
+  /** Open connections of a user, at most `limit`. O(connections). */
+  connectionsOf(uid: number, limit: number): readonly ConnectionFacts[];
+  /** Who listens to a stream here; undefined: nobody. O(subscribers). */
+  audienceOf(sid: number): AudienceFacts | undefined;
   /** New certificate for new connections. Throws GatewayError DRIFT_GATEWAY_TLS, then nothing has changed. */
   reloadTls(): void;
   /** Sends all clients away within `windowMs`, refuses new ones meanwhile. Then call close(). */
@@ -254,6 +264,14 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
 
   isDraining(): boolean {
     return this.#isDraining;
+  }
+
+  connectionsOf(uid: number, limit: number): readonly ConnectionFacts[] {
+    return connectionsOf(this.#connections.snapshot(), uid, limit, this.nowS());
+  }
+
+  audienceOf(sid: number): AudienceFacts | undefined {
+    return audienceOf(this.fanOut.topics.get(sid));
   }
 
   reloadTls(): void {

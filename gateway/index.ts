@@ -7,5 +7,6 @@ export * from './http/index.ts';
 export type { TlsFiles } from './listener.ts';
 export type { GatewayMetrics } from './metrics.ts';
 export { RateTable } from './rates/index.ts';
+export type { AudienceFacts, ConnectionFacts } from './thread-view.ts';
 export type { FollowerClass, GatewayMeasures } from './timings.ts';
 export type { GatewayLog, Upstream } from './types.ts';

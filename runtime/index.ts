@@ -75,9 +75,11 @@ export {
   describeReason,
   type FailReason,
 } from './errors.ts';
-export { counters, processInfo, tree } from './inspect/inspect.ts';
 export * as faults from './faults/index.ts';
 export { Histogram, type HistogramData } from './inspect/histogram.ts';
+export { counters, processInfo, tree } from './inspect/inspect.ts';
+export { type Look, look, subtreeSize } from './inspect/look.ts';
+export { type KindLoad, meters, type RestartCount, type RuntimeMeters } from './inspect/meters.ts';
 export { actorAt, actorPath } from './inspect/path.ts';
 export {
   SAMPLED_FIGURES,
@@ -87,8 +89,6 @@ export {
   type SampledState,
   Sampler,
 } from './inspect/sampler.ts';
-export { type Look, look } from './inspect/look.ts';
-export { type KindLoad, meters, type RestartCount, type RuntimeMeters } from './inspect/meters.ts';
 export * as sys from './inspect/sys.ts';
 export type * from './inspect/types.ts';
 export { defineMachine } from './machine/machine.ts';

@@ -5,16 +5,9 @@
 import { expect, test } from 'vitest';
 import { type Entry, memorySink, openReplay, recordActor } from '../../runtime/record/index.ts';
 import { simulate } from '../../runtime/testkit/index.ts';
-import { Stream } from '../stream.ts';
-import {
-  append,
-  buildStream,
-  killing,
-  type StreamWorld,
-  stream,
-  streamPlan,
-  streamReplay,
-} from './simulation-world.ts';
+import { streamRecordPlan, streamReplay } from '../stream-recording.ts';
+import { jsonCodec } from './kit.ts';
+import { append, buildStream, killing, type StreamWorld, stream } from './simulation-world.ts';
 
 /** Records one schedule's stream actor through all of its lives. */
 async function record(seed: number, kills: number): Promise<readonly Entry[]> {
@@ -23,7 +16,7 @@ async function record(seed: number, kills: number): Promise<readonly Entry[]> {
     seed,
     steps: 200,
     setup: async (sim) => {
-      const recording = recordActor(stream, { sink, ...streamPlan });
+      const recording = recordActor(stream, { sink, ...streamRecordPlan });
       const world: StreamWorld = await buildStream(sim);
       killing(sim, kills);
       let writers = 3;
@@ -47,7 +40,7 @@ test('stream: recorded over many schedules, every life replays to the same outpu
     const entries = await record(seed, seed % 2 === 0 ? 0.02 : 0);
     const starts = entries.filter(({ t }) => t === 'start').length;
     for (let life = 0; life < starts; life++) {
-      const replay = openReplay(entries, { behaviour: Stream, ...streamReplay, life });
+      const replay = openReplay(entries, { ...streamReplay(jsonCodec), life });
       const { divergence } = await replay.run();
       expect([seed, life, divergence]).toEqual([seed, life, undefined]);
       expect(replay.left).toBe(0);
@@ -69,8 +62,7 @@ test('stream: an answer of the store that is changed in the record, the replay s
       : entry,
   );
   const { divergence } = await openReplay(changed, {
-    behaviour: Stream,
-    ...streamReplay,
+    ...streamReplay(jsonCodec),
     life: 0,
   }).run();
   expect(divergence?.expected).toBeDefined();

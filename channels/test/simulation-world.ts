@@ -1,6 +1,5 @@
 /**
- * One simulated channel: its stream actor with log, documents, guild and a gateway, what writers do, and
- * how the actor is recorded and replayed. Tests only.
+ * One simulated channel: its stream actor with log, documents, guild and a gateway, what writers do. Tests only.
  */
 import { expect } from 'vitest';
 import {
@@ -13,12 +12,11 @@ import {
   spawn,
   whereis,
 } from '../../runtime/index.ts';
-import type { RecordPlan } from '../../runtime/record/index.ts';
 import type { Simulation } from '../../runtime/testkit/index.ts';
 import { pad } from '../ids.ts';
 import { newNoticeCounters } from '../notice-counters.ts';
 import { memoryStore } from '../store/index.ts';
-import { createAbsentSids, Stream, type StreamArg, type StreamEnvironment } from '../stream.ts';
+import { createAbsentSids, Stream, type StreamEnvironment } from '../stream.ts';
 import { newStreamCounters, STREAM_LIMITS } from '../stream-ports.ts';
 import type { ChannelLog, Id, StreamP } from '../types.ts';
 import { jsonCodec } from './kit.ts';
@@ -119,36 +117,3 @@ export function killing(sim: Simulation, rate: number): void {
   sim.killing('stream', rate, () => whereis(stream));
   sim.killing('guild', 0.002, () => whereis(entity('guild', GID)));
 }
-
-/** What the recorder must know of a stream actor. */
-export const streamPlan: RecordPlan<unknown, StreamArg> = {
-  plain: ({ sid, environment: { limits } }) => ({ sid, limits }),
-  tap: ({ sid, environment }, tap) => ({
-    sid,
-    environment: {
-      ...environment,
-      log: tap('log', environment.log),
-      docs: tap('docs', environment.docs),
-      clock: tap('clock', environment.clock),
-      absentSids: tap('absentSids', environment.absentSids),
-    },
-  }),
-};
-
-/** The same for its replay. */
-export const streamReplay = {
-  arg: (plain: unknown, tap: <T extends object>(name: string) => T): StreamArg => {
-    const { sid, limits } = plain as { sid: Id; limits: StreamEnvironment['limits'] };
-    const environment: StreamEnvironment = {
-      log: tap('log'),
-      docs: tap('docs'),
-      clock: tap('clock'),
-      absentSids: tap('absentSids'),
-      codec: jsonCodec,
-      limits,
-      counters: newStreamCounters(),
-      noticeCounters: newNoticeCounters(),
-    };
-    return { sid, environment };
-  },
-};

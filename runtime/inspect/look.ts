@@ -1,6 +1,7 @@
 /**
  * A look at an actor of this thread without a message to it: works while it is suspended, waits or is flooded. Reads only.
  */
+import type { Cell } from '../core/cell.ts';
 import { formattedState } from '../core/life.ts';
 import { lookup } from '../core/thread.ts';
 import type { AnyRef } from '../types.ts';
@@ -12,12 +13,55 @@ export interface Look {
   readonly state: unknown;
   /** The behaviour says itself what may be shown. */
   readonly isFormatted: boolean;
+  /** Somebody learns of its end who is not below it: an entity's host, a supervisor, an actor that is linked to it. */
+  readonly isKept: boolean;
+  /** Who that is; 0 when nobody does. */
+  readonly keeper: AnyRef;
+  /** An idle entity that would be passivated in time: nothing is lost when that happens now. */
+  readonly mayPassivate: boolean;
 }
 
-/** The state of an actor of this thread, in whatever state its handlers are; undefined when it is dead or elsewhere. */
+const NONE = 0 as AnyRef;
+const BELOW_MAX = 100_000;
+
+/** What is to be seen of an actor of this thread, whatever it is doing; undefined when it is dead or elsewhere. O(links). */
 export function look(ref: AnyRef): Look | undefined {
   const cell = lookup(ref);
   if (cell === undefined) return undefined;
-  const isFormatted = cell.compiled.behaviour.formatStatus !== undefined;
-  return { shown: formattedState(cell), state: cell.state, isFormatted };
+  const keeper = keeperOf(cell);
+  return {
+    shown: formattedState(cell),
+    state: cell.state,
+    isFormatted: cell.compiled.behaviour.formatStatus !== undefined,
+    isKept: keeper !== NONE,
+    keeper,
+    mayPassivate: mayPassivate(cell),
+  };
+}
+
+function keeperOf(cell: Cell): AnyRef {
+  if (cell.parent !== NONE && lookup(cell.parent) !== undefined) return cell.parent;
+  for (const peer of cell.links ?? []) if (lookup(peer)?.parent !== cell.ref) return peer;
+  return NONE;
+}
+
+function mayPassivate(cell: Cell): boolean {
+  if (cell.entity === null || (cell.deferred?.size ?? 0) > 0) return false;
+  try {
+    return cell.compiled.behaviour.mayPassivate?.(cell.state) !== false;
+  } catch {
+    return false; // it is the next look of its host that makes it a crash
+  }
+}
+
+/** Actors that end with this one because they are linked below it, itself included; at most 100,000. O(these). */
+export function subtreeSize(ref: AnyRef): number {
+  const open = [ref];
+  let seen = 0;
+  while (seen < open.length && seen < BELOW_MAX) {
+    const each = open[seen++] as AnyRef;
+    for (const peer of lookup(each)?.links ?? [])
+      if (lookup(peer)?.parent === each) open.push(peer);
+  }
+  return seen;
 }

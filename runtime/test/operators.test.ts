@@ -7,6 +7,8 @@ import {
   call,
   defineActor,
   entity,
+  exit,
+  hostEntity,
   look,
   type NodeHandle,
   type NodeOptions,
@@ -17,8 +19,10 @@ import {
   startNode,
   startSupervisor,
   stop,
+  subtreeSize,
   sys,
   terminateChild,
+  whereis,
   whileUnwatched,
 } from '../index.ts';
 import { homeIndex } from '../names/home.ts';
@@ -85,20 +89,41 @@ const Safe = defineActor<SafeP, { secret: string; n: number }>({
 });
 
 test('look: state and what may be shown of it, of an actor that waits and is suspended', async () => {
-  const ref = await spawn(Safe, undefined);
-  const held = call(ref, 'hold').catch(() => undefined);
-  await settle();
   const seen = { shown: { n: 7 }, state: { secret: 'word', n: 7 }, isFormatted: true };
-  expect(look(ref)).toEqual(seen);
-  await stop(ref, 'normal', 100).catch(() => undefined);
+  const waiting = await spawn(Safe, undefined);
+  void call(waiting, 'hold').catch(() => undefined);
+  await settle();
+  expect(look(waiting)).toMatchObject(seen);
+  exit(waiting, 'kill');
   const other = await spawn(Safe, undefined);
   await sys.suspend(other);
-  expect(look(other)).toEqual(seen);
+  expect(look(other)).toMatchObject({ ...seen, isKept: false, mayPassivate: false });
   await sys.terminate(other);
   await settle();
   expect(look(other)).toBeUndefined();
   expect(look(1 as AnyRef)).toBeUndefined();
-  void held;
+});
+
+test('look: who is told of its end, and whether an entity may be passivated', async () => {
+  let busy = true;
+  const Busy = defineActor<SafeP, null>({
+    init: () => null,
+    handle: { hold: () => null },
+    mayPassivate: () => !busy,
+  });
+  const host = await hostEntity('looked', {
+    behaviour: Busy,
+    arg: () => undefined,
+    idleMs: 60_000,
+  });
+  for (const key of [1, 2]) await call(entity<SafeP>('looked', key), 'hold');
+  const one = whereis(entity('looked', 1)) as AnyRef;
+  expect(look(one)).toMatchObject({ keeper: host, isKept: true, mayPassivate: false });
+  busy = false;
+  expect(look(one)).toMatchObject({ mayPassivate: true });
+  expect(look(host)).toMatchObject({ isKept: false });
+  expect([subtreeSize(host), subtreeSize(one)]).toEqual([3, 1]);
+  await stop(host, 'shutdown');
 });
 
 describe('threads', () => {
