@@ -59,6 +59,7 @@ test('loadConfig: nothing is set, gives the defaults of api.md, frozen', () => {
     replayMax: 5000,
     stopTimeoutMs: 10_000,
     heart: 'on',
+    admin: 'auto',
     logLevel: 'info',
     logFormat: 'auto',
     tlsCert: null,

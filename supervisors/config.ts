@@ -131,6 +131,12 @@ const ROWS = {
     'on or off',
     'parent process that restarts the server after a crash',
   ),
+  admin: row(
+    z.enum(['auto', 'on', 'off']),
+    'auto',
+    'auto, on or off',
+    'admin socket on the public port (/admin, tokens with the scope admin); auto: where HOST is a loopback address. DATA_DIR/admin.sock is always there',
+  ),
   logLevel: row(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
@@ -315,6 +321,7 @@ const DEFAULTS = {
   replayMax: 5000,
   stopTimeoutMs: 10_000,
   heart: 'on',
+  admin: 'auto',
   logLevel: 'info',
   logFormat: 'auto',
   tlsCert: null,

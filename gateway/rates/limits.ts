@@ -57,6 +57,8 @@ export const RATE_LIMITS = {
   storeReadsPerUser: { space: 20, name: 'store-reads-user', ratePerS: 10, burst: 40 },
   /** Read markers set by REST: key `[uid, sid]`. */
   markersPerUserStream: { space: 21, name: 'markers-user-stream', ratePerS: 1, burst: 10 },
+  /** Refused tokens at /admin: key `addressKey(ip)`. */
+  adminFailurePerIp: { space: 22, name: 'admin-failure-ip', ratePerS: 10 / MINUTE_S, burst: 10 },
 } as const satisfies Record<string, RateLimit>;
 
 /** Limits of one connection, for `TokenBucket` (no shared state needed). */

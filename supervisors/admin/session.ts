@@ -33,13 +33,21 @@ export class AdminSession {
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #calls = new Set<number>();
   readonly #ended = new AbortController();
+  readonly #onAuth: ((rid: number, token: string) => void) | undefined;
   #caller: AdminCaller;
   #lastSub = 0;
 
-  constructor(service: AdminService, transport: AdminTransport, caller: AdminCaller) {
+  /** `onAuth`: takes the AUTH of a connection that is open, and leads to `renewed`; without it every token is taken. */
+  constructor(
+    service: AdminService,
+    transport: AdminTransport,
+    caller: AdminCaller,
+    onAuth?: (rid: number, token: string) => void,
+  ) {
     this.#service = service;
     this.#transport = transport;
     this.#caller = caller;
+    this.#onAuth = onAuth;
     const { clock, counters } = service.deps;
     this.#outbox = new Outbox(transport, counters);
     this.#bucket = new TokenBucket(ADMIN_LIMITS.calls, clock.monotonic());
@@ -98,7 +106,11 @@ export class AdminSession {
   #serve(request: AdminRequest): void {
     const { rid } = request;
     if (request.op === 'auth') {
-      // Over the Unix socket nobody asks for a token; from outside the gateway thread has taken it.
+      if (this.#onAuth !== undefined) {
+        this.#onAuth(rid, request.token);
+        return;
+      }
+      // Over the Unix socket nobody asks for a token.
       this.#send(okFrame(rid, this.#service.hello()));
       return;
     }

@@ -3,7 +3,8 @@
  * everything with weight is loaded when the first connection comes. Main thread.
  */
 import { join } from 'node:path';
-import type { NodeHandle } from '../../runtime/index.ts';
+import { AdminClose } from '../../gateway/admin-wire/index.ts';
+import type { ChildSpec, NodeHandle } from '../../runtime/index.ts';
 import { systemClock, systemRng } from '../../runtime/index.ts';
 import type { Config } from '../config.ts';
 import type { KeyMaterial } from '../keys.ts';
@@ -11,8 +12,10 @@ import type { Logger } from '../log.ts';
 import { type AdminCounters, createAdminCounters } from './counters.ts';
 import { ADMIN_LIMITS } from './limits.ts';
 import type { LocalServer } from './local-server.ts';
+import { RemoteHub, type RemoteOptions } from './remote.ts';
 import { ReportFeed } from './reports.ts';
 import type { AdminService } from './service.ts';
+import type { TreeModel } from './tree-types.ts';
 import { listenOnUnix, type UnixListener } from './unix-socket.ts';
 
 /** What the admin side is given. */
@@ -25,6 +28,7 @@ export interface AdminOptions {
   /** Stops the server in order; returns at once. */
   readonly leave: (why: string) => void;
   readonly replaceKeys: (keySet: KeyMaterial['keySet']) => void;
+  readonly tree: TreeModel;
 }
 
 /** The admin side of a running node. Made before the threads, so that no report is missed. */
@@ -36,10 +40,26 @@ export class AdminSide {
   #readers: readonly string[] = [];
   #service: Promise<AdminService> | undefined;
   #local: Promise<LocalServer> | undefined;
+  readonly #remote: RemoteHub;
   #listener: UnixListener | undefined;
 
   constructor(options: AdminOptions) {
     this.#options = options;
+    const { counters } = this;
+    const openSession: RemoteOptions['openSession'] = async (transport, caller) => {
+      const [service, { AdminSession }] = await Promise.all([
+        this.service(),
+        import('./session.ts'),
+      ]);
+      const onAuth = transport.auth.bind(transport);
+      return new AdminSession(service, transport, caller, onAuth);
+    };
+    this.#remote = new RemoteHub({ counters, openSession, log: options.log });
+  }
+
+  /** The actor for connections that gateway threads bring. */
+  hub(): ChildSpec {
+    return this.#remote.child();
   }
 
   /** Opens the socket. A folder that takes none is a warning: the chat does not depend on it. */
@@ -69,6 +89,7 @@ export class AdminSide {
     this.#listener = undefined;
     const local = await this.#local;
     local?.close();
+    this.#remote.close(AdminClose.DRAINING);
   }
 
   /** The verbs and topics; loaded by the first call. */

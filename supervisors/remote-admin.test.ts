@@ -1,0 +1,21 @@
+/** When a server takes admin connections from outside (setting ADMIN). */
+import { describe, expect, test } from 'vitest';
+import { takesRemoteAdmins } from './remote-admin.ts';
+
+describe('takesRemoteAdmins', () => {
+  test.each(['127.0.0.1', '127.0.0.9', 'localhost', '::1'])('auto: %s, yes', (host) => {
+    expect(takesRemoteAdmins({ admin: 'auto', host })).toBe(true);
+  });
+
+  test.each(['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.example', '127.example'])(
+    'auto: %s, no',
+    (host) => {
+      expect(takesRemoteAdmins({ admin: 'auto', host })).toBe(false);
+    },
+  );
+
+  test('on and off: whatever the host, as said', () => {
+    expect(takesRemoteAdmins({ admin: 'on', host: '0.0.0.0' })).toBe(true);
+    expect(takesRemoteAdmins({ admin: 'off', host: '127.0.0.1' })).toBe(false);
+  });
+});
