@@ -183,8 +183,8 @@ export function postponeMessage(cell: Cell): boolean {
 /** A traced message that is put aside is handled again under the span that puts it aside. */
 function markAgain({ trace }: Cell): TraceMark | null {
   if (trace === null) return null;
-  const { traceId, spanId } = trace.context;
-  return new TraceMark(traceId, spanId, rt.clock.monotonic());
+  const { traceId, spanId, hops } = trace.context;
+  return new TraceMark(traceId, spanId, hops, rt.clock.monotonic());
 }
 
 /** What was put aside comes before everything that is queued, in its order. */

@@ -36,7 +36,7 @@ test('Mailbox: any steps, order and marks are kept and the oldest limited record
         if (each.do === 'push') {
           n++;
           mailbox.push(each.limited ? 'op' : signal, n, n, 0);
-          if (each.limited && n % 3 === 0) mailbox.markLast(new TraceMark(String(n), '', 0));
+          if (each.limited && n % 3 === 0) mailbox.markLast(new TraceMark(String(n), '', 0, 0));
           if (each.limited) mailbox.limited++;
           model.push({ n, limited: each.limited });
         } else if (each.do === 'take') {

@@ -11,6 +11,8 @@ import { rt } from './thread.ts';
 const CARRIED_ALL = 16;
 /** Finished spans that wait to be drained; the newest are dropped beyond it. About a second at 1 % of 10,000 messages/s. */
 const SPANS_MAX = 4096;
+/** Messages behind one another that carry a trace on: ends actors that go on by messages to themselves. Ours need 12. */
+const HOPS_MAX = 32;
 const ATTRIBUTES_MAX = 32;
 
 export type SpanKind = 'server' | 'producer' | 'consumer' | 'internal';
@@ -45,14 +47,17 @@ export interface SpanRecord {
 export class TraceContext {
   readonly traceId: string;
   readonly spanId: string;
+  /** Messages from the root to here. */
+  readonly hops: number;
   /** When a context that came over a lane was sent; 0 for one of this thread. */
   readonly sentMs: Ms;
   /** Messages sent under it so far. */
   sent = 0;
 
-  constructor(traceId: string, spanId: string, sentMs: Ms = 0) {
+  constructor(traceId: string, spanId: string, hops: number, sentMs: Ms = 0) {
     this.traceId = traceId;
     this.spanId = spanId;
+    this.hops = hops;
     this.sentMs = sentMs;
   }
 }
@@ -61,11 +66,13 @@ export class TraceContext {
 export class TraceMark {
   readonly traceId: string;
   readonly parentId: string;
+  readonly hops: number;
   readonly sentMs: Ms;
 
-  constructor(traceId: string, parentId: string, sentMs: Ms) {
+  constructor(traceId: string, parentId: string, hops: number, sentMs: Ms) {
     this.traceId = traceId;
     this.parentId = parentId;
+    this.hops = hops;
     this.sentMs = sentMs;
   }
 }
@@ -98,6 +105,7 @@ export function carried(): TraceContext | null {
   const context = tracing.current;
   if (context === null) return null;
   const sent = ++context.sent;
+  if (context.hops >= HOPS_MAX) return null;
   return sent <= CARRIED_ALL || (sent & (sent - 1)) === 0 ? context : null;
 }
 
@@ -105,11 +113,8 @@ export function carried(): TraceContext | null {
 export function markOf(): TraceMark | null {
   const context = carried();
   if (context === null) return null;
-  return new TraceMark(
-    context.traceId,
-    context.spanId,
-    context.sentMs === 0 ? rt.clock.monotonic() : context.sentMs,
-  );
+  const { traceId, spanId, hops, sentMs } = context;
+  return new TraceMark(traceId, spanId, hops + 1, sentMs === 0 ? rt.clock.monotonic() : sentMs);
 }
 
 // ---------------------------------------------------------------- ids
@@ -135,13 +140,16 @@ export interface SpanOptions {
   readonly kind?: SpanKind;
   /** Monotonic; default now. */
   readonly startMs?: Ms;
+  /** Messages from the root to it; default 0. */
+  readonly hops?: number;
 }
 
 /** A span that is being made. Ends once; an unended one is never told. */
 export class Span {
   readonly context: TraceContext;
   readonly parentId: string;
-  readonly name: string;
+  /** A few words, the same for many spans: no ids. */
+  name: string;
   readonly kind: SpanKind;
   readonly startMs: Ms;
   readonly #attributes: Record<string, SpanValue> = {};
@@ -150,7 +158,7 @@ export class Span {
   #isEnded = false;
 
   constructor(traceId: string, parentId: string, name: string, options: SpanOptions = {}) {
-    this.context = new TraceContext(traceId, newTraceId(8));
+    this.context = new TraceContext(traceId, newTraceId(8), options.hops ?? 0);
     this.parentId = parentId;
     this.name = name;
     this.kind = options.kind ?? 'internal';
@@ -195,7 +203,9 @@ export class Span {
 /** A span under the present context; null when nothing is traced. */
 export function childSpan(name: string, options?: SpanOptions): Span | null {
   const { current } = tracing;
-  return current === null ? null : new Span(current.traceId, current.spanId, name, options);
+  if (current === null) return null;
+  const { traceId, spanId, hops } = current;
+  return new Span(traceId, spanId, name, { ...options, hops });
 }
 
 // ---------------------------------------------------------------- finished spans

@@ -126,9 +126,10 @@ export function runTraced(
 }
 
 function openSpan(cell: Cell, mark: TraceMark, op: string): Span {
-  const span = new Span(mark.traceId, mark.parentId, `${cell.compiled.name} ${op}`);
+  const { hops, parentId, sentMs, traceId } = mark;
+  const span = new Span(traceId, parentId, `${cell.compiled.name} ${op}`, { hops });
   span.set('driftway.actor', actorName(cell));
-  span.set('driftway.waited_ms', span.startMs - mark.sentMs);
+  span.set('driftway.waited_ms', span.startMs - sentMs);
   cell.trace = span;
   return span;
 }

@@ -30,6 +30,7 @@ interface HopP {
   passLate(m: { readonly to: Ref<HopP>; readonly when: Promise<void> }): Promise<string>;
   wrapped(m: { readonly to: Ref<HopP>; readonly when: Promise<void> }): string;
   fan(m: { readonly to: Ref<HopP>; readonly count: number }): void;
+  again(times: number): void;
   crash(): void;
   putAside(): string;
   resume(): void;
@@ -57,6 +58,9 @@ const Hop = defineActor<HopP, { open: boolean }>({
     },
     fan(_s, { to, count }, ctx) {
       for (let i = 0; i < count; i++) ctx.cast(to, 'seen');
+    },
+    again(_s, times, ctx) {
+      if (times > 0) ctx.cast(ctx.self, 'again', times - 1);
     },
     crash() {
       throw new Error('on purpose');
@@ -145,6 +149,12 @@ test('cast: many under one span, the first 16 and then powers of two carry the t
   const fan = spans.find(({ name }) => name === 'hop fan');
   expect(fan?.attributes['driftway.messages']).toBe(1000);
   expect(fan?.traceId).toBe(root.context.traceId);
+});
+
+test('cast: an actor that goes on by messages to itself, the trace ends after 32 of them', async () => {
+  traced(() => cast(a, 'again', 100));
+  await settle();
+  expect(takeSpans()).toHaveLength(32);
 });
 
 test('postpone: a traced message put aside, it is handled under its trace later', async () => {

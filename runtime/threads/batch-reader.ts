@@ -30,7 +30,7 @@ export class BatchReader {
   from = 0;
   deadline: Ms = 0;
   ok = false;
-  /** Argument or value; the first field of a signal. TRACED: b, c, d are trace id, span id, time of sending. */
+  /** Argument or value; the first field of a signal. TRACED: b, c, d are trace id, span id, [messages from the root, time of sending]. */
   a: unknown = undefined;
   b: unknown = undefined;
   c: unknown = undefined;

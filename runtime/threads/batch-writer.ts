@@ -6,6 +6,7 @@
 import { assert } from '../assert.ts';
 import type { Ms } from '../clock.ts';
 import type { Via } from '../core/thread.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { From, Key } from '../types.ts';
 import { encodeRare } from './codec.ts';
 import { type Shape, Shapes } from './shapes.ts';
@@ -74,7 +75,7 @@ export class BatchWriter {
 
   /** A call with its trace; `from` 0: a cast. */
   traced(
-    trace: { readonly traceId: string; readonly spanId: string },
+    trace: TraceContext,
     sentMs: Ms,
     via: Via,
     key: Key,
@@ -85,7 +86,7 @@ export class BatchWriter {
   ): void {
     this.value(trace.traceId);
     this.value(trace.spanId);
-    this.value(sentMs);
+    this.value([trace.hops, sentMs]);
     this.value(from);
     this.value(deadline);
     this.cast(via, key, op, arg);

@@ -276,6 +276,7 @@ function takeSignal(r: BatchReader): void {
 }
 
 function takeTraced(r: BatchReader): void {
-  const context = new TraceContext(r.b as string, r.c as string, r.d as Ms);
+  const [hops, sentMs] = r.d as [number, Ms];
+  const context = new TraceContext(r.b as string, r.c as string, hops, sentMs);
   withTrace(context, () => deliver(r.via, r.key, r.op, r.a, r.from, r.deadline));
 }

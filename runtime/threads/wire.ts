@@ -22,7 +22,7 @@ export const DEMONITOR = 7; // id
 export const DOWN = 8; // id, ref, reason
 export const STOP = 9; // via, key, reason
 export const CHAIN = 10; // from, [ref, message, ...]: of the CALL that follows
-/** A CAST (from 0) or CALL that is traced: trace id, span id, ms when it was sent, from, deadline, then as CAST. */
+/** A CAST (from 0) or CALL that is traced: trace id, span id, [messages from the root, ms when it was sent], from, deadline, then as CAST. */
 export const TRACED = 11;
 
 // Tags of values. Sizes: u8, u16, u32 behind the tag.
