@@ -2,6 +2,7 @@
  * What every thread of the tree does first: open its log, and start the actor that answers for its counters. Any thread.
  */
 import { startSupervisor, systemClock } from '../runtime/index.ts';
+import { treePublisher } from './admin/tree-publisher.ts';
 import { type Log, openLog } from './log.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { SlotArg } from './slot-args.ts';
@@ -19,7 +20,10 @@ export async function openSlot(
   const { logFormat: format, logLevel: level } = arg.config;
   const log = openLog({ level, format, slot: arg.slot });
   await startSupervisor({
-    children: [threadCounters(() => ({ ...read(), logLinesDropped: log.droppedCount() }))],
+    children: [
+      threadCounters(() => ({ ...read(), logLinesDropped: log.droppedCount() })),
+      treePublisher(),
+    ],
   });
   settleMemory(systemClock);
   return { log };

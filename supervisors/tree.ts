@@ -22,6 +22,8 @@ import {
   systemRng,
 } from '../runtime/index.ts';
 import { AdminSide } from './admin/start.ts';
+import { createTreeModel } from './admin/tree-model.ts';
+import { treePublisher } from './admin/tree-publisher.ts';
 import type { Config } from './config.ts';
 import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
 import { DownThreads, nodeHealth } from './health.ts';
@@ -74,6 +76,9 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** Group of threads that each type of entity lives on. */
+const ENTITIES = { stream: 'shard', guild: 'shard', dm: 'shard', user: 'shard' } as const;
+
 type Group = keyof SlotModules;
 
 const MODULES: SlotModules = {
@@ -95,23 +100,30 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'replaceKeys', keySet));
   const { config, leave, log, version } = options;
   const facts = { config, nodeName: NODE_NAME, version, startedAt };
-  const admin = new AdminSide({ ...facts, log, leave, replaceKeys });
-  await startSupervisor({ children: [nodeHealth(down), threadCounters()] });
+  const { rss: memoryBytes } = process.memoryUsage;
+  const treeFacts = { nodeName: NODE_NAME, startedAt, clock: systemClock, memoryBytes };
+  const tree = createTreeModel({ ...treeFacts, types: Object.keys(ENTITIES) });
+  const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree });
+  await startSupervisor({
+    children: [nodeHealth(down), tree.spec, treePublisher(), threadCounters()],
+  });
   const node = await startNode({
     slots: slotsFor(options, state, startedAt),
-    entities: { stream: 'shard', guild: 'shard', dm: 'shard', user: 'shard' },
+    entities: ENTITIES,
     lanes: [{ from: 'gateway', to: 'shard', ...GATEWAY_TO_SHARD }],
     restart: THREAD_RESTARTS,
     watchdog: { hungMs: HUNG_MS },
     report: (report) => {
       if (report.kind === 'threadDown') down.wentDown(report.thread);
       else if (report.kind === 'threadUp') down.cameUp(report.thread);
+      tree.report(report);
       admin.reports.push(report);
       options.report(report);
     },
     execArgv: THREAD_FLAGS,
     fatal: ({ slot, why }) => options.fatal(`${slot}: ${why}`),
   });
+  tree.attach(node);
   await admin.start(node, slotsOf('reader'));
   state.setReady();
   let stopping: Promise<void> | undefined;

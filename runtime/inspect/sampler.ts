@@ -133,7 +133,9 @@ class Columns {
   }
 }
 
-/** Samples this thread from its making until close(). */
+let current: Sampler | null = null;
+
+/** Samples this thread from its making until close(), or until another is made. */
 export class Sampler {
   readonly #columns = new Columns();
   readonly #labels: (string | undefined)[] = [];
@@ -156,6 +158,7 @@ export class Sampler {
   #untilTimed = 1;
 
   constructor() {
+    current = this;
     this.#roundAt = rt.clock.monotonic();
     observeCells({ added: (cell) => this.#began(cell), removed: (cell) => this.#gone(cell) });
     wrapTurns((cell, messagesMax, turn) => this.#turn(cell, messagesMax, turn));
@@ -164,6 +167,8 @@ export class Sampler {
 
   /** Ends it: turns and cells are as they were. Idempotent. */
   close(): void {
+    if (current !== this) return;
+    current = null;
     observeCells(null);
     wrapTurns(null);
   }

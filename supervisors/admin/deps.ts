@@ -9,6 +9,7 @@ import type { Logger } from '../log.ts';
 import type { AuditLog } from './audit.ts';
 import type { AdminCounters } from './counters.ts';
 import type { ReportFeed } from './reports.ts';
+import type { TreeModel } from './tree-types.ts';
 
 /** Everything that an operator's verb may touch. Main thread. */
 export interface AdminDeps {
@@ -21,6 +22,8 @@ export interface AdminDeps {
   readonly config: Config;
   /** Over lanes. Answers as long as the store thread does: bound your waiting. */
   readonly store: Store;
+  /** Reads of the live tree, and what row ids stand for. */
+  readonly tree: TreeModel;
   readonly reports: ReportFeed;
   readonly audit: AuditLog;
   readonly counters: AdminCounters;

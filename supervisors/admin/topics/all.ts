@@ -3,8 +3,13 @@ import type { AdminDeps } from '../deps.ts';
 import type { AdminTopic } from '../topic.ts';
 import { auditTopic } from './audit.ts';
 import { reportsTopic } from './reports.ts';
+import { treeTopic } from './tree.ts';
 
-const FACTORIES: readonly ((deps: AdminDeps) => AdminTopic)[] = [reportsTopic, auditTopic];
+const FACTORIES: readonly ((deps: AdminDeps) => AdminTopic)[] = [
+  treeTopic,
+  reportsTopic,
+  auditTopic,
+];
 
 /** Every topic, made for this node. */
 export function adminTopics(deps: AdminDeps): readonly AdminTopic[] {
