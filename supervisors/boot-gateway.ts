@@ -38,13 +38,13 @@ import { connectToStore } from './connect-store.ts';
 import { GATEWAY_CONTROL, GatewayControl, type GatewayControlP } from './gateway-control.ts';
 import { healthOf } from './health.ts';
 import type { Logger } from './log.ts';
-import { collectMetrics } from './metrics.ts';
+import { readMetricsPage } from './metrics/page.ts';
+import type { CounterTree, SlotMeasures, ThreadSources } from './metrics/types.ts';
 import { NodeState } from './node-state.ts';
 import { connectionsMaxOf } from './open-files.ts';
 import { openSlot } from './open-slot.ts';
 import { DRAIN_SHARE, limitsFactor, NODE_NAME } from './policies.ts';
 import type { GatewayArg } from './slot-args.ts';
-import type { CounterTree } from './thread-counters.ts';
 
 /** What the sockets and HTTP of one thread share. */
 interface Parts {
@@ -60,11 +60,15 @@ interface Parts {
 
 /** Starts the thread's tree; resolves when the port is open. */
 export async function boot(arg: GatewayArg): Promise<Booted> {
-  let read: () => CounterTree = () => ({});
-  const { log } = await openSlot(arg, () => read());
+  let sources: Required<ThreadSources> = { counters: () => ({}), measures: () => ({}) };
+  const { log } = await openSlot(arg, {
+    counters: () => sources.counters(),
+    measures: () => sources.measures(),
+  });
   const parts = await makeParts(arg, log.logger);
-  const { gateway, stats } = await startSockets(parts);
-  read = () => ({ gateway: gateway.metrics(), ...stats() });
+  const started = await startSockets(parts);
+  const { gateway } = started;
+  sources = started.sources;
   let drained: Promise<void> | undefined;
   const drain = (): Promise<void> => {
     drained ??= gateway.drain(arg.config.stopTimeoutMs * DRAIN_SHARE);
@@ -129,7 +133,7 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
     rateTable: rates,
     health: () => healthOf({ state, version, startedAt, clock }),
     ready: () => state.isReady,
-    metrics: collectMetrics,
+    metrics: readMetricsPage,
     publicUrl: config.publicUrl,
     corsOrigins: config.corsOrigins,
     version,
@@ -139,13 +143,17 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
   });
 }
 
-/** The sockets, and the counters of what stands beside them. */
-async function startSockets(
-  parts: Parts,
-): Promise<{ readonly gateway: GatewayHandle; stats(): CounterTree }> {
+interface Started {
+  readonly gateway: GatewayHandle;
+  readonly sources: Required<ThreadSources>;
+}
+
+/** The sockets, and what they and those beside them count and measure. */
+async function startSockets(parts: Parts): Promise<Started> {
   const { log, rates, revoked, store, verifier } = parts;
   const { config } = parts.arg;
   const http = makeHttp(parts);
+  let adapter: ReturnType<typeof attachHttp> | undefined;
   const gateway = await startGateway({
     host: config.host,
     port: config.port,
@@ -157,7 +165,9 @@ async function startSockets(
     revoked,
     rates,
     limitsFactor: limitsFactor(config.limits),
-    attachHttp: (app) => attachHttp(app, http.fetch, { clock, log }),
+    attachHttp: (app) => {
+      adapter = attachHttp(app, http.fetch, { clock, log });
+    },
     clock,
     rng,
     log,
@@ -167,10 +177,19 @@ async function startSockets(
     gatewayThreads: config.gatewayThreads,
     connectionsMax: connectionsMaxOf(config.gatewayThreads),
   });
-  const stats = (): CounterTree => ({
-    http: http.stats(),
-    tokens: { ...verifier.stats(), revokedOverflows: revoked.overflows },
-    rates: rates.stats(),
+  const counters = (): CounterTree => {
+    const { timings: _, ...sockets } = gateway.metrics();
+    return {
+      gateway: sockets,
+      http: { ...http.stats(), ...adapter?.stats() },
+      tokens: { ...verifier.stats(), revokedOverflows: revoked.overflows },
+      rates: rates.stats(),
+    };
+  };
+  const measures = (): SlotMeasures => ({
+    sockets: gateway.measures(),
+    routes: http.measures(),
+    refusals: rates.refusals(),
   });
-  return { gateway, stats };
+  return { gateway, sources: { counters, measures } };
 }

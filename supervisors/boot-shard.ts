@@ -13,11 +13,11 @@ import {
 } from '../gateway/protocol/index.ts';
 import { type Booted, systemClock, systemRng } from '../runtime/index.ts';
 import { connectToStore } from './connect-store.ts';
+import type { CounterTree } from './metrics/types.ts';
 import { openSlot } from './open-slot.ts';
 import { limitsFactor } from './policies.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { StoreUserArg } from './slot-args.ts';
-import type { CounterTree } from './thread-counters.ts';
 
 // A thread in reserve is loaded and not booted: it gives back what loading left behind all the same.
 settleMemory(systemClock);
@@ -26,7 +26,7 @@ settleMemory(systemClock);
 export async function boot(arg: StoreUserArg): Promise<Booted> {
   const { config } = arg;
   let read: () => CounterTree = () => ({});
-  const { log } = await openSlot(arg, () => read());
+  const { log } = await openSlot(arg, { counters: () => read() });
   const hosted = await hostChannels({
     store: connectToStore(arg.readers),
     codec: {

@@ -2,8 +2,14 @@
  * Boots the `store` thread: the only writer of the database, and nothing else. A commit blocks the thread for one fsync, so
  * no other actor of the chat may live here. Replaced by the thread supervisor when it ends.
  */
-import { bootStoreThread, type SqliteDriver } from '../channels/store/index.ts';
+import {
+  bootStoreThread,
+  CommitMeter,
+  type SqliteDriver,
+  type StoreThreadHooks,
+} from '../channels/store/index.ts';
 import type { Booted } from '../runtime/index.ts';
+import type { ThreadSources } from './metrics/types.ts';
 import { openSlot } from './open-slot.ts';
 import type { SlotArg } from './slot-args.ts';
 
@@ -18,16 +24,22 @@ export async function boot(
   _thread?: unknown,
   extras: StoreExtras = {},
 ): Promise<Booted> {
-  return await bootConnection(bootStoreThread, arg, extras);
+  const meter = new CommitMeter();
+  const sources = {
+    counters: () => ({ store: { ...meter.measures().writer } }),
+    measures: () => ({ store: meter.measures() }),
+  };
+  return await bootConnection(bootStoreThread, arg, { ...extras, meter }, sources);
 }
 
 /** What the writer's thread and the readers' have in common: a connection that reports to the log. */
 export async function bootConnection(
   start: typeof bootStoreThread,
   arg: SlotArg,
-  extras: StoreExtras,
+  extras: StoreThreadHooks,
+  sources: ThreadSources = {},
 ): Promise<Booted> {
-  const { log } = await openSlot(arg);
+  const { log } = await openSlot(arg, sources);
   await start(
     { path: arg.databasePath },
     { ...extras, onEvent: (event) => log.logger.warn(event, 'store') },

@@ -25,6 +25,8 @@ export const READERS = { fewCores: 1, manyCores: 2, manyFrom: 4 } as const;
 export const HEALTH_TIMEOUT_MS = 1_000;
 /** How long /metrics waits for the counters of another thread. */
 export const METRICS_TIMEOUT_MS = 1_000;
+/** A page of metrics that is younger is given again: nobody scrapes faster, but somebody may try. */
+export const METRICS_FRESH_MS = 250;
 
 /** Share of STOP_TIMEOUT_MS in which clients are told to leave one by one (protocol.md 2.17 item 22). */
 export const DRAIN_SHARE = 0.5;

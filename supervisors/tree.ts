@@ -15,6 +15,7 @@ import {
   type NodeHandle,
   type Report,
   type SlotOptions,
+  type SlotStatus,
   slotsOf,
   startNode,
   startSupervisor,
@@ -29,6 +30,10 @@ import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
 import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
 import type { Logger } from './log.ts';
+import { ReportCounts } from './metrics/gather.ts';
+import { mainCounters } from './metrics/main-counters.ts';
+import { metricsPage } from './metrics/page.ts';
+import { threadCounters } from './metrics/thread.ts';
 import { THREAD_FLAGS } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
 import {
@@ -40,7 +45,6 @@ import {
   YOUNG_MAX_MB,
 } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
-import { threadCounters } from './thread-counters.ts';
 
 /** Modules of the kinds of threads; fault tests put their own in. */
 export interface SlotModules {
@@ -104,8 +108,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const treeFacts = { nodeName: NODE_NAME, startedAt, clock: systemClock, memoryBytes };
   const tree = createTreeModel({ ...treeFacts, types: Object.keys(ENTITIES) });
   const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree });
+  const reports = new ReportCounts();
+  mainCounters.add('admin', () => ({ ...admin.counters }));
+  let slots: () => readonly SlotStatus[] = () => [];
+  const page = { dataDir: config.dataDir, version, startedAt, reports, clock: systemClock };
+  const databasePath = databasePathOf(config);
   await startSupervisor({
-    children: [nodeHealth(down), tree.spec, treePublisher(), threadCounters()],
+    children: [
+      nodeHealth(down),
+      tree.spec,
+      treePublisher(),
+      threadCounters({ counters: () => mainCounters.read() }),
+      metricsPage({ ...page, databasePath, slots: () => slots() }),
+    ],
   });
   const node = await startNode({
     slots: slotsFor(options, state, startedAt),
@@ -116,6 +131,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     report: (report) => {
       if (report.kind === 'threadDown') down.wentDown(report.thread);
       else if (report.kind === 'threadUp') down.cameUp(report.thread);
+      reports.note(report);
       tree.report(report);
       admin.reports.push(report);
       options.report(report);
@@ -123,6 +139,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     execArgv: THREAD_FLAGS,
     fatal: ({ slot, why }) => options.fatal(`${slot}: ${why}`),
   });
+  slots = () => node.slots();
   tree.attach(node);
   await admin.start(node, slotsOf('reader'));
   state.setReady();
@@ -156,13 +173,17 @@ async function drainGateways(timeoutMs: number): Promise<void> {
   await Promise.allSettled(slotsOf('gateway').map(drain));
 }
 
+function databasePathOf({ dataDir }: Config): string {
+  return join(dataDir, 'driftway.db');
+}
+
 function slotsFor(
   { config, keys, modules, version }: ServerOptions,
   state: NodeState,
   startedAt: number,
 ): SlotOptions[] {
   const module = { ...MODULES, ...modules };
-  const databasePath = join(config.dataDir, 'driftway.db');
+  const databasePath = databasePathOf(config);
   const readerCount =
     availableParallelism() >= READERS.manyFrom ? READERS.manyCores : READERS.fewCores;
   const readers = Array.from({ length: readerCount }, (_, i) => `reader-${i}`);

@@ -1,0 +1,120 @@
+/**
+ * Asks every thread and the system for what a page of metrics is made of. Main thread; costs one call per thread, which waits for
+ * METRICS_TIMEOUT_MS at most.
+ */
+import { readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { at, call, type Report, type SlotStatus } from '../../runtime/index.ts';
+import { METRICS_TIMEOUT_MS } from '../policies.ts';
+import { THREAD_COUNTERS, type ThreadCountersP } from './thread.ts';
+import type { NodeView, ProcessFacts, ThreadView } from './types.ts';
+
+/** What the page needs to know of the process. */
+export interface GatherOptions {
+  readonly dataDir: string;
+  readonly databasePath: string;
+  readonly version: string;
+  /** Ms since 1970. */
+  readonly startedAt: number;
+  /** Threads as the node knows them; none before it has started. */
+  readonly slots: () => readonly SlotStatus[];
+  readonly reports: ReportCounts;
+}
+
+/** Kinds that an alert may be about: there from the start, so that a first one is an increase. */
+const KINDS = [
+  'crash',
+  'childFailed',
+  'restartLimit',
+  'entityUnavailable',
+  'hung',
+  'slow',
+  'longHandler',
+  'handlerTimeout',
+  'mailboxFull',
+  'laneFull',
+  'undeliverable',
+  'unknownMessage',
+  'threadUp',
+  'threadDown',
+] as const satisfies readonly Report['kind'][];
+
+/** Counts what the runtime reports; there are as many entries as kinds of reports. Main thread. */
+export class ReportCounts {
+  readonly #counts = new Map<string, number>(KINDS.map((kind) => [kind, 0]));
+
+  note({ kind }: Pick<Report, 'kind'>): void {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+  }
+
+  read(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+}
+
+/** The node at this moment. */
+export async function gatherView(options: GatherOptions): Promise<NodeView> {
+  const slots = options.slots();
+  const [threads, process] = await Promise.all([
+    Promise.all(['main', ...slots.map(({ name }) => name)].map(viewOf)),
+    processFacts(options),
+  ]);
+  return { threads, slots, reports: options.reports.read(), process };
+}
+
+async function viewOf(slot: string): Promise<ThreadView> {
+  try {
+    const report = await call(at<ThreadCountersP>(slot, THREAD_COUNTERS), 'read', undefined, {
+      timeoutMs: METRICS_TIMEOUT_MS,
+    });
+    return { slot, report };
+  } catch {
+    return { slot, report: undefined }; // it is being restarted, or hangs
+  }
+}
+
+async function processFacts(options: GatherOptions): Promise<ProcessFacts> {
+  const { databasePath, dataDir, startedAt, version } = options;
+  const { user, system } = process.cpuUsage();
+  const [disk, database, wal, openFiles, openFilesMax] = await Promise.all([
+    statfs(dataDir).catch(() => undefined),
+    sizeOf(databasePath),
+    sizeOf(`${databasePath}-wal`),
+    countOpenFiles(),
+    readOpenFilesMax(),
+  ]);
+  return {
+    startedAtS: startedAt / 1000,
+    cpuUserS: user / 1e6,
+    cpuSystemS: system / 1e6,
+    residentBytes: process.memoryUsage.rss(),
+    openFiles,
+    openFilesMax,
+    diskFreeBytes: disk === undefined ? undefined : disk.bavail * disk.bsize,
+    diskBytes: disk === undefined ? undefined : disk.blocks * disk.bsize,
+    databaseBytes: database,
+    walBytes: wal,
+    version,
+    nodeVersion: process.version,
+  };
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const facts = await stat(path).catch(() => undefined);
+  return facts?.size ?? 0;
+}
+
+/** Linux says the number as the size of the folder from 6.2 on; before, it is counted. */
+async function countOpenFiles(): Promise<number | undefined> {
+  const folder = join('/proc', String(process.pid), 'fd');
+  const size = await sizeOf(folder);
+  if (size > 0) return size;
+  const names = await readdir(folder).catch(() => undefined);
+  return names?.length;
+}
+
+async function readOpenFilesMax(): Promise<number | undefined> {
+  const text = await readFile('/proc/self/limits', 'latin1').catch(() => '');
+  const soft = /^Max open files\s+(\d+)/m.exec(text)?.[1];
+  return soft === undefined ? undefined : Number(soft);
+}
