@@ -170,6 +170,11 @@ class Entity implements EntityTag {
     const mailbox = cell.mailbox;
     if (!started || !isNormalClass(reason)) {
       host.noteCrash(this.key, reason);
+      // A crash has been reported; an end by force has not, but for that of everybody with the host.
+      if (reason === 'killed' && lookup(host.self) !== undefined) {
+        const child = String(this.key);
+        report({ kind: 'childFailed', supervisor: host.type, child, phase: 'exit', reason });
+      }
       return false;
     }
     // One that ends by itself before it has handled anything would start again for ever.

@@ -201,6 +201,16 @@ describe('crash', () => {
     expect(await call(room(1), 'add', 1)).toBe(1);
   });
 
+  test('one that is killed is reported as a failed child of its host', async () => {
+    await hostRooms();
+    await call(room(3), 'add', 1);
+    exit(whereis(room(3)) as AnyRef, 'kill');
+    const failed = reports.filter(({ kind }) => kind === 'childFailed');
+    expect(failed).toMatchObject([
+      { supervisor: 'room', child: '3', phase: 'exit', reason: 'killed' },
+    ]);
+  });
+
   test('over its intensity a key is unavailable until the window has passed, others are not', async () => {
     await hostRooms({ intensity: 2, period: 5 });
     for (let i = 0; i < 3; i++) await reasonOf(call(room(1), 'crash'));
