@@ -31,6 +31,9 @@ export const METRICS_FRESH_MS = 250;
 /** Share of STOP_TIMEOUT_MS in which clients are told to leave one by one (protocol.md 2.17 item 22). */
 export const DRAIN_SHARE = 0.5;
 
+/** Of the ids that the main thread makes (accounts by operators); threads with slots count up from 0. */
+export const ADMIN_SLOT_NUMBER = 63;
+
 /** Keys are looked at so often; they are replaced when they are 90 days old (keys.ts). */
 export const KEYS_LOOK_MS = 24 * 3_600_000;
 

@@ -123,7 +123,11 @@ describe('LogWriter', () => {
     for (const sid of [1, 2, 3]) {
       queue.push({ op: 'open', sid }, ({ status }) => answers.push(status));
     }
-    void LogWriter.terminate?.({ writer, queue, flushing: true }, 'shutdown', undefined as never);
+    void LogWriter.terminate?.(
+      { writer, queue, group: { tookMs: 0, changes: 0 }, flushing: true },
+      'shutdown',
+      undefined as never,
+    );
     expect(answers).toEqual(['done', 'done', 'done']);
     const reader = new SqliteReader({ path });
     expect(reader.heads([1, 2, 3])).toHaveLength(3);

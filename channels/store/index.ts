@@ -34,6 +34,7 @@ export {
   type SnapshotFacts,
   type StoreSnapshot,
 } from './snapshot.ts';
+export { openStoreForReading } from './sqlite-reading.ts';
 export { openSqliteStore } from './sqlite-store.ts';
 export type {
   Change,

@@ -3,7 +3,14 @@
  * blocks its thread for one fsync. It gathers what is queued into groups without a timer, answers after
  * COMMIT, and does its chores (sweeps, checkpoints) when nothing waits.
  */
-import { type Ctx, defineActor, type From, NOREPLY } from '../../runtime/index.ts';
+import {
+  type Ctx,
+  childSpan,
+  defineActor,
+  type From,
+  NOREPLY,
+  type Span,
+} from '../../runtime/index.ts';
 import type { CommitMeter } from './commit-meter.ts';
 import { CommitQueue, type QueueLimits, type QueueStats } from './commit-queue.ts';
 import type { Outcome, WriterOptions, WriterStats } from './types.ts';
@@ -28,9 +35,16 @@ export interface LogWriterOptions extends Omit<WriterOptions, 'onGroup'>, QueueL
   readonly meter?: CommitMeter;
 }
 
+interface Group {
+  readonly tookMs: number;
+  readonly changes: number;
+}
+
 interface State {
   readonly writer: SqliteWriter;
   readonly queue: CommitQueue;
+  /** The group that was written last: all of its changes had one transaction. */
+  readonly group: Readonly<Group>;
   /** A flush is on its way to this actor. */
   flushing: boolean;
 }
@@ -46,16 +60,25 @@ export const LogWriter = defineActor<LogWriterP, State, LogWriterOptions>({
     // For terminate at a shutdown: what was gathered is still written, and the file closed.
     ctx.trapExit(true);
     const { meter } = options;
-    const onGroup = (tookMs: number, changes: number) => meter?.committed(tookMs, changes);
+    const group = { tookMs: 0, changes: 0 };
+    const onGroup = (tookMs: number, changes: number): void => {
+      group.tookMs = tookMs;
+      group.changes = changes;
+      meter?.committed(tookMs, changes);
+    };
     const writer = new SqliteWriter({ ...options, onGroup });
     const queue = new CommitQueue((group) => writer.run(group), options);
     meter?.follow(() => ({ ...writer.stats(), ...queue.stats() }));
-    return { writer, queue, flushing: false };
+    return { writer, queue, group, flushing: false };
   },
   handle: {
     write(state, changes, ctx) {
       const { from } = ctx;
-      state.queue.pushAll(unpackChanges(changes), (outcomes) => answer(ctx, from, outcomes));
+      const span = childSpan('log commit', { kind: 'consumer' });
+      state.queue.pushAll(unpackChanges(changes), (outcomes) => {
+        if (span !== null) endCommit(span, state.group, outcomes.length);
+        answer(ctx, from, outcomes);
+      });
       if (state.queue.isGroupFull) {
         ctx.next('flush');
       } else if (!state.flushing && !state.queue.isEmpty) {
@@ -84,6 +107,12 @@ export const LogWriter = defineActor<LogWriterP, State, LogWriterOptions>({
     }
   },
 });
+
+/** Of a traced request: how long its transaction took, and with how many changes of others. */
+function endCommit(span: Span, { changes, tookMs }: Group, own: number): void {
+  span.set('driftway.changes', own).set('driftway.group_changes', changes);
+  span.set('driftway.transaction_ms', tookMs).end();
+}
 
 function answer(ctx: Ctx<LogWriterP>, from: From | undefined, outcomes: readonly Outcome[]): void {
   if (from !== undefined) {

@@ -3,7 +3,7 @@
  * It waits for no timer: a batch leaves when the microtasks before it have run, or when it is full.
  * Belongs to one PortStore, any thread; each change keeps an outcome of its own.
  */
-import { defer } from '../../runtime/index.ts';
+import { defer, Span, type TraceContext, tracing, withTrace } from '../../runtime/index.ts';
 import { bytesOf } from './commit-queue.ts';
 import type { Change, Outcome } from './types.ts';
 
@@ -22,6 +22,8 @@ export class WriteGather {
   #changes: Change[] = [];
   #done: WriteDone[] = [];
   #bytes = 0;
+  /** Of the changes that are traced; null while there are none. */
+  #traces: TraceContext[] | null = null;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #flush = (): void => this.flush();
 
@@ -34,6 +36,7 @@ export class WriteGather {
     this.#changes.push(change);
     this.#done.push(done);
     this.#bytes += bytesOf(change);
+    if (tracing.current !== null) this.#trace(tracing.current);
     if (this.#changes.length >= BATCH_CHANGES_MAX || this.#bytes >= BATCH_BYTES_MAX) {
       this.flush();
     } else if (this.#changes.length === 1) {
@@ -47,7 +50,8 @@ export class WriteGather {
       return;
     }
     const done = this.#done;
-    const batch = this.#write(this.#changes).then(
+    const written = this.#traces === null ? this.#write(this.#changes) : this.#writeTraced();
+    const batch = written.then(
       (outcomes) => {
         for (let i = 0; i < done.length; i += 1) {
           done[i]!(outcomes[i], undefined);
@@ -64,6 +68,29 @@ export class WriteGather {
     this.#bytes = 0;
     this.#inFlight.add(batch);
     void batch.then(() => this.#inFlight.delete(batch));
+  }
+
+  #trace(context: TraceContext): void {
+    this.#traces ??= [];
+    this.#traces.push(context);
+  }
+
+  /** One request for several traces: a span of the first one, linked to the others. */
+  #writeTraced(): Promise<readonly Outcome[]> {
+    const [first, ...others] = this.#traces ?? [];
+    const changes = this.#changes;
+    this.#traces = null;
+    if (first === undefined) return this.#write(changes);
+    const { hops, spanId, traceId } = first;
+    const span = new Span(traceId, spanId, 'store write', { kind: 'producer', hops });
+    for (const other of others) span.link(other);
+    span.set('driftway.changes', changes.length);
+    const written = withTrace(span.context, () => this.#write(changes));
+    written.then(
+      () => span.end(),
+      () => span.end('failed'),
+    );
+    return written;
   }
 
   /** Resolves when everything added so far has its outcome. */
