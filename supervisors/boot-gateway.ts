@@ -44,6 +44,7 @@ import { NodeState } from './node-state.ts';
 import { connectionsMaxOf } from './open-files.ts';
 import { openSlot } from './open-slot.ts';
 import { DRAIN_SHARE, limitsFactor, NODE_NAME } from './policies.ts';
+import { startRemoteAdmin } from './remote-admin.ts';
 import type { GatewayArg } from './slot-args.ts';
 
 /** What the sockets and HTTP of one thread share. */
@@ -154,6 +155,9 @@ async function startSockets(parts: Parts): Promise<Started> {
   const { config } = parts.arg;
   const http = makeHttp(parts);
   let adapter: ReturnType<typeof attachHttp> | undefined;
+  const { version } = parts.arg;
+  const door = { verifier, revoked, rates, clock, log };
+  const admin = await startRemoteAdmin(config, { ...door, nodeName: NODE_NAME, version });
   const gateway = await startGateway({
     host: config.host,
     port: config.port,
@@ -166,6 +170,7 @@ async function startSockets(parts: Parts): Promise<Started> {
     rates,
     limitsFactor: limitsFactor(config.limits),
     attachHttp: (app) => {
+      admin?.attach(app);
       adapter = attachHttp(app, http.fetch, { clock, log });
     },
     clock,
@@ -181,6 +186,7 @@ async function startSockets(parts: Parts): Promise<Started> {
     const { timings: _, ...sockets } = gateway.metrics();
     return {
       gateway: sockets,
+      ...(admin === undefined ? {} : { admin: { ...admin.stats } }),
       http: { ...http.stats(), ...adapter?.stats() },
       tokens: { ...verifier.stats(), revokedOverflows: revoked.overflows },
       rates: rates.stats(),

@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { lineTap } from './log-tap.ts';
 
 export type { Logger } from 'pino';
 
@@ -75,7 +76,7 @@ export function openLog({ level, format, slot, fd = 1 }: LogOptions): Log {
         censor: HIDDEN,
       },
     },
-    destination,
+    tapped(destination, file),
   );
   const flush = () => {
     try {
@@ -86,6 +87,18 @@ export function openLog({ level, format, slot, fd = 1 }: LogOptions): Log {
   };
   process.once('exit', flush);
   return { logger, droppedCount: () => dropped, flush };
+}
+
+/** Every line also goes to who reads along on the main thread (log-tap.ts). */
+function tapped(destination: DestinationStream, file: { flushSync(): void }): DestinationStream {
+  return {
+    write(line) {
+      destination.write(line);
+      if (lineTap.take !== null) lineTap.take(line);
+    },
+    // pino flushes after a fatal line.
+    flushSync: () => file.flushSync(),
+  } as DestinationStream;
 }
 
 function prettyInto(file: DestinationStream, fd: number): DestinationStream {

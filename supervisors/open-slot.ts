@@ -4,6 +4,7 @@
 import { startSupervisor, systemClock } from '../runtime/index.ts';
 import { treePublisher } from './admin/tree-publisher.ts';
 import { type Log, openLog } from './log.ts';
+import { logTap } from './log-tap.ts';
 import { threadCounters } from './metrics/thread.ts';
 import type { ThreadSources } from './metrics/types.ts';
 import { settleMemory } from './settle-memory.ts';
@@ -27,6 +28,7 @@ export async function openSlot(arg: SlotArg, sources: ThreadSources = {}): Promi
         }),
       }),
       treePublisher(),
+      logTap(systemClock),
     ],
   });
   settleMemory(systemClock);

@@ -30,6 +30,7 @@ import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
 import { DownThreads, nodeHealth } from './health.ts';
 import type { KeyMaterial } from './keys.ts';
 import type { Logger } from './log.ts';
+import { logTap } from './log-tap.ts';
 import { ReportCounts } from './metrics/gather.ts';
 import { mainCounters } from './metrics/main-counters.ts';
 import { metricsPage } from './metrics/page.ts';
@@ -118,6 +119,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       nodeHealth(down),
       tree.spec,
       treePublisher(),
+      admin.hub(),
+      logTap(systemClock),
       threadCounters({ counters: () => mainCounters.read() }),
       metricsPage({ ...page, databasePath, slots: () => slots() }),
     ],

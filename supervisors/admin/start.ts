@@ -16,7 +16,6 @@ import { RemoteHub, type RemoteOptions } from './remote.ts';
 import { ReportFeed } from './reports.ts';
 import type { AdminService } from './service.ts';
 import type { TreeModel } from './tree-types.ts';
-import type { TreeModel } from './tree-types.ts';
 import { listenOnUnix, type UnixListener } from './unix-socket.ts';
 
 /** What the admin side is given. */
@@ -29,7 +28,6 @@ export interface AdminOptions {
   /** Stops the server in order; returns at once. */
   readonly leave: (why: string) => void;
   readonly replaceKeys: (keySet: KeyMaterial['keySet']) => void;
-  readonly tree: TreeModel;
   readonly tree: TreeModel;
 }
 

@@ -2,6 +2,8 @@
 import type { AdminDeps } from '../deps.ts';
 import type { AdminTopic } from '../topic.ts';
 import { auditTopic } from './audit.ts';
+import { logTopic } from './log.ts';
+import { ratesTopic } from './rates.ts';
 import { reportsTopic } from './reports.ts';
 import { treeTopic } from './tree.ts';
 
@@ -9,6 +11,8 @@ const FACTORIES: readonly ((deps: AdminDeps) => AdminTopic)[] = [
   treeTopic,
   reportsTopic,
   auditTopic,
+  logTopic,
+  ratesTopic,
 ];
 
 /** Every topic, made for this node. */
