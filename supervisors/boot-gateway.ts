@@ -62,7 +62,7 @@ interface Parts {
 /** Starts the thread's tree; resolves when the port is open. */
 export async function boot(arg: GatewayArg): Promise<Booted> {
   let sources: Required<ThreadSources> = { counters: () => ({}), measures: () => ({}) };
-  const { log } = await openSlot(arg, {
+  const { agent, log } = await openSlot(arg, {
     counters: () => sources.counters(),
     measures: () => sources.measures(),
   });
@@ -70,6 +70,7 @@ export async function boot(arg: GatewayArg): Promise<Booted> {
   const started = await startSockets(parts);
   const { gateway } = started;
   sources = started.sources;
+  agent.offer({ gateway });
   let drained: Promise<void> | undefined;
   const drain = (): Promise<void> => {
     drained ??= gateway.drain(arg.config.stopTimeoutMs * DRAIN_SHARE);

@@ -2,6 +2,7 @@
  * What every thread of the tree does first: open its log, and start the actor that answers for its counters. Any thread.
  */
 import { startSupervisor, systemClock } from '../runtime/index.ts';
+import { AgentThread, adminAgent } from './admin/agent.ts';
 import { treePublisher } from './admin/tree-publisher.ts';
 import { type Log, openLog } from './log.ts';
 import { logTap } from './log-tap.ts';
@@ -12,12 +13,15 @@ import type { SlotArg } from './slot-args.ts';
 
 export interface OpenSlot {
   readonly log: Log;
+  /** What operators do on this thread. */
+  readonly agent: AgentThread;
 }
 
 /** Opens the thread; `sources` adds counters to those of the runtime and the log, and what else is measured. */
 export async function openSlot(arg: SlotArg, sources: ThreadSources = {}): Promise<OpenSlot> {
   const { logFormat: format, logLevel: level } = arg.config;
   const log = openLog({ level, format, slot: arg.slot });
+  const agent = new AgentThread(systemClock, log.logger);
   await startSupervisor({
     children: [
       threadCounters({
@@ -25,12 +29,14 @@ export async function openSlot(arg: SlotArg, sources: ThreadSources = {}): Promi
         counters: () => ({
           ...sources.counters?.(),
           logLinesDropped: log.droppedCount(),
+          agent: agent.counters,
         }),
       }),
+      adminAgent(agent),
       treePublisher(),
       logTap(systemClock),
     ],
   });
   settleMemory(systemClock);
-  return { log };
+  return { log, agent };
 }

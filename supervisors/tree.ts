@@ -22,6 +22,7 @@ import {
   systemClock,
   systemRng,
 } from '../runtime/index.ts';
+import { AgentThread, adminAgent } from './admin/agent.ts';
 import { AdminSide } from './admin/start.ts';
 import { createTreeModel } from './admin/tree-model.ts';
 import { treePublisher } from './admin/tree-publisher.ts';
@@ -117,6 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await startSupervisor({
     children: [
       nodeHealth(down),
+      adminAgent(new AgentThread(systemClock, log)),
       tree.spec,
       treePublisher(),
       admin.hub(),

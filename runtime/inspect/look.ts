@@ -56,12 +56,17 @@ function mayPassivate(cell: Cell): boolean {
 
 /** Actors that end with this one because they are linked below it, itself included; at most 100,000. O(these). */
 export function subtreeSize(ref: AnyRef): number {
-  const open = [ref];
-  let seen = 0;
-  while (seen < open.length && seen < BELOW_MAX) {
-    const each = open[seen++] as AnyRef;
-    for (const peer of lookup(each)?.links ?? [])
-      if (lookup(peer)?.parent === each) open.push(peer);
+  const seen = new Set([ref]);
+  for (const each of seen) {
+    if (seen.size >= BELOW_MAX) break;
+    const cell = lookup(each);
+    for (const peer of cell?.links ?? []) if (isBelow(lookup(peer), cell)) seen.add(peer);
   }
-  return seen;
+  return seen.size;
+}
+
+/** Its own, or one without a parent that somebody with a parent has linked himself to. */
+function isBelow(peer: Cell | undefined, cell: Cell | undefined): boolean {
+  if (peer === undefined || cell === undefined || peer.ref === cell.parent) return false;
+  return peer.parent === cell.ref || (peer.parent === NONE && cell.parent !== NONE);
 }

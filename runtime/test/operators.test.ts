@@ -5,6 +5,7 @@ import {
   at,
   bounceChild,
   call,
+  child,
   defineActor,
   entity,
   exit,
@@ -23,6 +24,7 @@ import {
   sys,
   terminateChild,
   whereis,
+  whichChildren,
   whileUnwatched,
 } from '../index.ts';
 import { homeIndex } from '../names/home.ts';
@@ -123,6 +125,21 @@ test('look: who is told of its end, and whether an entity may be passivated', as
   expect(look(one)).toMatchObject({ mayPassivate: true });
   expect(look(host)).toMatchObject({ isKept: false });
   expect([subtreeSize(host), subtreeSize(one)]).toEqual([3, 1]);
+  // One that has linked itself to the host ends with it, and is what keeps it.
+  const Keeper = defineActor<SafeP, null>({
+    init: (ctx) => {
+      ctx.link(host);
+      return null;
+    },
+    handle: { hold: () => null },
+  });
+  const sup = await startSupervisor({ children: [child('keeper', Keeper, undefined)] });
+  const [keeper] = await whichChildren(sup);
+  expect(look(host)).toMatchObject({ isKept: true, keeper: keeper?.ref });
+  expect([subtreeSize(keeper?.ref as AnyRef), subtreeSize(host), subtreeSize(one)]).toEqual([
+    4, 3, 1,
+  ]);
+  await stop(sup, 'shutdown');
   await stop(host, 'shutdown');
 });
 

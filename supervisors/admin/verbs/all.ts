@@ -2,9 +2,34 @@
 import type { AdminDeps } from '../deps.ts';
 import type { AdminVerb } from '../types.ts';
 import { auditVerbs } from './audit.ts';
+import { backupVerbs } from './backup.ts';
+import { drainVerbs } from './drain.ts';
+import { heapVerbs } from './heap.ts';
+import { inspectVerbs } from './inspect.ts';
+import { logLevelVerbs } from './log-level.ts';
 import { nodeVerbs } from './node.ts';
+import { recordVerbs } from './record.ts';
+import { steerVerbs } from './steer.ts';
+import { tokenVerbs } from './tokens.ts';
+import { traceVerbs } from './trace.ts';
+import { userVerbs } from './users.ts';
+import { whereVerbs } from './where.ts';
 
-const FACTORIES: readonly ((deps: AdminDeps) => readonly AdminVerb[])[] = [nodeVerbs, auditVerbs];
+const FACTORIES: readonly ((deps: AdminDeps) => readonly AdminVerb[])[] = [
+  nodeVerbs,
+  auditVerbs,
+  backupVerbs,
+  drainVerbs,
+  heapVerbs,
+  inspectVerbs,
+  logLevelVerbs,
+  recordVerbs,
+  steerVerbs,
+  tokenVerbs,
+  traceVerbs,
+  userVerbs,
+  whereVerbs,
+];
 
 /** Every verb, made for this node. */
 export function adminVerbs(deps: AdminDeps): readonly AdminVerb[] {
