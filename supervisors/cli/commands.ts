@@ -7,9 +7,16 @@ import type { CliEntry } from './types.ts';
 /** What the groups are about: names that have commands below them. */
 export const GROUPS: Readonly<Record<string, string>> = {
   keys: 'signing keys of access tokens',
+  user: 'accounts',
+  token: 'access tokens for operators and programs',
 };
 
 export const COMMANDS: readonly CliEntry[] = [
+  {
+    name: 'top',
+    about: 'watch the supervision tree, live',
+    load: async () => (await import('./commands/top.ts')).top,
+  },
   {
     name: 'tree',
     about: 'print the supervision tree',
@@ -24,6 +31,76 @@ export const COMMANDS: readonly CliEntry[] = [
     name: 'verbs',
     about: 'list the verbs of the connected server',
     load: async () => (await import('./commands/verbs.ts')).verbs,
+  },
+  {
+    name: 'doctor',
+    about: 'look at everything that a server needs',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
+    name: 'backup',
+    about: 'copy the database and the keys into a new folder',
+    load: async () => (await import('./commands/backup.ts')).backup,
+  },
+  {
+    name: 'restore',
+    about: 'put a backup back into the data folder',
+    load: async () => (await import('./commands/restore.ts')).restore,
+  },
+  {
+    name: 'export',
+    about: 'write one guild as JSON lines in a hash chain',
+    load: async () => (await import('./commands/export.ts')).exportGuild,
+  },
+  {
+    name: 'verify',
+    about: 'check that a backup or an export is whole',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  {
+    name: 'user list',
+    about: 'list accounts',
+    load: async () => (await import('./commands/users.ts')).userList,
+  },
+  {
+    name: 'user create',
+    about: 'make an account',
+    load: async () => (await import('./commands/users.ts')).userCreate,
+  },
+  {
+    name: 'user password',
+    about: 'give an account a new password',
+    load: async () => (await import('./commands/users.ts')).userPassword,
+  },
+  {
+    name: 'user disable',
+    about: 'end the logins of an account and refuse new ones',
+    load: async () => (await import('./commands/users.ts')).userDisable,
+  },
+  {
+    name: 'user enable',
+    about: 'let a disabled account log in again',
+    load: async () => (await import('./commands/users.ts')).userEnable,
+  },
+  {
+    name: 'user admin',
+    about: 'give an account the scope admin, or take it',
+    load: async () => (await import('./commands/users.ts')).userAdmin,
+  },
+  {
+    name: 'token list',
+    about: 'list tokens that live',
+    load: async () => (await import('./commands/tokens.ts')).tokenList,
+  },
+  {
+    name: 'token create',
+    about: 'make an access token with scopes',
+    load: async () => (await import('./commands/tokens.ts')).tokenCreate,
+  },
+  {
+    name: 'token revoke',
+    about: 'end a token before its time',
+    load: async () => (await import('./commands/tokens.ts')).tokenRevoke,
   },
   {
     name: 'keys rotate',
