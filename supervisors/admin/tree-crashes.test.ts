@@ -22,6 +22,8 @@ test('CrashLog: crashes of an entity are counted, the last one stays with its op
     count: 2,
   });
   expect(log.of('shard-1', 'stream/4711')).toBeUndefined();
+  log.take(crash('stream:4712'));
+  expect(log.ofType('shard-0', 'stream')).toBe(3);
 });
 
 test('CrashLog: a named actor by its name', () => {

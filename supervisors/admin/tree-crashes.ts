@@ -28,6 +28,8 @@ const UNKNOWN: ThreadNote = { state: 'running', last: null, actorCrashes: 0 };
 
 export class CrashLog {
   readonly #crashes = new Map<string, CrashNote>();
+  /** Crashes of all entities of a type on a slot; as many as there are types. */
+  readonly #ofType = new Map<string, number>();
   readonly #threads = new Map<string, ThreadNote>();
   /** Rises with each note. */
   version = 0;
@@ -41,6 +43,11 @@ export class CrashLog {
   /** Of the actor with a path (runtime: actorPath) on a slot. */
   of(slot: string, path: string): CrashNote | undefined {
     return this.#crashes.get(`${slot}/${path}`);
+  }
+
+  /** Crashes of all entities of a type on a slot. */
+  ofType(slot: string, type: string): number {
+    return this.#ofType.get(`${slot}/${type}`) ?? 0;
   }
 
   thread(slot: string): ThreadNote {
@@ -86,6 +93,10 @@ export class CrashLog {
     if (this.#crashes.size > CRASHES_MAX) {
       this.#crashes.delete(this.#crashes.keys().next().value as string);
       this.forgotten++;
+    }
+    const [type, key] = path.split('/');
+    if (type !== undefined && key !== undefined) {
+      this.#ofType.set(`${slot}/${type}`, this.ofType(slot, type) + 1);
     }
     const { actorCrashes } = this.thread(slot);
     this.#note(slot, { actorCrashes: actorCrashes + 1 });

@@ -255,7 +255,7 @@ export class Forest {
     const note = this.crashes.of(slot, path);
     const busyMs = isHost ? sums.busyMs : table.figure(row, FIGURE.busyMs);
     // An entity's lives are counted by its crashes; other actors' by their supervisor.
-    const crashes = type === '' ? 0 : (note?.count ?? 0);
+    const crashes = isHost ? this.crashes.ofType(slot, path) : type === '' ? 0 : (note?.count ?? 0);
     return {
       id: `${this.node.name}/${slot}/${path}`,
       parent,

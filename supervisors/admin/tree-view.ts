@@ -243,9 +243,11 @@ export class View {
     const actor = table.actor(row);
     const sent = this.#sent.get(id);
     const crash = this.#forest.crashes.of(table.slot, actor?.path ?? '');
-    // A host's figures are those of its entities: it has no version of its own.
+    // A host's figures are those of its entities, their crashes included: both counts only rise.
     const version =
-      actor?.behaviour === 'entities' ? -1 - table.changes : (table.version[row] as number);
+      actor?.behaviour === 'entities'
+        ? -1 - table.changes - this.#forest.crashes.version
+        : (table.version[row] as number);
     const ref = actor?.ref ?? 0;
     if (
       sent !== undefined &&
