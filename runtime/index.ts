@@ -62,11 +62,11 @@ export {
   type SpanRecord,
   type SpanValue,
   spanCount,
-  TraceContext,
   takeSpans,
   tracing,
   withTrace,
 } from './core/trace.ts';
+export type { TraceContext } from './core/trace-context.ts';
 export { isTraceDrawn, setTraceRatio, traceRatio } from './core/trace-sampler.ts';
 export {
   ActorError,

@@ -13,7 +13,8 @@ import { Mailbox } from './mailbox.ts';
 import { isNormalClass } from './reason.ts';
 import { takeSnapshot } from './snapshot-take.ts';
 import { actorName, report, rt, wheel } from './thread.ts';
-import { markOf, TraceMark, tracing } from './trace.ts';
+import { markOf, tracing } from './trace.ts';
+import { TraceMark } from './trace-context.ts';
 import { WheelNode } from './wheel.ts';
 
 /** Return it from a handler that answers later with reply(from, value). */

@@ -7,7 +7,7 @@ import type { FailReason } from '../errors.ts';
 import type { AnyRef, From, Key, MonitorId, Overflow, Reason } from '../types.ts';
 import { Extra } from './extra.ts';
 import { Mailbox } from './mailbox.ts';
-import type { Span } from './trace.ts';
+import type { OpenSpan } from './trace-context.ts';
 import { WheelNode } from './wheel.ts';
 
 export const STARTING = 0;
@@ -236,7 +236,7 @@ export class Cell {
   holdings: Set<Holding> | null = null;
   extra: Extra | null = null;
   /** Of the traced message that is being handled, awaits included. */
-  trace: Span | null = null;
+  trace: OpenSpan | null = null;
   /** Started with a link to its parent: the parent's exit ends it through terminate (if it traps). */
   isChild = false;
   starter: ((result: StartResult) => void) | null = null;

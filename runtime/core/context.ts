@@ -27,7 +27,8 @@ import { linkCell, sendExit, unlinkCell, unwatch, watch } from './signals.ts';
 import { takeSnapshot } from './snapshot-take.ts';
 import { rt } from './thread.ts';
 import { cancelTimer, setTimer, timerLeft } from './timers.ts';
-import { type Span, tracing, withTrace } from './trace.ts';
+import { tracing, withTrace } from './trace.ts';
+import type { OpenSpan } from './trace-context.ts';
 
 /** How ctx.spawn starts actors; installed by spawn.ts, which needs the context itself. */
 type Spawner = (
@@ -268,16 +269,16 @@ export function contextOf(cell: Cell): Ctx<unknown> {
 // Of a traced handler that goes on after an await. Functions of their own: a closure in the methods would cost each message an
 // allocation.
 
-function castUnder({ context }: Span, to: AnyDest, op: string, arg: unknown): void {
+function castUnder({ context }: OpenSpan, to: AnyDest, op: string, arg: unknown): void {
   withTrace(context, () => castTo(to, op, arg));
 }
 
-function sendUnder({ context }: Span, to: AnyDest, op: string, arg: unknown): Promise<void> {
+function sendUnder({ context }: OpenSpan, to: AnyDest, op: string, arg: unknown): Promise<void> {
   return withTrace(context, () => sendTo(to, op, arg));
 }
 
 function callUnder(
-  { context }: Span,
+  { context }: OpenSpan,
   to: AnyDest,
   op: string,
   arg: unknown,

@@ -7,7 +7,7 @@ import type { AnyRef } from '../types.ts';
 import type { Debug } from './debug.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { SnapshotState } from './snapshots.ts';
-import type { TraceMark } from './trace.ts';
+import type { TraceMark } from './trace-context.ts';
 import type { WheelNode } from './wheel.ts';
 
 /** A sys request: acts between two messages, ahead of the mailbox. */

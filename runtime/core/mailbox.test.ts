@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Mailbox } from './mailbox.ts';
-import { TraceMark } from './trace.ts';
+import { TraceMark } from './trace-context.ts';
 
 type Step = { do: 'push'; limited: boolean } | { do: 'take' } | { do: 'drop' };
 const step: fc.Arbitrary<Step> = fc.oneof(

@@ -4,7 +4,7 @@
  * emptied after growing large. Marks of traced messages are beside the ring, by place. Owned by one
  * cell; never shared.
  */
-import type { TraceMark } from './trace.ts';
+import type { TraceMark } from './trace-context.ts';
 
 const STRIDE = 4;
 const FIRST_RECORDS = 4;

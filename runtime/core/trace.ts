@@ -6,6 +6,7 @@
  */
 import type { Ms } from '../clock.ts';
 import { rt } from './thread.ts';
+import { type OpenSpan, TraceContext, TraceMark } from './trace-context.ts';
 
 /** Of the messages sent under one span the first ones all carry the trace on, later ones at 32, 64, 128 ...: sampled by fan-out size. */
 const CARRIED_ALL = 16;
@@ -41,40 +42,6 @@ export interface SpanRecord {
   readonly error: string;
   readonly attributes: Readonly<Record<string, SpanValue>>;
   readonly links: readonly SpanLink[];
-}
-
-/** The span under which code runs, as messages carry it. */
-export class TraceContext {
-  readonly traceId: string;
-  readonly spanId: string;
-  /** Messages from the root to here. */
-  readonly hops: number;
-  /** When a context that came over a lane was sent; 0 for one of this thread. */
-  readonly sentMs: Ms;
-  /** Messages sent under it so far. */
-  sent = 0;
-
-  constructor(traceId: string, spanId: string, hops: number, sentMs: Ms = 0) {
-    this.traceId = traceId;
-    this.spanId = spanId;
-    this.hops = hops;
-    this.sentMs = sentMs;
-  }
-}
-
-/** What a traced message has in the mailbox beside its record. */
-export class TraceMark {
-  readonly traceId: string;
-  readonly parentId: string;
-  readonly hops: number;
-  readonly sentMs: Ms;
-
-  constructor(traceId: string, parentId: string, hops: number, sentMs: Ms) {
-    this.traceId = traceId;
-    this.parentId = parentId;
-    this.hops = hops;
-    this.sentMs = sentMs;
-  }
 }
 
 export const tracing = {
@@ -145,7 +112,7 @@ export interface SpanOptions {
 }
 
 /** A span that is being made. Ends once; an unended one is never told. */
-export class Span {
+export class Span implements OpenSpan {
   readonly context: TraceContext;
   readonly parentId: string;
   /** A few words, the same for many spans: no ids. */

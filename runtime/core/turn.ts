@@ -38,7 +38,8 @@ import { setTurn } from './scheduler.ts';
 import { takeNotice } from './signals.ts';
 import { actorName, report, rt, setPulse } from './thread.ts';
 import { after, takeExpiry } from './timers.ts';
-import { Span, type TraceMark, tracing } from './trace.ts';
+import { Span, tracing } from './trace.ts';
+import type { TraceMark } from './trace-context.ts';
 
 /** Steps of actors with extra parts, and beside a handler that awaits; step-extra.ts installs them. */
 interface Special {

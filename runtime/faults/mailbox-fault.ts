@@ -9,7 +9,7 @@ import { hasWork, wake } from '../core/life.ts';
 import { Mailbox } from '../core/mailbox.ts';
 import { lookup, rt } from '../core/thread.ts';
 import { after } from '../core/timers.ts';
-import type { TraceMark } from '../core/trace.ts';
+import type { TraceMark } from '../core/trace-context.ts';
 import type { AnyRef } from '../types.ts';
 
 export interface MailboxFaultOptions {

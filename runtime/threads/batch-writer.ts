@@ -6,7 +6,7 @@
 import { assert } from '../assert.ts';
 import type { Ms } from '../clock.ts';
 import type { Via } from '../core/thread.ts';
-import type { TraceContext } from '../core/trace.ts';
+import type { TraceContext } from '../core/trace-context.ts';
 import type { From, Key } from '../types.ts';
 import { encodeRare } from './codec.ts';
 import { type Shape, Shapes } from './shapes.ts';

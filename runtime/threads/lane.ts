@@ -6,7 +6,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock, Ms, TimerHandle } from '../clock.ts';
 import type { Via } from '../core/thread.ts';
-import type { TraceContext } from '../core/trace.ts';
+import type { TraceContext } from '../core/trace-context.ts';
 import type { LaneCounters } from '../inspect/types.ts';
 import type { From, Key } from '../types.ts';
 import { BatchReader } from './batch-reader.ts';

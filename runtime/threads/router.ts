@@ -28,7 +28,8 @@ import {
   type SignalSink,
   type Via,
 } from '../core/thread.ts';
-import { carried, TraceContext, tracing, withTrace } from '../core/trace.ts';
+import { carried, tracing, withTrace } from '../core/trace.ts';
+import { TraceContext } from '../core/trace-context.ts';
 import type { FailReason } from '../errors.ts';
 import type { LaneCounters } from '../inspect/types.ts';
 import { homeIndex } from '../names/home.ts';
