@@ -4,7 +4,8 @@
  * the store and the guild come back through `ports.later` and `ports.commit`. Nothing changes the
  * committed state before the log has confirmed it (storage.md 5).
  */
-import { assert } from '../runtime/index.ts';
+import { assert, tracing, withTrace } from '../runtime/index.ts';
+import { AppendTraces, endCommit } from './append-traces.ts';
 import { channelsError } from './errors.ts';
 import { Batch } from './stream-batch.ts';
 import { type Answer, type CommittedFacts, type Item, startsWith } from './stream-item.ts';
@@ -62,6 +63,8 @@ export class Appender {
   /** Facts that are being asked for: rights of users, targets below the ring. */
   readonly #facts = new Set<string>();
   #inFlight: Batch<Item> | undefined;
+  /** Open appends that are traced; null without any. */
+  #traces: AppendTraces | null = null;
   #suspended = false;
   #expiryArmed = false;
 
@@ -125,6 +128,7 @@ export class Appender {
       tries: 0,
     };
     this.#nonces.begin(key, item);
+    if (tracing.current !== null) this.#trace(item);
     if (judged === undefined) {
       this.#judgeBadForm(item);
       return;
@@ -191,7 +195,32 @@ export class Appender {
     if (batch.events.length === 0) return;
     this.#inFlight = batch;
     this.#ports.counters.commits += 1;
-    this.#ports.commit(batch, (result) => this.#settled(batch, result));
+    if (this.#traces === null && tracing.current === null) {
+      this.#ports.commit(batch, (result) => this.#settled(batch, result));
+    } else {
+      this.#commitTraced(batch);
+    }
+  }
+
+  /** What is committed runs under the trace of its own appends, not under that of what began the commit. */
+  #commitTraced(batch: Batch<Item>): void {
+    const span = this.#traces?.span(batch.items) ?? null;
+    withTrace(span?.context ?? null, () =>
+      this.#ports.commit(batch, (result) => {
+        if (span !== null) endCommit(span, batch, result?.ok === true);
+        this.#settled(batch, result);
+      }),
+    );
+  }
+
+  #trace(item: Item): void {
+    this.#traces ??= new AppendTraces();
+    this.#traces.note(item);
+  }
+
+  #untrace(item: Item): void {
+    this.#traces?.forget(item);
+    if (this.#traces?.size === 0) this.#traces = null;
   }
 
   /** Takes from the queue what may be committed now; leaves what still waits, in order. */
@@ -425,6 +454,7 @@ export class Appender {
 
   /** Answers an append and those that waited for it. */
   #answer(item: Item, reply: AppendReply): void {
+    if (this.#traces !== null) this.#untrace(item);
     item.answer(reply);
     if (item.repeats === undefined) return;
     for (const repeat of item.repeats) repeat(reply);

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import { appendFailure, type Failure } from './failures.ts';
 import { Err, encodeOkAppend, Kind, type Op, type Request } from './protocol/index.ts';
 import { RATE_LIMITS } from './rates/index.ts';
+import { noteCommitted } from './trace/index.ts';
 import type { SocketContext } from './types.ts';
 
 type AppendRequest = Extract<Request, { op: typeof Op.APPEND }>;
@@ -117,6 +118,7 @@ export class Appends {
     if (reply === undefined) {
       this.#options.fail(connection, rid, appendFailure(error, this.#context.rng.u32()));
     } else if (reply.ok) {
+      if (connection.spans !== null) noteCommitted(connection, rid, reply.seq);
       connection.finish(rid);
       connection.send(encodeOkAppend(rid, reply, connection.encoding));
     } else {

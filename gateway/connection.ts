@@ -6,6 +6,7 @@
  *
  * Nothing here is called from the native `dropped` handler (P1) but `noteDropped`, which sets a flag.
  */
+import type { Span } from '../runtime/index.ts';
 import {
   closeErrFrame,
   closeName,
@@ -17,6 +18,12 @@ import {
 } from './protocol/index.ts';
 import { CLOSE_WAIT_S, REPLY_QUEUE_BYTES_MAX } from './socket-limits.ts';
 import type { Subscriber, Subscription } from './topic.ts';
+import {
+  dropRequests,
+  endRequest,
+  type RemoteParent,
+  type TracedConnection,
+} from './trace/index.ts';
 
 /** The part of uWS.WebSocket that is used. Binary data only, no strings (P30). */
 export interface NativeSocket {
@@ -51,7 +58,7 @@ const NO_RIDS: number[] = [];
 const ascii = new TextEncoder();
 const reasons = new Map<number, Uint8Array>();
 
-export class Connection implements Subscriber {
+export class Connection implements Subscriber, TracedConnection {
   /** Unique in the life of the thread. */
   readonly no: number;
   readonly encoding: Encoding;
@@ -96,6 +103,9 @@ export class Connection implements Subscriber {
   ownSeq = 0;
   ownSinceMs = 0;
   ownOthers: Map<number, number> | null = null;
+  // Tracing (trace/)
+  trace: RemoteParent | null = null;
+  spans: Map<number, Span> | null = null;
   /** Frames that came while IDENTIFY was being answered. */
   held: Uint8Array[] | null = null;
   heldBytes = 0;
@@ -231,6 +241,7 @@ export class Connection implements Subscriber {
     const at = this.#rids.indexOf(rid);
     const last = this.#rids.pop();
     if (last !== undefined && at >= 0 && last !== rid) this.#rids[at] = last;
+    if (this.spans !== null) endRequest(this, rid);
   }
 
   get inFlight(): number {
@@ -299,6 +310,7 @@ export class Connection implements Subscriber {
 
   /** Nothing that waits will be sent or served any more. */
   #drop(): void {
+    if (this.spans !== null) dropRequests(this);
     this.#replies = null;
     this.#replyBytes = 0;
     this.held = null;

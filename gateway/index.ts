@@ -9,4 +9,11 @@ export type { GatewayMetrics } from './metrics.ts';
 export { RateTable } from './rates/index.ts';
 export type { AudienceFacts, ConnectionFacts } from './thread-view.ts';
 export type { FollowerClass, GatewayMeasures } from './timings.ts';
+export {
+  inTraceScope,
+  parentsRefused,
+  setTracePolicy,
+  type TracePolicy,
+  traceHttp,
+} from './trace/index.ts';
 export type { GatewayLog, Upstream } from './types.ts';

@@ -24,6 +24,7 @@ import type { UpgradeRequest, Verdict } from './admission.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { GatewayError } from './errors.ts';
 import { checkNativeSettings, NATIVE_SETTINGS, type NativeSettings } from './socket-limits.ts';
+import { isTracingOn, traceUpgrade } from './trace/index.ts';
 
 /** What the native handlers lead to. */
 export interface SocketEvents {
@@ -234,6 +235,7 @@ export class Listener {
       this.#lastNo += 1;
       const { addressKey, encoding, protocol } = verdict;
       connection = new Connection(this.#lastNo, encoding, addressKey, connectionHost);
+      if (isTracingOn()) acceptTrace(res, req, connection);
       const key = req.getHeader('sec-websocket-key');
       // No extension is ever agreed on (P28, H27).
       res.upgrade<SocketData>({ connection }, key, protocol, '', context);
@@ -244,6 +246,15 @@ export class Listener {
       res.close();
     }
   }
+}
+
+/** The client names the trace that its requests belong to, and is told the server's span. */
+function acceptTrace(res: HttpResponse, req: HttpRequest, connection: Connection): void {
+  const traced = traceUpgrade(req.getHeader('traceparent'));
+  if (traced === undefined) return;
+  connection.trace = traced.trace;
+  // A header before the status would make it 200.
+  res.writeStatus('101 Switching Protocols').writeHeader('traceparent', traced.header);
 }
 
 function refuse(res: HttpResponse, status: keyof typeof REASONS, retryAfterS?: number): void {

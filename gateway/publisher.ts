@@ -5,11 +5,12 @@
  * Bound: what is gathered waits at most 10 ms; a topic is listed once per flush and once in the queue
  * of split topics; a slice with more than SLICE_FRAMES_MAX frames is published at once (slicesForced).
  */
-import type { Clock } from '../runtime/index.ts';
+import { type Clock, tracing } from '../runtime/index.ts';
 import { Gather } from './gather.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { Limits } from './protocol/index.ts';
 import type { Publish, Subscription, Topic } from './topic.ts';
+import { FanOutSpans } from './trace/index.ts';
 
 /** Frames that wait for a slice's turn: 10 ms at 100,000 a second. A guess. */
 const SLICE_FRAMES_MAX = 1000;
@@ -31,6 +32,7 @@ export class Publisher {
   readonly #publish: Publish;
   #dirty: Topic[] = [];
   #split: Topic[] = [];
+  readonly #spans = new FanOutSpans();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -46,10 +48,19 @@ export class Publisher {
 
   /** The topic has something to publish. */
   mark(topic: Topic): void {
+    if (tracing.current !== null) this.#trace(topic);
     if (topic.isDirty || topic.joined === 0) return;
     topic.isDirty = true;
     this.#dirty.push(topic);
     if (this.#gather.mark()) this.#options.metrics.gathered += 1;
+  }
+
+  #trace(topic: Topic): void {
+    if (topic.joined > 0) this.#spans.begin(topic);
+  }
+
+  #published(topic: Topic): void {
+    if (this.#spans.size > 0 && topic.queuedSlice() === undefined) this.#spans.end(topic);
   }
 
   /** Publishes all topics that are marked. Returns the deliveries of this turn. */
@@ -62,12 +73,16 @@ export class Publisher {
       try {
         deliveries += topic.flush(this.#publish);
         const slice = topic.queuedSlice();
-        if (slice === undefined) continue;
+        if (slice === undefined) {
+          this.#published(topic);
+          continue;
+        }
         if (slice.queue.length <= SLICE_FRAMES_MAX) {
           this.#publishLater(topic);
         } else {
           metrics.slicesForced += 1;
           deliveries += topic.flushAll(this.#publish);
+          this.#published(topic);
         }
       } catch (error) {
         failed(topic, error);
@@ -81,6 +96,7 @@ export class Publisher {
   /** Publishes all of one topic now, its later slices too. */
   flushAll(topic: Topic): void {
     this.#options.metrics.deliveries += topic.flushAll(this.#publish);
+    this.#published(topic);
   }
 
   /** Puts a subscription into its native topic; flushAll must have run in this turn. */
@@ -109,6 +125,7 @@ export class Publisher {
       this.#options.metrics.deliveries += topic.drainSlice(slice, this.#publish);
     }
     if (topic.queuedSlice() !== undefined) this.#split.push(topic);
+    else this.#published(topic);
     if (this.#split.length > 0) this.#options.nextTurn(() => this.#publishSlice());
   }
 }

@@ -5,6 +5,7 @@
  * after that (P11).
  */
 
+import { isTraceDrawn, withTrace } from '../runtime/index.ts';
 import { Appends } from './appends.ts';
 import { type Connection, Phase } from './connection.ts';
 import type { Failure } from './failures.ts';
@@ -36,6 +37,7 @@ import {
   REFUSALS_MAX,
 } from './socket-limits.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import { beginRequest, noteRefused } from './trace/index.ts';
 import type { SocketContext } from './types.ts';
 
 const ADMIN_OP_FIRST = 96;
@@ -205,7 +207,14 @@ export class Requests {
       this.#refuse(connection, rid, { code });
       return;
     }
-    this.#serve(connection, request, nowMs);
+    if (connection.trace === null && !isTraceDrawn()) this.#serve(connection, request, nowMs);
+    else this.#serveTraced(connection, request, nowMs);
+  }
+
+  #serveTraced(connection: Connection, request: Request, nowMs: number): void {
+    const span = beginRequest(connection, request, nowMs);
+    if (span === null) this.#serve(connection, request, nowMs);
+    else withTrace(span.context, () => this.#serve(connection, request, nowMs));
   }
 
   // -------------------------------------------------------------- the ops
@@ -375,6 +384,7 @@ export class Requests {
 
   /** ERR for a request that was begun. */
   #fail(connection: Connection, rid: number, failure: Failure): void {
+    if (connection.spans !== null) noteRefused(connection, rid, failure.code);
     connection.finish(rid);
     this.#refuse(connection, rid, failure);
   }

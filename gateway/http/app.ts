@@ -106,7 +106,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
       counters.requests++;
       const requestId = requestIdOf(deps, request);
       const startedAt = deps.clock.monotonic();
-      const trace: Trace = {};
+      const trace: Trace = env.trace ?? {};
       const response = await respond(deps, router, cors, request, { ...env, requestId, trace });
       response.headers.set(requestIdKey, requestId);
       response.headers.set('x-content-type-options', 'nosniff');

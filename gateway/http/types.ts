@@ -72,6 +72,8 @@ export interface RequestEnv {
   readonly ip: string;
   /** The body, when the adapter has read it. */
   readonly body?: Uint8Array;
+  /** What is told of the request beside its answer: the pattern of its route, never the path itself. */
+  readonly trace?: { route?: string };
   /** Why the body or head could not be used; answered with the right error by the app. */
   readonly problem?: RequestProblem;
 }
