@@ -34,7 +34,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   signal: stop.signal,
   terminal: terminalOf(processSources({}).env.NO_COLOR),
   sources: processSources,
-  connect: async (target) => (await import('./connect.ts')).connect(target),
+  connect: async (target, command) => (await import('./connect.ts')).connect(target, command),
   write: (text) => void stdout.write(text),
   writeError: (text) => void stderr.write(text),
 });

@@ -6,7 +6,6 @@ import { resolve } from 'node:path';
 import { CommanderError } from 'commander';
 import type { Clock } from '../../runtime/index.ts';
 import { peekFlags, peekSetting, type Sources } from '../config-source.ts';
-import type { Target } from './connect.ts';
 import { checkGiven } from './given.ts';
 import { failed, misuse } from './outcome.ts';
 import { buildProgram, GLOBAL_OPTIONS } from './program.ts';
@@ -17,6 +16,7 @@ import type {
   CliOutcome,
   CliTerminal,
   Connected,
+  Target,
 } from './types.ts';
 
 /** The world around a run. */
@@ -29,7 +29,8 @@ export interface CliWorld {
   readonly terminal: CliTerminal;
   /** The environment and the configuration file, with these flags (camelCase) before them. */
   sources(flags: Readonly<Record<string, string>>): Sources;
-  connect(target: Target): Promise<Connected>;
+  /** `command` is for the server's audit log. */
+  connect(target: Target, command: string): Promise<Connected>;
   write(text: string): void;
   writeError(text: string): void;
 }
@@ -51,7 +52,7 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
   if (command === undefined) throw new TypeError(`run ${parsed.name}: it is not loaded`);
   const checked = checkGiven(command, parsed.words, parsed.values);
   if (!checked.ok) return finish(misuse(`${checked.message}; see --help`), json, world);
-  const context = contextOf(parsed.values, world, json);
+  const context = contextOf(parsed, world, json);
   if ('exit' in context) return finish(context, json, world);
   return finish(await attempt(() => command.run(context, checked.given)), json, world);
 }
@@ -133,7 +134,7 @@ function helpAsMisuse(text: string): CliOutcome {
 }
 
 function contextOf(
-  values: Readonly<Record<string, unknown>>,
+  { name: command, values }: Parsed,
   world: CliWorld,
   json: boolean,
 ): CliContext | CliOutcome {
@@ -159,7 +160,8 @@ function contextOf(
     clock: world.clock,
     signal: world.signal,
     terminal: world.terminal,
-    connect: () => world.connect(url === null ? { dataDir: folder } : { url, token, tokenFile }),
+    connect: () =>
+      world.connect(url === null ? { dataDir: folder } : { url, token, tokenFile }, command),
     write: world.write,
     note: (line) => {
       if (!json) world.writeError(`${line}\n`);
@@ -191,7 +193,7 @@ async function completion(words: readonly string[], world: CliWorld): Promise<0 
   await complete({
     ...world,
     words: words.slice(1),
-    rowIds: (text) => rowIds(() => world.connect({ dataDir }), text),
+    rowIds: (text) => rowIds(() => world.connect({ dataDir }, 'completion'), text),
   });
   return 0;
 }

@@ -109,6 +109,11 @@ export interface CliTerminal {
   readonly stdout: NodeJS.WriteStream;
 }
 
+/** Which server: that of a data folder on this machine, or one elsewhere. */
+export type Target =
+  | { readonly dataDir: string }
+  | { readonly url: string; readonly token: string | null; readonly tokenFile: string | null };
+
 export type Connected =
   | { readonly ok: true; readonly admin: AdminConnection }
   | { readonly ok: false; readonly code: string; readonly message: string };
