@@ -57,7 +57,7 @@ export function auditArgs(value: unknown, depth = 0): unknown {
   return Object.fromEntries(
     entries.map(([key, inner]) => [
       cut(key),
-      SECRET.test(key) ? HIDDEN : auditArgs(inner, depth + 1),
+      SECRET.test(key) && typeof inner !== 'boolean' ? HIDDEN : auditArgs(inner, depth + 1),
     ]),
   );
 }

@@ -58,6 +58,8 @@ export class Outbox {
   #items: Item[] = [];
   #bytes = 0;
   readonly #stale = new Set<Lane>();
+  /** Those with `untold`. */
+  readonly #indebted = new Set<Lane>();
   #isClosed = false;
 
   constructor(transport: AdminTransport, counters: AdminCounters) {
@@ -83,11 +85,7 @@ export class Outbox {
   event(lane: Lane, kind: string, data: unknown): boolean {
     if (this.#isClosed) return true;
     if (lane.isStale) return false;
-    if (lane.untold > 0 && this.#hasRoom()) {
-      const count = lane.untold;
-      lane.untold = 0;
-      this.#put(lane, 'dropped', { count });
-    }
+    if (lane.untold > 0 && this.#hasRoom()) this.#tell(lane);
     this.#put(lane, kind, data);
     return !lane.isStale;
   }
@@ -95,6 +93,7 @@ export class Outbox {
   /** The lane has ended; what waits for it is of no use. */
   forget(lane: Lane): void {
     this.#stale.delete(lane);
+    this.#indebted.delete(lane);
     lane.isStale = true;
     if (lane.waiting > 0) this.#remove((item) => item.lane === lane);
   }
@@ -112,6 +111,7 @@ export class Outbox {
     if (this.#items.length > 0) return;
     for (const lane of this.#stale) lane.isStale = false;
     this.#stale.clear();
+    for (const lane of [...this.#indebted]) this.#tell(lane);
   }
 
   close(): void {
@@ -119,6 +119,14 @@ export class Outbox {
     this.#items = [];
     this.#bytes = 0;
     this.#stale.clear();
+    this.#indebted.clear();
+  }
+
+  #tell(lane: Lane): void {
+    const count = lane.untold;
+    lane.untold = 0;
+    this.#indebted.delete(lane);
+    this.#put(lane, 'dropped', { count });
   }
 
   #hasRoom(): boolean {
@@ -200,6 +208,7 @@ export class Outbox {
 
   #lost(lane: Lane, count: number): void {
     lane.untold += count;
+    this.#indebted.add(lane);
     this.#counters.eventsDropped += count;
   }
 }
