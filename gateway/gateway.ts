@@ -107,8 +107,8 @@ export interface GatewayHandle {
   measures(): GatewayMeasures;
   /** True from drain() on. */
   isDraining(): boolean;
-  /** Open connections of a user, at most `limit`. O(connections). */
-  connectionsOf(uid: number, limit: number): readonly ConnectionFacts[];
+  /** Open connections of a user, of everybody for null; at most `limit`. O(connections). */
+  connectionsOf(uid: number | null, limit: number): readonly ConnectionFacts[];
   /** Who listens to a stream here; undefined: nobody. O(subscribers). */
   audienceOf(sid: number): AudienceFacts | undefined;
   /** New certificate for new connections. Throws GatewayError DRIFT_GATEWAY_TLS, then nothing has changed. */
@@ -266,7 +266,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     return this.#isDraining;
   }
 
-  connectionsOf(uid: number, limit: number): readonly ConnectionFacts[] {
+  connectionsOf(uid: number | null, limit: number): readonly ConnectionFacts[] {
     return connectionsOf(this.#connections.snapshot(), uid, limit, this.nowS());
   }
 

@@ -39,19 +39,20 @@ const PHASES = {
   [Phase.CLOSED]: 'closing',
 } as const;
 
-/** The connections of one user, at most `limit`. O(connections). */
+/** The connections of one user, of everybody for null; at most `limit`. O(connections). */
 export function connectionsOf(
   all: readonly Connection[],
-  uid: number,
+  uid: number | null,
   limit: number,
   nowS: number,
 ): readonly ConnectionFacts[] {
   const own: ConnectionFacts[] = [];
   for (const each of all) {
-    if (each.uid !== uid || own.length >= limit) continue;
+    if (own.length >= limit) break;
+    if (uid !== null && each.uid !== uid) continue;
     own.push({
       conn: each.no,
-      uid,
+      uid: each.uid,
       phase: PHASES[each.phase],
       encoding: each.encoding,
       ageS: nowS - each.openedS,

@@ -33,6 +33,8 @@ import {
   systemRng as rng,
   startSupervisor,
 } from '../runtime/index.ts';
+import { publishSessions } from './admin/tree-publisher.ts';
+import { sessionsOf } from './admin/tree-sessions.ts';
 import { callerOf } from './caller.ts';
 import { connectToStore } from './connect-store.ts';
 import { GATEWAY_CONTROL, GatewayControl, type GatewayControlP } from './gateway-control.ts';
@@ -76,6 +78,7 @@ export async function boot(arg: GatewayArg): Promise<Booted> {
     drained ??= gateway.drain(arg.config.stopTimeoutMs * DRAIN_SHARE);
     return drained;
   };
+  publishSessions(sessionsOf(gateway, clock));
   const control = { gateway, drain, keys: parts.keys, log: log.logger };
   const named = { name: name<GatewayControlP>(GATEWAY_CONTROL) };
   await startSupervisor({ children: [child(GATEWAY_CONTROL, GatewayControl, control, named)] });
