@@ -4,6 +4,7 @@
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { fail, ok, reasonOf, warn } from './findings.ts';
 import type { Check, Finding } from './types.ts';
 
@@ -66,8 +67,7 @@ export function judgeChain({ chain, host, key, now, path }: ChainQuestion): read
     ];
   const findings: Finding[] = [];
   if (to - now < SOON_MS) findings.push(warn('tls', `${path} runs out on ${until}`, RENEW));
-  const names = host !== null && (leaf.checkHost(host) ?? leaf.checkIP(host));
-  if (names === undefined) {
+  if (host !== null && !isFor(leaf, host)) {
     const shown = leaf.subjectAltName ?? leaf.subject;
     const remedy = 'get one for the name in DRIFTWAY_PUBLIC_URL, or correct that';
     findings.push(fail('tls', `${path} does not name ${host}, but ${shown}`, remedy));
@@ -77,4 +77,9 @@ export function judgeChain({ chain, host, key, now, path }: ChainQuestion): read
     findings.push(warn('tls', `${path} is signed by itself`, remedy));
   }
   return findings.length > 0 ? findings : [ok('tls', `${path}, valid until ${until}`)];
+}
+
+function isFor(leaf: X509Certificate, host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  return (isIP(bare) === 0 ? leaf.checkHost(bare) : leaf.checkIP(bare)) !== undefined;
 }

@@ -70,8 +70,8 @@ function settings(
 ): { readonly config: Config; readonly faults: Finding[] } {
   const loaded = loadConfig(sources);
   if (loaded.ok) return { config: loaded.config, faults: [] };
-  // Away from the configuration file, which may be what is wrong.
-  const bare = loadConfig({ env: {}, flags: { dataDir }, cwd: dataDir });
+  // A folder without a configuration file, which may be what is wrong.
+  const bare = loadConfig({ env: {}, flags: { dataDir }, cwd: import.meta.dirname });
   const faults = loaded.message
     .split('\n')
     .map((line) => fail('config', line, 'correct the setting; the checks below use the defaults'));

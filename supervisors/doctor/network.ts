@@ -129,10 +129,12 @@ export function judgeAddresses(own: readonly string[], isLocal: boolean): Findin
   return warn('voice', what, remedy);
 }
 
-/** RFC 1918, RFC 6598, RFC 3927. */
+/** RFC 1918, RFC 6598, RFC 3927; RFC 5737 and 2544, which are for documents and tests. */
 function isPrivate(address: string): boolean {
-  const [a = 0, b = 0] = address.split('.').map(Number);
+  const [a = 0, b = 0, c = 0] = address.split('.').map(Number);
   if (a === 10 || a === 127) return true;
+  if (['192.0.2', '198.51.100', '203.0.113'].includes(`${a}.${b}.${c}`)) return true;
+  if (a === 198 && (b === 18 || b === 19)) return true;
   if (a === 172) return b >= 16 && b <= 31;
   if (a === 100) return b >= 64 && b <= 127;
   return (a === 192 && b === 168) || (a === 169 && b === 254);
