@@ -137,6 +137,15 @@ const behaviour: Behaviour<DmActorP, DmActor, DmArg> = {
     }
   },
   mayPassivate: (s) => s.watchers.size === 0 && s.outbox.empty && s.unsure === undefined,
+  formatStatus: ({ doc, loaded, outbox, sid, unsure, watchers }) => ({
+    sid,
+    loaded,
+    exists: doc !== undefined,
+    members: doc?.value.members.length ?? 0,
+    streamsAwake: watchers.size,
+    isTelling: !outbox.empty,
+    isUnsure: unsure !== undefined,
+  }),
   mailbox: { limit: MAILBOX_MAX, overflow: 'reject' },
 };
 

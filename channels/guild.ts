@@ -196,6 +196,17 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
   },
   mayPassivate: (s) =>
     s.watchers.size === 0 && s.outbox.empty && s.unsure === undefined && s.presence.isIdle,
+  formatStatus: ({ data, gid, loaded, outbox, presence, unsure, watchers }) => ({
+    gid,
+    loaded,
+    exists: data !== undefined,
+    aclVer: data?.doc.value.aclVer ?? null,
+    channels: data?.channels.size ?? 0,
+    roles: data?.roles.size ?? 0,
+    streamsAwake: watchers.size,
+    isTelling: !outbox.empty || !presence.isIdle,
+    isUnsure: unsure !== undefined,
+  }),
   mailbox: { limit: MAILBOX_MAX, overflow: 'reject' },
 };
 

@@ -121,6 +121,18 @@ export class StreamCore {
     return audience.size === 0 && !appender.busy && !reads.busy && !perms.busy;
   }
 
+  /** What may be shown of it: no content. */
+  status(): Readonly<Record<string, unknown>> {
+    const waiting = this.#waiting.length;
+    const common = { sid: this.#sid, phase: this.#phase, idle: this.idle, waiting };
+    if (this.#parts === undefined) return common;
+    const { appender, audience, reads, state, type } = this.#parts;
+    const { epoch, fence, first, head, headTs, ring } = state;
+    const log = { type, epoch, first, head, headTs, fence, ring: ring.size };
+    const work = { isAppending: appender.busy, isReading: reads.busy };
+    return { ...common, ...log, ...work, isReopening: this.#reopening, gateways: audience.size };
+  }
+
   // -------------------------------------------------------------- requests
 
   subscribe(m: SubscribeRequest, answer: Answer<SubscribeReply>): void {

@@ -8,9 +8,13 @@ import { Stream, type StreamArg, type StreamEnvironment } from './stream.ts';
 import { newStreamCounters } from './stream-ports.ts';
 import type { EventCodec, Id } from './types.ts';
 
+/** What tells two states apart: the record has a digest of it after each handler. */
+const view = (state: unknown): unknown => Stream.formatStatus?.(state as never);
+
 /** For recordActor on a shard thread. Content is recorded: without it there is no replay. */
 export const streamRecordPlan: RecordPlan<never, StreamArg> = {
   plain: ({ sid, environment: { limits } }) => ({ sid, limits }),
+  view,
   tap: ({ sid, environment }, tap) => ({
     sid,
     environment: {
@@ -26,7 +30,7 @@ export const streamRecordPlan: RecordPlan<never, StreamArg> = {
 /** Everything openReplay needs but the life: the actor runs from the record alone. `codec`: the one it ran with. */
 export function streamReplay(
   codec: EventCodec,
-): Pick<ReplayOptions<never, never, never>, 'behaviour' | 'arg'> {
+): Pick<ReplayOptions<never, never, never>, 'arg' | 'behaviour' | 'view'> {
   const arg = (plain: unknown, tap: <T extends object>(name: string) => T): StreamArg => {
     const { sid, limits } = plain as { sid: Id; limits: StreamEnvironment['limits'] };
     const environment: StreamEnvironment = {
@@ -41,5 +45,5 @@ export function streamReplay(
     };
     return { sid, environment };
   };
-  return { behaviour: Stream, arg } as unknown as ReturnType<typeof streamReplay>;
+  return { behaviour: Stream, arg, view } as unknown as ReturnType<typeof streamReplay>;
 }

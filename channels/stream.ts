@@ -96,6 +96,7 @@ const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
   },
   onDown: (s, { monitor }) => s.core.down(monitor),
   mayPassivate: (s) => s.core.idle,
+  formatStatus: (s) => s.core.status(),
   mailbox: { limit: MAILBOX_MAX, overflow: 'reject' },
 };
 

@@ -208,6 +208,15 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
   },
   mayPassivate: (s) => s.sessions.size === 0 && s.notices.isIdle && s.presence.announcer.isQuiet,
   terminate: (s) => s.notices.flush(),
+  formatStatus: ({ gateways, known, notices, presence, revoked, sessions, uid }) => ({
+    uid,
+    known,
+    sessions: sessions.size,
+    connected: sessions.connected,
+    gateways: gateways.size,
+    revokedLogins: revoked.size,
+    isTelling: !notices.isIdle || !presence.announcer.isQuiet,
+  }),
 };
 
 /** Behaviour of entity 'user'. */
