@@ -22,9 +22,12 @@ interface PlainValue {
   readonly metricName?: string;
 }
 
+const DECLARED: ReadonlySet<string> = new Set(FAMILIES.map(({ name }) => name));
+
 /** The page: every declared metric, and every counter of every thread. */
 export function renderPage(view: NodeView): Promise<string> {
-  const families = [...FAMILIES, ...counterFamilies(view.threads)];
+  const others = counterFamilies(view.threads).filter(({ name }) => !DECLARED.has(name));
+  const families = [...FAMILIES, ...others];
   const plain = families.map((family) => toPlain(family, view));
   return AggregatorRegistry.aggregate([plain]).metrics();
 }

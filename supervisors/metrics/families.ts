@@ -154,6 +154,30 @@ const sockets: readonly Family[] = [
   },
 ];
 
+/** Of a map from codes to counts, which has no entry before the first. */
+function byCode(name: string, field: string, help: string): Family {
+  const read = fromThreads((report, thread): Sample[] => {
+    const { [field]: counts = {} } = (report.counters.gateway ?? {}) as CodeCounts;
+    return Object.entries(counts).map(([code, value]) => ({ labels: { thread, code }, value }));
+  });
+  return { name, type: 'counter', help, read };
+}
+
+type CodeCounts = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+const codes: readonly Family[] = [
+  byCode(
+    'driftway_gateway_errors_by_code',
+    'errorsByCode',
+    'ERR frames that each gateway thread has sent, by code of the protocol.',
+  ),
+  byCode(
+    'driftway_gateway_closed_by_code',
+    'closedByCode',
+    'WebSocket connections that ended, by close code.',
+  ),
+];
+
 const messages: readonly Family[] = [
   {
     name: 'messages_processed_total',
@@ -311,6 +335,7 @@ const voice: readonly Family[] = (
 export const FAMILIES: readonly Family[] = [
   ...http,
   ...sockets,
+  ...codes,
   ...messages,
   ...voice,
   ...actors,

@@ -56,10 +56,15 @@ export class ReportCounts {
 export async function gatherView(options: GatherOptions): Promise<NodeView> {
   const slots = options.slots();
   const [threads, process] = await Promise.all([
-    Promise.all(['main', ...slots.map(({ name }) => name)].map(viewOf)),
+    Promise.all(threadsOf(slots).map(viewOf)),
     processFacts(options),
   ]);
   return { threads, slots, reports: options.reports.read(), process };
+}
+
+/** The main thread is one of the slots, but there are none before the node has started. */
+function threadsOf(slots: readonly SlotStatus[]): readonly string[] {
+  return slots.length === 0 ? ['main'] : slots.map(({ name }) => name);
 }
 
 async function viewOf(slot: string): Promise<ThreadView> {

@@ -45,6 +45,7 @@ export interface RatesEvent {
 
 export interface RatesOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** All threads, main too. */
   readonly slots: () => readonly Pick<SlotStatus, 'name' | 'incarnation'>[];
 }
 
@@ -81,7 +82,7 @@ export function createRates({ clock, slots }: RatesOptions): Rates {
   let lastCpuMs = 0;
   return {
     async next() {
-      const all = [{ name: 'main', incarnation: 1 }, ...slots()];
+      const all = slots();
       const totals = await Promise.all(all.map(({ name }) => totalsOf(name)));
       const nowMs = clock.monotonic();
       const intervalMs = lastMs === 0 ? 0 : nowMs - lastMs;
