@@ -36,6 +36,7 @@ import type { RateTable } from '../rates/index.ts';
 import type { GatewayLog } from '../types.ts';
 import { type AdminSocketData, RemoteConnection } from './connection.ts';
 import { AdminDoor, type DoorVerdict, REFUSALS } from './door.ts';
+import { createRelayStats } from './stats.ts';
 import {
   ADMIN_HUB,
   ADMIN_RELAY,
@@ -76,20 +77,7 @@ const SETTINGS = {
 type Socket = WebSocket<AdminSocketData>;
 
 export class AdminRelay {
-  readonly stats: AdminRelayStats = {
-    connectionsNow: 0,
-    waitingNow: 0,
-    opened: 0,
-    refusedOrigin: 0,
-    refusedToken: 0,
-    refusedScope: 0,
-    refusedRate: 0,
-    refusedFull: 0,
-    badFrames: 0,
-    deadlines: 0,
-    expired: 0,
-    revoked: 0,
-  };
+  readonly stats: AdminRelayStats = createRelayStats();
   readonly #options: AdminRelayOptions;
   readonly #door: AdminDoor;
   readonly #hub = at<AdminHubP>('main', ADMIN_HUB);
