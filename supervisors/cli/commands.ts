@@ -108,6 +108,11 @@ export const COMMANDS: readonly CliEntry[] = [
     load: async () => (await import('./commands/keys-rotate.ts')).keysRotate,
   },
   {
+    name: 'replay',
+    about: 'run a recorded channel again from its file alone',
+    load: async () => (await import('./commands/replay.ts')).replay,
+  },
+  {
     name: 'completion',
     about: 'print the script that completes driftway in a shell',
     load: async () => (await import('./commands/completion.ts')).completion,

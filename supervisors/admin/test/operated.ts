@@ -1,12 +1,20 @@
 /**
  * A real server with a crowd that writes and reads, and an operator's connection to its Unix socket. Tests only.
  */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { Crowd, type CrowdOptions, expectClean } from '../../test/support/crowd.ts';
 import { Seeded } from '../../test/support/seeded.ts';
-import { ServerProcess, until } from '../../test/support/server-process.ts';
+import { REPO, ServerProcess, until } from '../../test/support/server-process.ts';
 import { AdminClient, AdminError } from '../index.ts';
+
+/** What the launcher gives to Node. */
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--import',
+  new URL('../../../native/type-cache.mjs', import.meta.url).href,
+];
 
 /** What came of a call: the value, or the code of the refusal. */
 export type Called<T> = T & { readonly code?: string; readonly message?: string };
@@ -72,6 +80,23 @@ export class Operated {
       if (!(error instanceof AdminError)) throw error;
       return { code: error.code, message: error.message } as Called<T>;
     }
+  }
+
+  /** Runs `driftway` on this server's data folder in a process of its own. */
+  cli(...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    const args = [...NODE_FLAGS, 'supervisors/cli/main.ts', ...words];
+    const env = { ...process.env, DRIFTWAY_DATA_DIR: this.server.dataDir };
+    return new Promise((resolve, reject) => {
+      const child = execFile(
+        process.execPath,
+        args,
+        { cwd: REPO, env },
+        (error, stdout, stderr) => {
+          if (error !== null && child.exitCode === null) reject(error);
+          else resolve({ code: child.exitCode, stdout, stderr });
+        },
+      );
+    });
   }
 
   /** Resolves when `count` further messages were acknowledged. */

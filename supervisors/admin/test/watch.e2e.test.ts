@@ -2,12 +2,9 @@
  * What operators see and keep of a server under traffic: inspect, trace, where, log level, heap snapshots, and a recording that is
  * replayed offline.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { streamReplay } from '../../../channels/index.ts';
-import * as protocol from '../../../gateway/protocol/index.ts';
-import { openReplay, readRecord } from '../../../runtime/record/index.ts';
 import { until } from '../../test/support/server-process.ts';
 import type { TraceEvent } from '../agent-types.ts';
 import { Operated } from './operated.ts';
@@ -220,15 +217,6 @@ test('heap.snapshot: a file only its owner can read, the oldest go, the thread l
 }, 60_000);
 
 describe('record', () => {
-  const codec = {
-    encodeEvent: protocol.encodeEvent,
-    decodeEvent: protocol.decodeEvent,
-    encodeNotice: protocol.encodeMp,
-    encodeReceipt: protocol.encodeReceipt,
-    encodeUnread: protocol.encodeUnread,
-    mayMention: protocol.mayMention,
-  };
-
   test('a channel through two lives, replayed offline to the same outputs', async () => {
     const { file } = await operated.call<{ file: string }>('record', { id, forMs: 60_000 });
     await operated.progress(40);
@@ -240,14 +228,24 @@ describe('record', () => {
     const stopped = await operated.call<{ entries: number }>('record.stop', { file });
     expect(stopped).toMatchObject({ lives: 2, dropped: 0 });
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const entries = readRecord(file);
-    expect(entries.length).toBe(stopped.entries);
-    for (const life of [0, 1]) {
-      const replay = openReplay(entries, { ...streamReplay(codec), life });
-      const { divergence, steps } = await replay.run();
-      expect([life, divergence]).toEqual([life, undefined]);
-      expect(steps).toBeGreaterThan(10);
-    }
+    const replayed = await operated.cli('replay', file, '--json');
+    expect(replayed).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(replayed.stdout)).toMatchObject({
+      lives: [
+        { life: 0, divergence: null, state: { sid, phase: 'open' } },
+        { life: 1, divergence: null, state: { sid, phase: 'open' } },
+      ],
+    });
+    const one = await operated.cli('replay', file, '--life', '1', '--steps');
+    expect(one.stdout).toMatch(/> in +\{"op":"append"/);
+    expect(one.stdout).toMatch(/stream:\d+ .* as recorded/);
+    // An answer of the store that was another one: the channel does something else.
+    const changed = `${file}.changed`;
+    writeFileSync(changed, readFileSync(file, 'utf8').replace(/"fence":(\d+)/, '"fence":77'));
+    expect(await operated.cli('replay', changed)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('leaves the record at entry'),
+    });
     // What the other recording must not have.
     expect(readFileSync(file, 'utf8')).toContain('message writer-');
     await operated.progress(20);
@@ -270,6 +268,10 @@ describe('record', () => {
     expect(text).toMatch(/string\(\d+\)/);
     expect(await operated.call('record', { id: `${shard}/guild` })).toMatchObject({
       code: 'invalid',
+    });
+    expect(await operated.cli('replay', file)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('without content'),
     });
     const { id: user } = await rowOfEntity('user', Number(operated.crowd.members.logins[0]?.id));
     expect(await operated.call('record', { id: user })).toMatchObject({ code: 'not_available' });
