@@ -24,11 +24,13 @@ export async function withAdmin(
   }
 }
 
+type VerbArgs = Readonly<Record<string, unknown>>;
+
 /** A whole command that is one call: `show` makes the text for people from the verb's answer. */
 export function callVerb(
   context: CliContext,
   verb: string,
-  args: unknown | ((admin: AdminConnection) => unknown),
+  args: VerbArgs | ((admin: AdminConnection) => VerbArgs),
   show: (value: unknown) => string,
   options: CallOptions = {},
 ): Promise<CliOutcome> {

@@ -7,6 +7,7 @@ import type { CliEntry } from './types.ts';
 /** What the groups are about: names that have commands below them. */
 export const GROUPS: Readonly<Record<string, string>> = {
   keys: 'signing keys of access tokens',
+  record: 'recordings of channels',
   user: 'accounts',
   token: 'access tokens for operators and programs',
 };
@@ -21,6 +22,96 @@ export const COMMANDS: readonly CliEntry[] = [
     name: 'tree',
     about: 'print the supervision tree',
     load: async () => (await import('./commands/tree.ts')).tree,
+  },
+  {
+    name: 'node',
+    about: 'print who answers, its threads and counters',
+    load: async () => (await import('./commands/node.ts')).node,
+  },
+  {
+    name: 'inspect',
+    about: 'look at a node, a thread or an actor',
+    load: async () => (await import('./commands/inspect.ts')).inspect,
+  },
+  {
+    name: 'where',
+    about: 'find a channel, a message or a user',
+    load: async () => (await import('./commands/where.ts')).where,
+  },
+  {
+    name: 'trace',
+    about: 'watch the messages of an actor',
+    load: async () => (await import('./commands/trace.ts')).trace,
+  },
+  {
+    name: 'log',
+    about: 'watch the log of the server',
+    load: async () => (await import('./commands/log.ts')).log,
+  },
+  {
+    name: 'log-level',
+    about: 'set how much is logged, for a time',
+    load: async () => (await import('./commands/log.ts')).logLevel,
+  },
+  {
+    name: 'reports',
+    about: 'watch crashes, restarts and hung threads',
+    load: async () => (await import('./commands/audit.ts')).reports,
+  },
+  {
+    name: 'audit',
+    about: 'print what operators did',
+    load: async () => (await import('./commands/audit.ts')).audit,
+  },
+  {
+    name: 'suspend',
+    about: 'let an actor take no messages for a time',
+    load: async () => (await import('./commands/steer.ts')).suspend,
+  },
+  {
+    name: 'resume',
+    about: 'let a suspended actor go on',
+    load: async () => (await import('./commands/steer.ts')).resume,
+  },
+  {
+    name: 'kill',
+    about: 'end an actor or a thread at once; it starts again',
+    load: async () => (await import('./commands/steer.ts')).kill,
+  },
+  {
+    name: 'restart',
+    about: 'end an actor or a thread in order and start it again',
+    load: async () => (await import('./commands/steer.ts')).restart,
+  },
+  {
+    name: 'passivate',
+    about: 'end an entity until its next message',
+    load: async () => (await import('./commands/steer.ts')).passivate,
+  },
+  {
+    name: 'drain',
+    about: 'empty a shard, or stop the node, in order',
+    load: async () => (await import('./commands/steer.ts')).drain,
+  },
+  {
+    name: 'record start',
+    about: 'record what goes in and out of a channel',
+    load: async () => (await import('./commands/record.ts')).recordStart,
+  },
+  {
+    name: 'record stop',
+    about: 'end a recording before its time',
+    load: async () => (await import('./commands/record.ts')).recordStop,
+  },
+  {
+    name: 'record list',
+    about: 'list recordings',
+    load: async () => (await import('./commands/record.ts')).recordList,
+  },
+  {
+    name: 'heap',
+    about: 'write the heap of a thread to a file',
+    load: async () => (await import('./commands/steer.ts')).heap,
   },
   {
     name: 'call',

@@ -19,10 +19,11 @@ export const call: CliCommand = {
   },
 };
 
-function parseObject(text: string): object | null {
+function parseObject(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+    return value as Record<string, unknown>;
   } catch {
     return null; // no JSON: refused as any other wrong value
   }

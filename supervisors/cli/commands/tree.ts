@@ -7,7 +7,7 @@ import { done, failed } from '../outcome.ts';
 import { snapshot } from '../snapshot.ts';
 import { bytes, count, moment, padded, safe, widthOf } from '../text.ts';
 import type { RowStore } from '../top/row-store.ts';
-import { comparator, type Entry, entriesOf, SORT_KEYS } from '../top/view.ts';
+import { comparator, type Entry, entriesOf, nameOf, SORT_KEYS } from '../top/view.ts';
 import type { AdminConnection, CliCommand, CliContext, CliOutcome, Given } from '../types.ts';
 
 /** A row with the rows below it; `childCount` counts also those that a limit cut off. */
@@ -85,7 +85,7 @@ function nested(store: RowStore, row: TreeRow, order: (a: TreeRow, b: TreeRow) =
 
 /** One line for each row: where it hangs, what it does, and what is worth a look. */
 function list(entries: readonly Entry[], withRates: boolean, { clock }: CliContext): string {
-  const names = entries.map(({ row, depth }) => `${'  '.repeat(depth)}${safe(row.name)}`);
+  const names = entries.map(({ row, depth }) => `${'  '.repeat(depth)}${safe(nameOf(row))}`);
   const width = Math.max(...names.map(widthOf));
   return entries
     .map(({ row }, i) => {
@@ -95,7 +95,7 @@ function list(entries: readonly Entry[], withRates: boolean, { clock }: CliConte
         padded(row.state, 11),
         ...facts(row, withRates),
       ];
-      if (row.label !== '') cells.push(`"${safe(row.label)}"`);
+      if (row.label !== '' && row.label !== row.name) cells.push(`"${safe(row.label)}"`);
       if (row.lastCrash !== null) {
         const { at, reason } = row.lastCrash;
         cells.push(`crashed ${moment(at, clock.now())}: ${safe(reason)}`);

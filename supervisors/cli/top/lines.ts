@@ -6,7 +6,7 @@ import type { TreeRow } from '../../admin/types.ts';
 import { padded, safe } from '../text.ts';
 import type { CellContext, Layout } from './columns.ts';
 import type { Paint } from './style.ts';
-import type { Entry } from './view.ts';
+import { type Entry, nameOf } from './view.ts';
 
 interface Kept {
   readonly key: string;
@@ -59,7 +59,7 @@ export class TableLines {
 
   #plain(entry: Entry, context: CellContext): string {
     const { nameWidth, columns } = this.#layout;
-    let line = padded(nameOf(entry), nameWidth);
+    let line = padded(shownName(entry), nameWidth);
     const { row } = entry;
     if (row.kind === 'more') return this.#paint('faint', line);
     if (row.state === 'down' || row.state === 'hung') line = this.#paint('bad', line);
@@ -80,12 +80,12 @@ export class TableLines {
         column.align,
       ),
     );
-    const line = [padded(nameOf(entry), nameWidth), ...cells].join(' ');
+    const line = [padded(shownName(entry), nameWidth), ...cells].join(' ');
     return this.#paint('chosen', padded(line, width));
   }
 }
 
-function nameOf({ row, depth, isOpen }: Entry): string {
+function shownName({ row, depth, isOpen }: Entry): string {
   const mark = isOpen === null ? ' ' : isOpen ? '\u25be' : '\u25b8';
-  return `${'  '.repeat(depth)}${mark} ${safe(row.name)}`;
+  return `${'  '.repeat(depth)}${mark} ${safe(nameOf(row))}`;
 }

@@ -45,6 +45,12 @@ export function entriesOf(store: RowStore, options: ViewOptions): Entry[] {
   return entries;
 }
 
+/** Its name, with the ref where several rows have the same one: unnamed actors end in their ref. */
+export function nameOf({ id, name }: TreeRow): string {
+  const last = id.slice(id.lastIndexOf('/') + 1);
+  return /^\d+\.\d+\.\d+$/.test(last) && !name.includes(last) ? `${name} ${last}` : name;
+}
+
 /** Whether the children of a row are shown. */
 export function isOpened(row: TreeRow, depth: number, options: ViewOptions): boolean {
   return options.toggled.get(row.id) ?? depth < options.openLevels;
