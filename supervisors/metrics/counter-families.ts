@@ -31,6 +31,8 @@ const PARTS: Readonly<Record<string, string>> = {
   presence: 'Presence and member lists of the shard thread',
   store: 'Writer of the store',
   admin: 'Admin side',
+  agent: 'Acts of operators on the thread',
+  tracing: 'Spans of the thread',
 };
 
 interface Found {
@@ -88,5 +90,6 @@ function helpOf(path: readonly string[], type: 'counter' | 'gauge'): string {
   const words = (text: string): string => snake(text).replaceAll('_', ' ');
   const what = rest.length === 0 ? words(part) : rest.map(words).join(', ');
   const where = rest.length === 0 ? 'Thread' : (PARTS[part] ?? words(part));
-  return `${where}: ${what.replace(/ now$/, '')}${type === 'counter' ? ' since its start' : ' now'}.`;
+  const text = `${where}: ${what.replace(/ now$/, '')}${type === 'counter' ? ' since its start' : ' now'}.`;
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
