@@ -20,12 +20,12 @@ export interface AlertRule {
 /** Lines of one rule, in this order; the file is kept so plain that no YAML library is needed to read it. */
 const RULE_LINES = [
   ['alert', /^ {6}- alert: (\w+)$/],
-  ['expr', /^ {8}expr: '((?:[^']|'')+)'$/],
+  ['expr', /^ {8}expr: (.+)$/],
   ['for', /^ {8}for: (\d+[sm])$/],
   ['', /^ {8}labels:$/],
   ['severity', /^ {10}severity: (page|ticket)$/],
   ['', /^ {8}annotations:$/],
-  ['summary', /^ {10}summary: '((?:[^']|'')+)'$/],
+  ['summary', /^ {10}summary: (.+)$/],
   ['runbook', /^ {10}runbook: (\S+)$/],
 ] as const;
 
@@ -44,11 +44,19 @@ export function alertRules(): readonly AlertRule[] {
       const line = lines.shift() ?? '';
       const value = form.exec(line);
       if (value === null) throw new Error(`alerts.yml: got ${line}, wanted ${form}`);
-      return [field, (value[1] ?? '').replaceAll("''", "'")];
+      return [field, unquoted(value[1] ?? '')];
     });
     rules.push(Object.fromEntries(fields) as AlertRule);
   }
   return rules;
+}
+
+/** A text of one line in YAML: in either quotes, or without. */
+function unquoted(text: string): string {
+  if (/^'(?:[^']|'')*'$/.test(text)) return text.slice(1, -1).replaceAll("''", "'");
+  if (/^"[^"\\]*"$/.test(text)) return text.slice(1, -1);
+  if (/['":{#]/.test(text)) throw new Error(`alerts.yml: no plain text: ${text}`);
+  return text;
 }
 
 interface Panel {
