@@ -116,13 +116,13 @@ function infoOf({ order, recording, sink, until }: Running): RecordingInfo {
 }
 
 /** A full disk ends what is written, not the actor whose handler writes. */
-class SafeSink implements RecordSink {
+export class SafeSink implements RecordSink {
   readonly #inner: RecordSink;
-  readonly #agent: AgentCounters;
+  readonly #agent: Pick<AgentCounters, 'recordEntriesDropped'>;
   #hasFailed = false;
   dropped = 0;
 
-  constructor(inner: RecordSink, agent: AgentCounters) {
+  constructor(inner: RecordSink, agent: Pick<AgentCounters, 'recordEntriesDropped'>) {
     this.#inner = inner;
     this.#agent = agent;
   }
