@@ -29,7 +29,15 @@ export async function boot(
     counters: () => ({ store: { ...meter.measures().writer } }),
     measures: () => ({ store: meter.measures() }),
   };
-  return await bootConnection(bootStoreThread, arg, { ...extras, meter }, sources);
+  const driver = extras.driver ?? (await driverFor(arg));
+  const hooks = driver === undefined ? { meter } : { driver, meter };
+  return await bootConnection(bootStoreThread, arg, hooks, sources);
+}
+
+/** The production driver (undefined) unless operators may make it fail. */
+async function driverFor({ chaos }: SlotArg): Promise<SqliteDriver | undefined> {
+  if (chaos === null) return undefined;
+  return (await import('./admin/chaos/start.ts')).chaoticDriver(chaos);
 }
 
 /** What the writer's thread and the readers' have in common: a connection that reports to the log. */

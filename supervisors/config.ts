@@ -137,6 +137,12 @@ const ROWS = {
     'auto, on or off',
     'admin socket on the public port (/admin, tokens with the scope admin); auto: where HOST is a loopback address. DATA_DIR/admin.sock is always there',
   ),
+  chaosEnabled: row(
+    z.enum(['on', 'off']),
+    'off',
+    'on or off',
+    'on: operators may break parts of this server on purpose (driftway chaos)',
+  ),
   logLevel: row(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
@@ -322,6 +328,7 @@ const DEFAULTS = {
   stopTimeoutMs: 10_000,
   heart: 'on',
   admin: 'auto',
+  chaosEnabled: 'off',
   logLevel: 'info',
   logFormat: 'auto',
   tlsCert: null,

@@ -37,6 +37,10 @@ export async function openSlot(arg: SlotArg, sources: ThreadSources = {}): Promi
       logTap(systemClock),
     ],
   });
+  if (arg.chaos !== null) {
+    const { startChaos } = await import('./admin/chaos/start.ts');
+    await startChaos(arg, arg.chaos);
+  }
   settleMemory(systemClock);
   return { log, agent };
 }

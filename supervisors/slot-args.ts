@@ -13,6 +13,8 @@ export interface SlotArg {
   /** 0 to 63, unique in the process: its part of the ids that this thread makes. */
   readonly slotNumber: number;
   readonly databasePath: string;
+  /** CHAOS_ENABLED=on: see admin/chaos/end-word.ts; null: there is nothing of chaos on the thread. */
+  readonly chaos: SharedArrayBuffer | null;
 }
 
 /** Shards and gateways reach the store over lanes. */

@@ -23,6 +23,7 @@ import {
   systemRng,
 } from '../runtime/index.ts';
 import { AgentThread, adminAgent } from './admin/agent.ts';
+import { endWordBuffer } from './admin/chaos/end-word.ts';
 import { AdminSide } from './admin/start.ts';
 import { createTreeModel } from './admin/tree-model.ts';
 import { treePublisher } from './admin/tree-publisher.ts';
@@ -199,6 +200,7 @@ function slotsFor(
     slot,
     slotNumber: slotNumber++,
     databasePath,
+    chaos: config.chaosEnabled === 'on' ? endWordBuffer() : null,
   });
   const storeUser = (slot: string): StoreUserArg => ({ ...base(slot), readers });
   const gateway = (slot: string): GatewayArg => ({

@@ -2,6 +2,7 @@
 import type { AdminDeps } from '../deps.ts';
 import type { AdminTopic } from '../topic.ts';
 import { auditTopic } from './audit.ts';
+import { chaosTopic } from './chaos.ts';
 import { logTopic } from './log.ts';
 import { ratesTopic } from './rates.ts';
 import { reportsTopic } from './reports.ts';
@@ -11,6 +12,7 @@ const FACTORIES: readonly ((deps: AdminDeps) => AdminTopic)[] = [
   treeTopic,
   reportsTopic,
   auditTopic,
+  chaosTopic,
   logTopic,
   ratesTopic,
 ];

@@ -3,6 +3,7 @@ import type { AdminDeps } from '../deps.ts';
 import type { AdminVerb } from '../types.ts';
 import { auditVerbs } from './audit.ts';
 import { backupVerbs } from './backup.ts';
+import { chaosVerbs } from './chaos.ts';
 import { drainVerbs } from './drain.ts';
 import { heapVerbs } from './heap.ts';
 import { inspectVerbs } from './inspect.ts';
@@ -19,6 +20,7 @@ const FACTORIES: readonly ((deps: AdminDeps) => readonly AdminVerb[])[] = [
   nodeVerbs,
   auditVerbs,
   backupVerbs,
+  chaosVerbs,
   drainVerbs,
   heapVerbs,
   inspectVerbs,
