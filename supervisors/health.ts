@@ -12,10 +12,9 @@ import {
   defineActor,
   name,
 } from '../runtime/index.ts';
+import type { HealthCheck, HealthChecks, HealthLook } from './health-checks.ts';
 import type { NodeState } from './node-state.ts';
 import { HEALTH_TIMEOUT_MS } from './policies.ts';
-
-type Checks = Readonly<Record<string, { status: HealthStatus; detail?: string }>>;
 
 /** Name of the actor on the main thread. */
 export const NODE_HEALTH = 'node-health';
@@ -25,8 +24,13 @@ const CHECK_OF = { gateway: 'gateway', shard: 'shards', store: 'store', reader: 
 type Group = keyof typeof CHECK_OF;
 
 export interface NodeHealthP {
-  /** Threads that are down at this moment, by name. */
-  down(): readonly string[];
+  /** Threads that are down at this moment, by name, and what the checks found. */
+  look(): NodeLook;
+}
+
+export interface NodeLook {
+  readonly down: readonly string[];
+  readonly checks: HealthChecks;
 }
 
 /** Which threads are down; kept by tree.ts from the runtime's reports. Main thread. */
@@ -46,15 +50,23 @@ export class DownThreads {
   }
 }
 
-const NodeHealth = defineActor<NodeHealthP, DownThreads, DownThreads>({
+/** What the actor is given. */
+export interface NodeHealthArg {
+  readonly down: DownThreads;
+  readonly checks: HealthLook;
+}
+
+const NodeHealth = defineActor<NodeHealthP, NodeHealthArg, NodeHealthArg>({
   name: NODE_HEALTH,
-  init: (_ctx, down) => down,
-  handle: { down: (threads) => threads.list() },
+  init: (_ctx, arg) => arg,
+  handle: {
+    look: async ({ checks, down }) => ({ checks: await checks.read(), down: down.list() }),
+  },
 });
 
 /** Child that answers /health's question on the main thread. */
-export function nodeHealth(down: DownThreads): ChildSpec {
-  return child(NODE_HEALTH, NodeHealth, down, {
+export function nodeHealth(arg: NodeHealthArg): ChildSpec {
+  return child(NODE_HEALTH, NodeHealth, arg, {
     name: name<NodeHealthP>(NODE_HEALTH),
     restart: 'permanent',
   });
@@ -76,15 +88,16 @@ export async function healthOf(question: HealthQuestion): Promise<HealthReport> 
   return { status: overall(state, checks), version, uptimeS, checks };
 }
 
-async function readChecks(state: NodeState): Promise<Checks> {
-  const checks: Record<string, { status: HealthStatus; detail?: string }> = {};
+async function readChecks(state: NodeState): Promise<HealthChecks> {
+  const checks: Record<string, HealthCheck> = {};
   const fine = state.isStarting ? 'starting' : 'ok';
   for (const name of new Set(Object.values(CHECK_OF))) checks[name] = { status: fine };
   checks.voice = { status: 'off', detail: 'not in this version' };
   try {
-    const down = await call(at<NodeHealthP>('main', NODE_HEALTH), 'down', undefined, {
-      timeoutMs: HEALTH_TIMEOUT_MS,
-    });
+    const main = at<NodeHealthP>('main', NODE_HEALTH);
+    const look = await call(main, 'look', undefined, { timeoutMs: HEALTH_TIMEOUT_MS });
+    const { down } = look;
+    Object.assign(checks, state.isStarting ? {} : look.checks);
     for (const slot of down) {
       const check = CHECK_OF[slot.replace(/-\d+$/, '') as Group];
       checks[check] = { status: 'degraded', detail: `${slot} is being restarted` };
@@ -95,7 +108,7 @@ async function readChecks(state: NodeState): Promise<Checks> {
   return checks;
 }
 
-function overall(state: NodeState, checks: Checks): HealthStatus {
+function overall(state: NodeState, checks: HealthChecks): HealthStatus {
   if (state.isStarting) return 'starting';
   const statuses = Object.values(checks).map(({ status }) => status);
   return statuses.includes('degraded') ? 'degraded' : 'ok';

@@ -15,6 +15,9 @@ export const GATEWAY_TO_SHARD = { gatherMs: 10, loaded: { records: 12, gatherMs:
 /** A thread without a heartbeat for so long is replaced. Must exceed the longest garbage collection and the slowest fsync. */
 export const HUNG_MS = 5_000;
 
+/** How long a stop waits for the collector of traces. */
+export const TRACES_FLUSH_MS = 1000;
+
 /** The name in HELLO and the first part of every row's id; there is one node until the cluster issue. */
 export const NODE_NAME = 'n1';
 
@@ -23,6 +26,17 @@ export const READERS = { fewCores: 1, manyCores: 2, manyFrom: 4 } as const;
 
 /** How long /health waits for a thread's answer before it calls it degraded. */
 export const HEALTH_TIMEOUT_MS = 1_000;
+/**
+ * Beyond these /health is degraded. `askMs` must be below HEALTH_TIMEOUT_MS, `keepMs` bounds what askers can cost. The floor of the
+ * disk is that of the doctor's failure twice over; half a second is ten times what a busy thread takes. Guesses.
+ */
+export const HEALTH = {
+  askMs: 800,
+  keepMs: 1_000,
+  lateMs: 500,
+  freeBytes: 512 * 2 ** 20,
+  availableBytes: 64 * 2 ** 20,
+} as const;
 /** How long /metrics waits for the counters of another thread. */
 export const METRICS_TIMEOUT_MS = 1_000;
 /** A page of metrics that is younger is given again: nobody scrapes faster, but somebody may try. */

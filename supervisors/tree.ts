@@ -30,6 +30,7 @@ import { treePublisher } from './admin/tree-publisher.ts';
 import type { Config } from './config.ts';
 import { GATEWAY_CONTROL, type GatewayControlP } from './gateway-control.ts';
 import { DownThreads, nodeHealth } from './health.ts';
+import { HealthLook, healthPorts } from './health-checks.ts';
 import type { KeyMaterial } from './keys.ts';
 import type { Logger } from './log.ts';
 import { logTap } from './log-tap.ts';
@@ -118,7 +119,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const databasePath = databasePathOf(config);
   await startSupervisor({
     children: [
-      nodeHealth(down),
+      nodeHealth({ down, checks: new HealthLook(healthPorts(config.dataDir, systemClock)) }),
       adminAgent(new AgentThread(systemClock, log)),
       tree.spec,
       treePublisher(),
