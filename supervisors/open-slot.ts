@@ -8,6 +8,7 @@ import { type Log, openLog } from './log.ts';
 import { logTap } from './log-tap.ts';
 import { threadCounters } from './metrics/thread.ts';
 import type { ThreadSources } from './metrics/types.ts';
+import { OBSERVER_RESTARTS } from './policies.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { SlotArg } from './slot-args.ts';
 
@@ -23,6 +24,7 @@ export async function openSlot(arg: SlotArg, sources: ThreadSources = {}): Promi
   const log = openLog({ level, format, slot: arg.slot });
   const agent = new AgentThread(systemClock, log.logger);
   await startSupervisor({
+    ...OBSERVER_RESTARTS,
     children: [
       threadCounters({
         ...sources,

@@ -68,3 +68,9 @@ export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, gateway: 24 } as c
  * connection. A guess.
  */
 export const THREAD_RESTARTS = { intensity: 10, period: 20 } as const;
+
+/**
+ * Restarts of the actors of a thread that only look at it (counters, tree, log, operators). A thread whose supervisors give up ends:
+ * these may fail as often as they like, the chat beside them goes on.
+ */
+export const OBSERVER_RESTARTS = { intensity: 50, period: 1 } as const;

@@ -123,6 +123,8 @@ export const rt = {
   onStart: null as ((cell: Cell, arg: unknown) => unknown) | null,
   /** The last inputs of a cell that crashes (record/). */
   crashInputs: null as ((cell: Cell) => readonly CrashInput[] | undefined) | null,
+  /** A supervisor gives up (a restart limit); a node's worker ends with one that nobody is above. */
+  gaveUp: null as ((supervisor: AnyRef, label: string) => void) | null,
 };
 
 export const wheel = new Wheel(() => rt.clock);

@@ -186,6 +186,7 @@ function restart(state: State, child: Child, ctx: DynCtx): void | Promise<void> 
     state.children.delete(child.ref);
     const reason = { child: childName(child.spec) };
     report({ kind: 'restartLimit', supervisor: state.label, ref: ctx.self, reason });
+    rt.gaveUp?.(ctx.self, state.label);
     ctx.stop('shutdown');
   }
   noteRestart(groupOf(ctx.self), childName(child.spec));

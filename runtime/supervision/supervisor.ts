@@ -226,6 +226,7 @@ function restart(state: State, child: Child, ctx: SupCtx): void | Promise<void> 
   if (state.window.add(rt.clock.monotonic())) {
     const reason = { child: childName(child.spec) };
     report({ kind: 'restartLimit', supervisor: state.label, ref: ctx.self, reason });
+    rt.gaveUp?.(ctx.self, state.label);
     ctx.stop('shutdown');
   }
   noteRestart(groupOf(ctx.self), childName(child.spec));

@@ -29,6 +29,7 @@ import {
 } from '../index.ts';
 import { homeIndex } from '../names/home.ts';
 import { settle } from '../testkit/index.ts';
+import type { FragileP } from './fixtures/giving-up-slot.ts';
 import type { EchoP, ThingP } from './fixtures/slot.ts';
 import { probe, refs, SupervisorRig, scripted } from './supervisor-support.ts';
 
@@ -185,6 +186,41 @@ describe('threads', () => {
     expect(seen).toEqual(['threadUp', 'threadDown', 'threadUp', 'threadDown', 'threadUp']);
     await expect(node.restartSlot('shard-1')).rejects.toThrow(RangeError);
     await expect(node.restartSlot('nobody')).rejects.toThrow(RangeError);
+  });
+
+  test('a root supervisor that gives up: its thread ends and is replaced, a fatal one is told of', async () => {
+    const reports: Report[] = [];
+    const failures: unknown[] = [];
+    const slot = { module: new URL('./fixtures/giving-up-slot.ts', import.meta.url) };
+    const slots: NodeOptions['slots'] = [
+      { ...slot, name: 'soft', onDown: 'restart' },
+      { ...slot, name: 'hard', onDown: 'fatal' },
+    ];
+    const restart = { intensity: 5, period: 60 };
+    const report = (each: Report) => reports.push(each);
+    const fatal = (each: unknown) => failures.push(each);
+    node = await startNode({ ...BASE, entities: {}, slots, restart, report, fatal });
+    const up = (name: string) => node?.slots().find((each) => each.name === name);
+    const crash = async (name: string, key: string): Promise<void> => {
+      const limits = () => reports.filter(({ kind }) => kind === 'restartLimit').length;
+      const before = limits();
+      while (limits() === before) {
+        await call(at<FragileP>(name, key), 'crash').catch(() => undefined);
+      }
+    };
+    // One below another is its supervisor's affair.
+    await crash('soft', 'inner');
+    expect(await call(at<FragileP>('soft', 'outer'), 'ping')).toBe('pong');
+    expect(up('soft')).toMatchObject({ up: true, incarnation: 1 });
+    await crash('soft', 'outer');
+    while (up('soft')?.incarnation !== 2 || up('soft')?.up !== true) await settle();
+    expect(reports.find(({ kind }) => kind === 'threadDown')).toMatchObject({
+      thread: 'soft',
+      reason: { message: expect.stringContaining('gave up') },
+    });
+    await crash('hard', 'outer');
+    while (failures.length === 0) await settle();
+    expect(failures).toMatchObject([{ slot: 'hard', why: 'threadDown' }]);
   });
 
   test('slotOf: the home of an entity and the slot of a name, also of this thread', async () => {

@@ -9,9 +9,11 @@ import { onName } from '../core/cell.ts';
 import { errorInfo } from '../core/reason.ts';
 import { allCells, becomeThread, lookup, report, rt, wheel } from '../core/thread.ts';
 import { counters, tree } from '../inspect/inspect.ts';
+import { look } from '../inspect/look.ts';
 import { blockEntity } from '../names/entity-host.ts';
 import { inheritSnapshots, type SnapshotSink } from '../names/entity-snapshots.ts';
 import { stopRoot } from '../supervision/shutdown.ts';
+import type { AnyRef } from '../types.ts';
 import { startPulse } from './pulse.ts';
 import { Router } from './router.ts';
 import { marksOf, setWatched } from './shared.ts';
@@ -43,6 +45,7 @@ class Slot {
   readonly #router: Router;
   readonly #stopPulse: () => void;
   #booted: Booted | undefined;
+  #isStopping = false;
 
   constructor(boot: WorkerBoot) {
     const slot = boot.topology.slots[boot.thread];
@@ -56,6 +59,7 @@ class Slot {
       marks[boot.thread] = end;
     };
     rt.report = (each) => send({ kind: 'report', report: each });
+    rt.gaveUp = (ref, label) => this.#gaveUp(ref, label);
     onName((number, name) => send({ kind: 'name', number, name }));
     for (const { type, key } of boot.blocked) blockEntity(type, key);
     const tellMain: SnapshotSink = {
@@ -98,7 +102,19 @@ class Slot {
     }
   }
 
+  /**
+   * A supervisor gives up. Without anybody above it, what it kept would be gone while the thread lives on: the thread ends too, and
+   * main decides.
+   */
+  #gaveUp(ref: AnyRef, label: string): void {
+    if (this.#isStopping || look(ref)?.isKept !== false) return;
+    setImmediate(() => {
+      throw new Error(`${label} gave up, and nobody is above it`);
+    });
+  }
+
   async #stop(): Promise<void> {
+    this.#isStopping = true;
     setWatched(rt.pulse, false);
     try {
       await this.#booted?.stop?.();
