@@ -8,6 +8,7 @@ import type { CliEntry } from './types.ts';
 export const GROUPS: Readonly<Record<string, string>> = {
   keys: 'signing keys of access tokens',
   record: 'recordings of channels',
+  chaos: 'faults on purpose, for a time',
   user: 'accounts',
   token: 'access tokens for operators and programs',
 };
@@ -37,6 +38,16 @@ export const COMMANDS: readonly CliEntry[] = [
     name: 'where',
     about: 'find a channel, a message or a user',
     load: async () => (await import('./commands/where.ts')).where,
+  },
+  {
+    name: 'trace message',
+    about: 'tell where a sampled message went',
+    load: async () => (await import('./commands/trace-message.ts')).traceMessage,
+  },
+  {
+    name: 'trace sample',
+    about: 'trace a share of all requests, for a time',
+    load: async () => (await import('./commands/trace-message.ts')).traceSample,
   },
   {
     name: 'trace',
@@ -112,6 +123,31 @@ export const COMMANDS: readonly CliEntry[] = [
     name: 'heap',
     about: 'write the heap of a thread to a file',
     load: async () => (await import('./commands/steer.ts')).heap,
+  },
+  {
+    name: 'chaos menu',
+    about: 'list what can be broken on purpose',
+    load: async () => (await import('./commands/chaos.ts')).chaosMenu,
+  },
+  {
+    name: 'chaos start',
+    about: 'break something for a time and print the result',
+    load: async () => (await import('./commands/chaos.ts')).chaosStart,
+  },
+  {
+    name: 'chaos stop',
+    about: 'end the present fault now',
+    load: async () => (await import('./commands/chaos.ts')).chaosStop,
+  },
+  {
+    name: 'chaos status',
+    about: 'print what is broken on purpose',
+    load: async () => (await import('./commands/chaos.ts')).chaosStatus,
+  },
+  {
+    name: 'chaos results',
+    about: 'print written results',
+    load: async () => (await import('./commands/chaos.ts')).chaosResults,
   },
   {
     name: 'call',

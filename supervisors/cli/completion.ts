@@ -35,10 +35,11 @@ export async function complete(options: CompleteOptions): Promise<void> {
 /** The command of the line, as far as it has been typed. */
 function entryOf(entries: readonly CliEntry[], words: readonly string[]): CliEntry | undefined {
   const typed = words.slice(0, -1).filter((word) => !word.startsWith('-'));
-  return entries.find(({ name }) => {
-    const parts = name.split(' ');
-    return parts.every((part, i) => typed[i] === part);
-  });
+  const [first = '', second = ''] = typed;
+  return (
+    entries.find(({ name }) => name === `${first} ${second}`) ??
+    entries.find(({ name }) => name === first)
+  );
 }
 
 function fill(completed: Completed, command: CliCommand, ids: readonly string[]): void {

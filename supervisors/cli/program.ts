@@ -76,37 +76,27 @@ export function buildProgram(options: ProgramOptions): Command {
     .addHelpText('after', ENDING)
     .exitOverride();
   for (const option of GLOBAL_OPTIONS) program.addOption(toOption(option));
-  const groups = new Map<string, Command>();
+  const tops = new Map<string, Command>();
   for (const entry of options.entries) {
     const [first = '', second] = entry.name.split(' ');
-    if (second === undefined) addCommand(program, first, entry, options);
-    else addCommand(groupOf(program, groups, first, options), second, entry, options);
+    const top = tops.get(first) ?? topCommand(program, first, options);
+    tops.set(first, top);
+    fill(second === undefined ? top : top.command(second), entry, options);
   }
   return program;
 }
 
-function groupOf(
-  program: Command,
-  groups: Map<string, Command>,
-  name: string,
-  options: ProgramOptions,
-): Command {
-  const known = groups.get(name);
-  if (known !== undefined) return known;
-  const group = program.command(name).description(options.groups[name] ?? '');
-  group.helpOption('-h, --help', 'print this').helpCommand(false);
-  groups.set(name, group);
-  return group;
+/** A command, a group of commands, or both: `trace ID` and `trace message ...`. */
+function topCommand(program: Command, name: string, { groups }: ProgramOptions): Command {
+  return program
+    .command(name)
+    .description(groups[name] ?? '')
+    .helpOption('-h, --help', 'print this')
+    .helpCommand(false);
 }
 
-function addCommand(
-  parent: Command,
-  name: string,
-  entry: CliEntry,
-  { loaded, onCommand }: ProgramOptions,
-): void {
-  const command = parent.command(name).description(entry.about);
-  command.helpOption('-h, --help', 'print this');
+function fill(command: Command, entry: CliEntry, { loaded, onCommand }: ProgramOptions): void {
+  command.description(entry.about).helpOption('-h, --help', 'print this');
   const known = loaded.get(entry.name);
   if (known === undefined) {
     command.allowUnknownOption().allowExcessArguments();

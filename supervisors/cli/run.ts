@@ -74,7 +74,9 @@ async function load(
 ): Promise<ReadonlyMap<string, CliCommand>> {
   const words = positionals(argv);
   const [first = '', second = ''] = words[0] === 'help' ? words.slice(1) : words;
-  const entry = entries.find(({ name }) => name === first || name === `${first} ${second}`);
+  const entry =
+    entries.find(({ name }) => name === `${first} ${second}`) ??
+    entries.find(({ name }) => name === first);
   return new Map(entry === undefined ? [] : [[entry.name, await entry.load()]]);
 }
 

@@ -8,7 +8,7 @@ import { layoutFor } from './columns.ts';
 import { HELP } from './keys.ts';
 import type { TableLines } from './lines.ts';
 import type { TopState } from './state.ts';
-import type { Paint } from './style.ts';
+import type { Paint, Style } from './style.ts';
 
 /** Whether rows are coming, and what to say when they are not. */
 export type Link =
@@ -47,10 +47,11 @@ export function frameOf(
   const width = Math.max(20, size.columns);
   if (table.layout.width !== width) table.layout = layoutFor(width);
   const lines = Math.max(HEADER_ROWS + 1, size.rows - FOOTER_ROWS);
+  state.screenRows = size.rows;
   if (state.hasHelp) return helpLines(lines, width, paint);
   const detailRows = state.hasDetail && lines > HEADER_ROWS + DETAIL_ROWS + 3 ? DETAIL_ROWS : 0;
   const bodyRows = lines - HEADER_ROWS - detailRows;
-  state.fit(size.rows, bodyRows);
+  state.bodyRows = bodyRows;
   const shown = state.entries.slice(state.offset, state.offset + bodyRows);
   const context = { now: facts.at };
   const body = shown.map((entry, i) =>
@@ -85,9 +86,21 @@ function titleLine(state: TopState, facts: Facts, width: number, paint: Paint): 
   const up = at > 0 ? `  up ${duration(at - startedAt)}` : '';
   const left = `driftway top  ${safe(node)}  ${safe(version)}  pid ${pid}${up}`;
   const right = linkText(state, link, at);
-  const room = width - widthOf(right) - 1;
   const style = link.kind === 'lost' ? 'bad' : state.isPaused ? 'special' : 'good';
-  return `${paint('title', padded(left, Math.max(1, room)))} ${paint(style, padded(right, Math.min(width, widthOf(right))))}`;
+  return bar([left, 'title'], [right, style], width, paint);
+}
+
+/** A text at each end of the line; the right one goes before the left one. */
+function bar(
+  [left, leftStyle]: readonly [string, Style],
+  [right, rightStyle]: readonly [string, Style],
+  width: number,
+  paint: Paint,
+): string {
+  const end = widthOf(right) > width ? padded(right, width) : right;
+  const room = width - widthOf(end) - 1;
+  if (room < 1) return paint(rightStyle, padded(end, width));
+  return `${paint(leftStyle, padded(left, room))} ${paint(rightStyle, end)}`;
 }
 
 function linkText(state: TopState, link: Link, at: number): string {
@@ -130,11 +143,10 @@ function placeLine(state: TopState, width: number, paint: Paint): string {
     ...(state.filter === '' ? [] : [`filter "${safe(state.filter)}"`]),
     state.mode === 'list' ? 'list' : `depth ${state.depth}`,
   ].join('  ');
-  const room = Math.max(1, width - widthOf(right) - 2);
   const path = safe(state.root).split('/').join(' / ');
-  const left = widthOf(path) > room ? `\u2026${path.slice(path.length - room + 1)}` : path;
-  const style = state.filter === '' ? 'faint' : 'warn';
-  return `${paint('special', padded(left, room))}  ${paint(style, right)}`;
+  const room = width - widthOf(right) - 1;
+  const left = path.length > room && room > 1 ? `\u2026${path.slice(1 - room)}` : path;
+  return bar([left, 'special'], [right, state.filter === '' ? 'faint' : 'warn'], width, paint);
 }
 
 /** What the table has no room for, about the row under the cursor. */

@@ -146,11 +146,15 @@ export class TopState {
     return true;
   }
 
-  /** How many lines the screen has, and how many of them are the table's. */
-  fit(screenRows: number, bodyRows: number): void {
-    if (screenRows === this.#screenRows && bodyRows === this.#bodyRows) return;
-    this.#screenRows = screenRows;
-    this.#bodyRows = Math.max(1, bodyRows);
+  /** How many lines the screen has. */
+  set screenRows(rows: number) {
+    this.#screenRows = rows;
+  }
+
+  /** How many of them are the table's. */
+  set bodyRows(rows: number) {
+    if (rows === this.#bodyRows) return;
+    this.#bodyRows = Math.max(1, rows);
     this.#scroll();
   }
 
