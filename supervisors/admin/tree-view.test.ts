@@ -160,6 +160,16 @@ test('View: ends, beginnings, a new life under the same id, a crash', () => {
   expect(row('n1/shard-0/stream')?.children).toBe(4);
 });
 
+test('View: an actor that lives on under its id in another row has changed, and is not removed', () => {
+  const looks = view();
+  looks.begin();
+  const heir = actor(30, 'presence', { ref: 99 as AnyRef, startedAt: 7 });
+  shard.apply(batch({ removed: [9], added: [heir] }));
+  looks.tell();
+  expect(events.at(-1)).toMatchObject({ kind: 'delta', data: { added: [], removed: [] } });
+  expect(row('n1/shard-0/presence')).toMatchObject({ startedAt: 7, ref: '<0.0.99>' });
+});
+
 test('View: a client without room is offered a resync until it takes it, then everything', () => {
   const looks = view();
   looks.begin();
@@ -234,6 +244,7 @@ test('View: whatever happens, the rows put together from events are those of a n
         hasRoom = true;
         const looks = view({ limit, sort: by });
         looks.begin();
+        let ref = 5000;
         for (const { n, row: at, what } of steps) {
           const isLive = shard.actor(at) !== undefined;
           if (what === 'tell') looks.tell();
@@ -247,7 +258,11 @@ test('View: whatever happens, the rows put together from events are those of a n
           } else if (what === 'end' && isLive) shard.apply(batch({ removed: [at] }));
           else if (what === 'begin' && !isLive) {
             const parent = shard.actor(0)?.ref as AnyRef;
-            shard.apply(batch({ added: [actor(at, `stream/${at}`, { parent, startedAt: n })] }));
+            const key = (at + n) % 9;
+            const isThere = shard.kids(0).some((kid) => shard.actor(kid)?.path === `stream/${key}`);
+            ref += 1;
+            const more = { parent, startedAt: n, ref: ref as AnyRef };
+            if (!isThere) shard.apply(batch({ added: [actor(at, `stream/${key}`, more)] }));
           }
         }
         hasRoom = true;

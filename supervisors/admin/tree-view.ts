@@ -29,7 +29,7 @@ const SORT_FIGURE = {
 /** A row as it was last sent. */
 interface Sent {
   row: TreeRow;
-  /** What it was made of: the actor's table version and life, and its crashes. */
+  /** What it was made of: the actor's version in its table, its life, and its crashes. */
   version: number;
   ref: number;
   crash: CrashNote | undefined;
@@ -37,12 +37,25 @@ interface Sent {
   pass: number;
 }
 
+/** A place whose children are to be looked at. */
+interface Open {
+  readonly place: Place;
+  readonly id: string;
+}
+
 export class View {
   readonly options: ViewOptions;
   readonly #forest: Forest;
   readonly #sink: TreeSink;
   readonly #root: () => Place | undefined;
+  /** Rows by id, actors by the row of their table: most are as they were, which is seen without making a text. */
   readonly #sent = new Map<string, Sent>();
+  #actors = new Map<ThreadTable, (Sent | undefined)[]>();
+  /** Sent for actors whose rows serve others now. */
+  #replaced: Sent[] = [];
+  /** Of the crash log, when the rows were last looked at. */
+  #crashes = -1;
+  #haveCrashed = false;
   readonly #matches = new WeakMap<ThreadTable, Matches>();
   #pass = 0;
   #added: TreeRow[] = [];
@@ -60,6 +73,8 @@ export class View {
   /** Sends everything. What the sink does not take is made good by a resync. */
   begin(): 'sent' | 'lost' {
     this.#sent.clear();
+    this.#actors.clear();
+    this.#replaced = [];
     this.#look();
     const rows = this.#added;
     this.#added = [];
@@ -82,18 +97,46 @@ export class View {
       return this.begin() === 'sent' ? 'resynced' : 'lost';
     }
     this.#look();
-    const removed: string[] = [];
-    for (const [id, sent] of this.#sent) {
-      if (sent.pass === this.#pass) continue;
-      removed.push(id);
-      this.#sent.delete(id);
-    }
+    const removed = this.#gone();
     const added = this.#added;
     const changed = this.#changed;
     this.#added = [];
     this.#changed = [];
     if (added.length + changed.length + removed.length === 0) return 'nothing';
     return this.#sendDeltas(added, changed, removed) ? 'sent' : 'lost';
+  }
+
+  /** Ids of rows that are not shown any more. One that another actor has taken over, in another row, has changed instead. */
+  #gone(): string[] {
+    const gone = this.#replaced;
+    this.#replaced = [];
+    for (const [id, sent] of this.#sent) {
+      if (sent.pass === this.#pass) continue;
+      gone.push(sent);
+      this.#sent.delete(id);
+    }
+    for (const actors of this.#actors.values()) {
+      for (let row = 0; row < actors.length; row++) {
+        const sent = actors[row];
+        if (sent === undefined || sent.pass === this.#pass) continue;
+        gone.push(sent);
+        actors[row] = undefined;
+      }
+    }
+    if (gone.length === 0 || this.#added.length === 0) return gone.map(({ row }) => row.id);
+    const heirs = new Map(this.#added.map((row) => [row.id, row]));
+    const removed: string[] = [];
+    for (const { row } of gone) {
+      const heir = heirs.get(row.id);
+      if (heir === undefined) removed.push(row.id);
+      else {
+        heirs.delete(row.id);
+        const changes = differences(row, heir);
+        if (changes !== null) this.#changed.push([row.id, changes]);
+      }
+    }
+    this.#added = [...heirs.values()];
+    return removed;
   }
 
   #sendDeltas(
@@ -128,12 +171,14 @@ export class View {
   /** Goes through the rows to be shown, level by level, and notes what differs from what was sent. */
   #look(): void {
     this.#pass++;
+    const { version } = this.#forest.crashes;
+    this.#haveCrashed = this.#crashes !== version;
+    this.#crashes = version;
     const root = this.#root();
     if (root === undefined) return;
     let left = this.options.limit - 1;
-    const rootId = this.#forest.idOf(root);
-    this.#show(root, rootId, null);
-    let level: { readonly place: Place; readonly id: string }[] = [{ place: root, id: rootId }];
+    let level: Open[] = [];
+    this.#show(root, null, level);
     for (let depth = 1; depth <= this.options.depth && level.length > 0 && left > 0; depth++) {
       const parents = level
         .map(({ id, place }) => ({ id, below: this.#wanted(this.#forest.below(place)) }))
@@ -150,48 +195,54 @@ export class View {
   }
 
   /** Shows at most `most` of what is below a row, a `more` row included; how many rows it took. */
-  #showBelow(
-    parent: string,
-    { places, rows, table }: Below,
-    most: number,
-    shown: { place: Place; id: string }[],
-  ): number {
+  #showBelow(parent: string, { places, rows, table }: Below, most: number, level: Open[]): number {
+    if (most === 0) return 0;
     const isCut = places.length + rows.length > most;
-    const room = isCut ? Math.max(0, most - 1) : most;
+    const room = isCut ? most - 1 : most;
     const first = places.slice(0, room);
-    const chosen = table === null ? [] : this.#choose(table, rows, room - first.length);
-    const below = table === null ? [] : chosen.map((row): Place => ({ kind: 'actor', table, row }));
-    for (const place of [...first, ...below]) {
-      const id = this.#forest.idOf(place);
-      this.#show(place, id, parent);
-      shown.push({ place, id });
+    for (const place of first) this.#show(place, parent, level);
+    if (table === null) {
+      if (isCut) this.#note(moreRow(parent, '', { ...noSums(), count: places.length - room }));
+      return Math.min(most, places.length);
     }
-    if (!isCut || most === 0) return first.length + below.length;
-    const isChosen = new Set(chosen);
-    const sums = noSums();
-    if (table !== null) {
-      const others = rows.filter((row) => !isChosen.has(row));
-      this.#forest.sum(table, others, sums);
-    }
+    const [chosen, others] = this.#choose(table, rows, room - first.length);
+    for (const row of chosen) this.#showActor(table, row, parent, level);
+    if (!isCut) return first.length + chosen.length;
+    const sums = this.#forest.sum(table, others);
     sums.count += places.length - first.length;
-    this.#note(moreRow(parent, table?.slot ?? '', sums));
-    return first.length + below.length + 1;
+    this.#note(moreRow(parent, table.slot, sums));
+    return first.length + chosen.length + 1;
   }
 
-  /** The first `most` rows in the order of the subscription. */
-  #choose(table: ThreadTable, rows: readonly number[], most: number): readonly number[] {
+  /** The first `most` rows in the order of the subscription, and the others. */
+  #choose(
+    table: ThreadTable,
+    rows: readonly number[],
+    most: number,
+  ): readonly [chosen: readonly number[], others: readonly number[]] {
     const { sort } = this.options;
-    if (rows.length <= most) return rows;
-    if (sort === 'name') return rows.slice(0, most);
-    const value = (row: number): number =>
-      table.figure(row, SORT_FIGURE[sort]) +
-      (sort === 'restarts' ? this.#crashesOf(table, row) : 0);
-    // The value of the last one that fits is found without ordering rows; those above it are in for certain.
-    const values = Float64Array.from(rows, value).sort();
-    const bar = values[values.length - most] ?? 0;
-    const above = rows.filter((row) => value(row) > bar);
-    const equal = rows.filter((row) => value(row) === bar);
-    return [...above, ...equal.slice(0, most - above.length)];
+    if (rows.length <= most) return [rows, []];
+    if (sort === 'name') return [rows.slice(0, most), rows.slice(most)];
+    const values = new Float64Array(rows.length);
+    let above = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number;
+      const crashes = sort === 'restarts' ? this.#crashesOf(table, row) : 0;
+      values[i] = table.figure(row, SORT_FIGURE[sort]) + crashes;
+      if ((values[i] as number) > 0) above++;
+    }
+    // Those above the bar are in for certain. Mostly few have a value at all; else the bar is that of the last one that fits.
+    const bar = above <= most ? 0 : barOf(values, most);
+    if (bar > 0) above = values.reduce((count, value) => count + (value > bar ? 1 : 0), 0);
+    let equals = most - above;
+    const chosen: number[] = [];
+    const others: number[] = [];
+    for (let i = 0; i < rows.length; i++) {
+      const value = values[i] as number;
+      const isIn = value > bar || (value === bar && equals-- > 0);
+      (isIn ? chosen : others).push(rows[i] as number);
+    }
+    return [chosen, others];
   }
 
   #crashesOf(table: ThreadTable, row: number): number {
@@ -234,45 +285,69 @@ export class View {
 
   // -------------------------------------------------------------- what differs
 
-  #show(place: Place, id: string, parent: string | null): void {
-    if (place.kind !== 'actor') {
-      this.#note(this.#forest.rowOf(place, parent));
+  #show(place: Place, parent: string | null, level: Open[]): void {
+    if (place.kind === 'actor') {
+      this.#showActor(place.table, place.row, parent, level);
       return;
     }
-    const { row, table } = place;
-    const actor = table.actor(row);
-    const sent = this.#sent.get(id);
-    const crash = this.#forest.crashes.of(table.slot, actor?.path ?? '');
-    // A host's figures are those of its entities, their crashes included: both counts only rise.
-    const version =
-      actor?.behaviour === 'entities'
-        ? -1 - table.changes - this.#forest.crashes.version
-        : (table.version[row] as number);
-    const ref = actor?.ref ?? 0;
-    if (
-      sent !== undefined &&
-      sent.version === version &&
-      sent.ref === ref &&
-      sent.crash === crash &&
-      sent.row.parent === parent
-    ) {
-      sent.pass = this.#pass;
-      return;
-    }
-    this.#note(this.#forest.rowOf(place, parent), version, ref, crash);
+    const row = this.#forest.rowOf(place, parent);
+    this.#note(row);
+    level.push({ place, id: row.id });
   }
 
-  #note(row: TreeRow, version = 0, ref = 0, crash?: CrashNote): void {
-    const pass = this.#pass;
-    const sent = this.#sent.get(row.id);
-    if (sent === undefined) {
-      this.#sent.set(row.id, { row, version, ref, crash, pass });
-      this.#added.push(row);
-      return;
+  #showActor(table: ThreadTable, row: number, parent: string | null, level: Open[]): void {
+    const actor = table.actor(row);
+    if (actor === undefined) return;
+    const { behaviour, path, ref } = actor;
+    const actors = this.#actorsOf(table);
+    let sent = actors[row];
+    if (sent !== undefined && sent.ref !== ref) {
+      // The row serves another actor now.
+      this.#replaced.push(sent);
+      sent = undefined;
     }
-    const changes = differences(sent.row, row);
-    if (changes !== null) this.#changed.push([row.id, changes]);
-    Object.assign(sent, { row, version, ref, crash, pass });
+    const { crashes } = this.#forest;
+    // A host's figures are those of its entities, their crashes included: both counts only rise.
+    const version =
+      behaviour === 'entities'
+        ? -1 - table.changes - crashes.version
+        : (table.version[row] as number);
+    const crash =
+      sent === undefined || this.#haveCrashed ? crashes.of(table.slot, path) : sent.crash;
+    const isSame = sent?.version === version && sent.crash === crash && sent.row.parent === parent;
+    if (sent !== undefined && isSame) sent.pass = this.#pass;
+    else {
+      const shown = this.#forest.rowOf({ kind: 'actor', table, row }, parent);
+      actors[row] = this.#differ(sent, { row: shown, version, ref, crash, pass: this.#pass });
+    }
+    if (table.kids(row).length > 0) {
+      level.push({ place: { kind: 'actor', table, row }, id: (actors[row] as Sent).row.id });
+    }
+  }
+
+  #actorsOf(table: ThreadTable): (Sent | undefined)[] {
+    let actors = this.#actors.get(table);
+    if (actors === undefined) {
+      actors = [];
+      this.#actors.set(table, actors);
+    }
+    return actors;
+  }
+
+  #note(row: TreeRow): void {
+    const now = { row, version: 0, ref: 0, crash: undefined, pass: this.#pass };
+    this.#sent.set(row.id, this.#differ(this.#sent.get(row.id), now));
+  }
+
+  /** Notes what differs; gives what has been sent now. */
+  #differ(before: Sent | undefined, now: Sent): Sent {
+    if (before === undefined) {
+      this.#added.push(now.row);
+      return now;
+    }
+    const changes = differences(before.row, now.row);
+    if (changes !== null) this.#changed.push([now.row.id, changes]);
+    return now;
   }
 }
 
@@ -331,6 +406,12 @@ class Matches {
       this.#wanted[at] = 1;
     }
   }
+}
+
+/** The `most`-th largest value; above all of them when none is wanted. */
+function barOf(values: Float64Array, most: number): number {
+  if (most === 0) return Number.POSITIVE_INFINITY;
+  return values.slice().sort()[values.length - most] as number;
 }
 
 function countOf({ places, rows }: Below): number {

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const NAMES = ['chaos', 'chaos-menu', 'slow-readers', 'reconnect-storm', 'presence', 'revocation'];
+const NAMES = ['chaos', 'chaos-menu', 'slow-readers', 'reconnect-storm', 'presence', 'revocation', 'tree-cost'];
 
 const HELP = `Usage: npm run evidence [-- NAME ...]
 
