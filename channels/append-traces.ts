@@ -4,7 +4,7 @@
  *
  * Bound: the appends that are open (`appendQueueMax`).
  */
-import { currentTrace, Span, type TraceContext } from '../runtime/index.ts';
+import { currentTrace, type Span, sharedSpan, type TraceContext } from '../runtime/index.ts';
 import type { Commit, LogEvent } from './types.ts';
 
 export class AppendTraces {
@@ -25,17 +25,14 @@ export class AppendTraces {
     this.#traces.delete(item);
   }
 
-  /** The span of a commit of these appends: of the first traced one's trace, linked to the others. */
+  /** The span of a commit of these appends; null when none is traced. */
   span(items: readonly object[]): Span | null {
-    let span: Span | null = null;
+    const traces: TraceContext[] = [];
     for (const item of items) {
       const trace = this.#traces.get(item);
-      if (trace === undefined) continue;
-      const { hops, spanId, traceId } = trace;
-      if (span === null) span = new Span(traceId, spanId, 'log append', { kind: 'producer', hops });
-      else span.link(trace);
+      if (trace !== undefined) traces.push(trace);
     }
-    return span;
+    return sharedSpan('log append', traces);
   }
 }
 

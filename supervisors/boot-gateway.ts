@@ -22,7 +22,9 @@ import {
   RateTable,
   RevokedLogins,
   type StreamInfo,
+  setTracePolicy,
   startGateway,
+  traceHttp,
 } from '../gateway/index.ts';
 import {
   type Booted,
@@ -64,10 +66,8 @@ interface Parts {
 /** Starts the thread's tree; resolves when the port is open. */
 export async function boot(arg: GatewayArg): Promise<Booted> {
   let sources: Required<ThreadSources> = { counters: () => ({}), measures: () => ({}) };
-  const { agent, log } = await openSlot(arg, {
-    counters: () => sources.counters(),
-    measures: () => sources.measures(),
-  });
+  const read = { counters: () => sources.counters(), measures: () => sources.measures() };
+  const { agent, log } = await openSlot(arg, read, (sampling) => setTracePolicy(sampling, clock));
   const parts = await makeParts(arg, log.logger);
   const started = await startSockets(parts);
   const { gateway } = started;
@@ -175,7 +175,7 @@ async function startSockets(parts: Parts): Promise<Started> {
     limitsFactor: limitsFactor(config.limits),
     attachHttp: (app) => {
       admin?.attach(app);
-      adapter = attachHttp(app, http.fetch, { clock, log });
+      adapter = attachHttp(app, traceHttp(http.fetch), { clock, log });
     },
     clock,
     rng,

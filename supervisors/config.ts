@@ -16,6 +16,7 @@ import {
   type Sources,
 } from './config-source.ts';
 import { nearest } from './nearest.ts';
+import { readTraceSettings, type TraceSettings } from './tracing/settings.ts';
 
 interface Row<S extends z.ZodType> {
   readonly schema: S;
@@ -177,6 +178,8 @@ export type Config = {
 } & { readonly [K in Optional]: string | null } & {
   /** True when the person gave PUBLIC_URL; false when it was derived from host and port. */
   readonly publicUrlGiven: boolean;
+  /** From OpenTelemetry's own variables. */
+  readonly tracing: TraceSettings;
 };
 
 /** The configuration, or a text for stderr (several lines when several things are wrong); exit code 2 then. */
@@ -218,7 +221,8 @@ export function loadConfig(sources: Sources, cores: number = availableParallelis
   }
   if (faults.length === 0) faults.push(...relationFaults(given as Given, cores));
   if (faults.length > 0) return { ok: false, message: faults.join('\n') };
-  return { ok: true, config: complete(given as Given, sources.cwd, cores) };
+  const tracing = readTraceSettings(sources.env);
+  return { ok: true, config: complete(given as Given, sources.cwd, cores, tracing) };
 }
 
 /** The configuration with the port that was really taken, where PORT is 0. */
@@ -338,7 +342,7 @@ const DEFAULTS = {
   redisUrl: null,
 } as const;
 
-function complete(given: Given, cwd: string, cores: number): Config {
+function complete(given: Given, cwd: string, cores: number, tracing: TraceSettings): Config {
   const host = given.host ?? DEFAULTS.host;
   const port = given.port ?? DEFAULTS.port;
   const derived = threadsFor(cores);
@@ -350,6 +354,7 @@ function complete(given: Given, cwd: string, cores: number): Config {
     shardThreads: derived.shards,
     ...given,
     publicUrlGiven: given.publicUrl !== undefined,
+    tracing,
     corsOrigins: Object.freeze(given.corsOrigins ?? []) as string[],
   });
 }

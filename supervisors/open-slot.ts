@@ -11,6 +11,7 @@ import type { ThreadSources } from './metrics/types.ts';
 import { OBSERVER_RESTARTS } from './policies.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { SlotArg } from './slot-args.ts';
+import { type Sampling, spanCourier, tracingCounters } from './tracing/courier.ts';
 
 export interface OpenSlot {
   readonly log: Log;
@@ -18,8 +19,15 @@ export interface OpenSlot {
   readonly agent: AgentThread;
 }
 
-/** Opens the thread; `sources` adds counters to those of the runtime and the log, and what else is measured. */
-export async function openSlot(arg: SlotArg, sources: ThreadSources = {}): Promise<OpenSlot> {
+/**
+ * Opens the thread; `sources` adds counters to those of the runtime and the log, and what else is measured; `sample` has the
+ * thread begin traces as the configuration and operators say.
+ */
+export async function openSlot(
+  arg: SlotArg,
+  sources: ThreadSources = {},
+  sample?: (sampling: Sampling) => void,
+): Promise<OpenSlot> {
   const { logFormat: format, logLevel: level } = arg.config;
   const log = openLog({ level, format, slot: arg.slot });
   const agent = new AgentThread(systemClock, log.logger);
@@ -32,11 +40,13 @@ export async function openSlot(arg: SlotArg, sources: ThreadSources = {}): Promi
           ...sources.counters?.(),
           logLinesDropped: log.droppedCount(),
           agent: agent.counters,
+          tracing: tracingCounters(),
         }),
       }),
       adminAgent(agent),
       treePublisher(),
       logTap(systemClock),
+      spanCourier(arg.config.tracing, sample),
     ],
   });
   if (arg.chaos !== null) {

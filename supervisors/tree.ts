@@ -46,9 +46,11 @@ import {
   NODE_NAME,
   READERS,
   THREAD_RESTARTS,
+  TRACES_FLUSH_MS,
   YOUNG_MAX_MB,
 } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
+import { nodeTracing } from './tracing/collector.ts';
 
 /** Modules of the kinds of threads; fault tests put their own in. */
 export interface SlotModules {
@@ -111,10 +113,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { rss: memoryBytes } = process.memoryUsage;
   const treeFacts = { nodeName: NODE_NAME, startedAt, clock: systemClock, memoryBytes };
   const tree = createTreeModel({ ...treeFacts, types: Object.keys(ENTITIES) });
-  const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree });
+  let slots: () => readonly SlotStatus[] = () => [];
+  const tracing = nodeTracing({ ...facts, clock: systemClock, log, slots: () => slots() });
+  mainCounters.add('tracing', () => tracing.counters());
+  const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree, tracing });
   const reports = new ReportCounts();
   mainCounters.add('admin', () => ({ ...admin.counters }));
-  let slots: () => readonly SlotStatus[] = () => [];
   const page = { dataDir: config.dataDir, version, startedAt, reports, clock: systemClock };
   const databasePath = databasePathOf(config);
   await startSupervisor({
@@ -125,6 +129,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       treePublisher(),
       admin.hub(),
       logTap(systemClock),
+      ...tracing.children,
       threadCounters({ counters: () => mainCounters.read() }),
       metricsPage({ ...page, databasePath, slots: () => slots() }),
     ],
@@ -159,7 +164,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     stop: () => {
       state.setStopping();
       stopping ??= drainGateways(config.stopTimeoutMs)
-        .then(() => admin.close())
+        .then(() => Promise.all([admin.close(), tracing.close(TRACES_FLUSH_MS)]))
         .then(() => node.stop());
       return stopping;
     },

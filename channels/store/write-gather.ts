@@ -3,7 +3,7 @@
  * It waits for no timer: a batch leaves when the microtasks before it have run, or when it is full.
  * Belongs to one PortStore, any thread; each change keeps an outcome of its own.
  */
-import { defer, Span, type TraceContext, tracing, withTrace } from '../../runtime/index.ts';
+import { defer, sharedSpan, type TraceContext, tracing, withTrace } from '../../runtime/index.ts';
 import { bytesOf } from './commit-queue.ts';
 import type { Change, Outcome } from './types.ts';
 
@@ -77,13 +77,10 @@ export class WriteGather {
 
   /** One request for several traces: a span of the first one, linked to the others. */
   #writeTraced(): Promise<readonly Outcome[]> {
-    const [first, ...others] = this.#traces ?? [];
+    const span = sharedSpan('store write', this.#traces ?? []);
     const changes = this.#changes;
     this.#traces = null;
-    if (first === undefined) return this.#write(changes);
-    const { hops, spanId, traceId } = first;
-    const span = new Span(traceId, spanId, 'store write', { kind: 'producer', hops });
-    for (const other of others) span.link(other);
+    if (span === null) return this.#write(changes);
     span.set('driftway.changes', changes.length);
     const written = withTrace(span.context, () => this.#write(changes));
     written.then(

@@ -125,7 +125,8 @@ export class Span implements OpenSpan {
   #isEnded = false;
 
   constructor(traceId: string, parentId: string, name: string, options: SpanOptions = {}) {
-    this.context = new TraceContext(traceId, newTraceId(8), options.hops ?? 0);
+    const spanId = isRequest(traceId) ? '' : newTraceId(8);
+    this.context = new TraceContext(traceId, spanId, options.hops ?? 0);
     this.parentId = parentId;
     this.name = name;
     this.kind = options.kind ?? 'internal';
@@ -151,7 +152,8 @@ export class Span implements OpenSpan {
     this.#isEnded = true;
     const { traceId, spanId, sent } = this.context;
     if (sent > 0) this.set('driftway.messages', sent);
-    finished({
+    const take = isRequest(traceId) ? tellRequest : finished;
+    take({
       traceId,
       spanId,
       parentId: this.parentId,
@@ -173,6 +175,48 @@ export function childSpan(name: string, options?: SpanOptions): Span | null {
   if (current === null) return null;
   const { traceId, spanId, hops } = current;
   return new Span(traceId, spanId, name, { ...options, hops });
+}
+
+/** A span of work that is done for several traces at once: of the first that is recorded, linked to the others. null for none. */
+export function sharedSpan(name: string, traces: readonly TraceContext[]): Span | null {
+  const first = traces.find(({ spanId }) => spanId !== '') ?? traces[0];
+  if (first === undefined) return null;
+  const { hops, spanId, traceId } = first;
+  const span = new Span(traceId, spanId, name, { kind: 'producer', hops });
+  for (const other of traces) if (other !== first && other.spanId !== '') span.link(other);
+  return span;
+}
+
+// ---------------------------------------------------------------- requests
+
+/** First character of a trace id that is the id of a request: such a context is carried as any other, its spans are not kept. */
+const REQUEST = '@';
+
+let requestListener: ((span: SpanRecord, requestId: string) => void) | null = null;
+
+/** A context that takes the id of a request along, so that reports and log lines of every thread can name it. Records nothing. */
+export function requestContext(id: string): TraceContext {
+  return new TraceContext(REQUEST + id, '', 0);
+}
+
+/** The id of the request in a `trace` of a report; undefined when that is the id of a trace. */
+export function requestIdOf(trace: string): string | undefined {
+  return isRequest(trace) ? trace.slice(REQUEST.length) : undefined;
+}
+
+/** Calls `listen` for what this thread has handled on behalf of a request, one listener per thread; null: nobody wants to know. */
+export function onRequestHandled(
+  listen: ((span: SpanRecord, requestId: string) => void) | null,
+): void {
+  requestListener = listen;
+}
+
+function isRequest(traceId: string): boolean {
+  return traceId.startsWith(REQUEST);
+}
+
+function tellRequest(span: SpanRecord): void {
+  requestListener?.(span, span.traceId.slice(REQUEST.length));
 }
 
 // ---------------------------------------------------------------- finished spans

@@ -6,6 +6,7 @@ import type { Clock, NodeHandle, Rng } from '../../runtime/index.ts';
 import type { Config } from '../config.ts';
 import type { KeyMaterial } from '../keys.ts';
 import type { Logger } from '../log.ts';
+import type { Tracing } from '../tracing/collector.ts';
 import type { AuditLog } from './audit.ts';
 import type { AdminCounters } from './counters.ts';
 import type { ReportFeed } from './reports.ts';
@@ -24,6 +25,8 @@ export interface AdminDeps {
   readonly store: Store;
   /** Reads of the live tree, and what row ids stand for. */
   readonly tree: TreeModel;
+  /** Where messages went, and how many are followed. */
+  readonly tracing: Tracing;
   readonly reports: ReportFeed;
   readonly audit: AuditLog;
   readonly counters: AdminCounters;

@@ -9,6 +9,7 @@ import { systemClock, systemRng } from '../../runtime/index.ts';
 import type { Config } from '../config.ts';
 import type { KeyMaterial } from '../keys.ts';
 import type { Logger } from '../log.ts';
+import type { Tracing } from '../tracing/collector.ts';
 import { type AdminCounters, createAdminCounters } from './counters.ts';
 import { ADMIN_LIMITS } from './limits.ts';
 import type { LocalServer } from './local-server.ts';
@@ -29,6 +30,7 @@ export interface AdminOptions {
   readonly leave: (why: string) => void;
   readonly replaceKeys: (keySet: KeyMaterial['keySet']) => void;
   readonly tree: TreeModel;
+  readonly tracing: Tracing;
 }
 
 /** The admin side of a running node. Made before the threads, so that no report is missed. */

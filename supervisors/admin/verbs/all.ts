@@ -13,6 +13,7 @@ import { recordVerbs } from './record.ts';
 import { steerVerbs } from './steer.ts';
 import { tokenVerbs } from './tokens.ts';
 import { traceVerbs } from './trace.ts';
+import { traceMessageVerbs } from './trace-message.ts';
 import { userVerbs } from './users.ts';
 import { whereVerbs } from './where.ts';
 
@@ -29,6 +30,7 @@ const FACTORIES: readonly ((deps: AdminDeps) => readonly AdminVerb[])[] = [
   steerVerbs,
   tokenVerbs,
   traceVerbs,
+  traceMessageVerbs,
   userVerbs,
   whereVerbs,
 ];
