@@ -325,6 +325,7 @@ export class StreamCore {
 
   #opened(doc: StreamDoc, log: OpenedLog): void {
     const ports = this.#ports;
+    ports.label(doc.type);
     const state = new StreamState(log);
     const perms = new StreamPerms(ports, this.#sid, doc.type, doc.gid);
     const audience = new Audience(ports);

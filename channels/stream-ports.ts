@@ -167,4 +167,6 @@ export interface StreamPorts {
   timer(key: string, ms: Ms, run: () => void): void;
   /** Ends this actor soon; the next message starts a new one. */
   retire(): void;
+  /** What kind of stream it is, for operators. */
+  label(type: string): void;
 }

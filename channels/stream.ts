@@ -165,6 +165,7 @@ function makePorts(
       ctx.timer(key, ms, 'timerFired', key);
     },
     retire: () => ctx.cast(ctx.self, 'retire'),
+    label: (type) => ctx.label(type),
   };
 }
 

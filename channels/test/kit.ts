@@ -460,6 +460,7 @@ export class StreamRig {
           }, timerMs(ms)),
         );
       },
+      label: () => undefined,
       retire: () => {
         this.retired += 1;
       },

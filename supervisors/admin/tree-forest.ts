@@ -37,11 +37,19 @@ export interface Sums {
   restarts: number;
 }
 
+/** Of the types of entities; of streams, which say by their label what they are once they are open. */
 const KIND_OF_TYPE: Readonly<Record<string, RowKind>> = {
   stream: 'channel',
   guild: 'guild',
   user: 'user',
   dm: 'dm',
+};
+/** Streams that are no channel: of a guild's changes, of what is for one user alone, of direct messages. */
+const OTHER_STREAMS: Readonly<Record<string, { readonly kind: RowKind; readonly name: string }>> = {
+  view: { kind: 'actor', name: 'view' },
+  user: { kind: 'actor', name: 'inbox' },
+  dm: { kind: 'dm', name: 'messages' },
+  group: { kind: 'dm', name: 'messages' },
 };
 const NO_ROWS: readonly number[] = [];
 const NO_PLACES: readonly Place[] = [];
@@ -249,6 +257,7 @@ export class Forest {
       throw new TypeError(`tree: got row ${row} of ${table.slot}, want a live one`);
     const { behaviour, isSupervisor, mailboxLimit, path, ref, startedAt, type } = actor;
     const { slot } = table;
+    const label = table.label(row);
     const kids = table.kids(row);
     const isHost = isSupervisor && behaviour === 'entities';
     const sums = isHost ? this.sum(table, kids) : this.sum(table, [row]);
@@ -259,9 +268,9 @@ export class Forest {
     return {
       id: `${this.node.name}/${slot}/${path}`,
       parent,
-      kind: kindOf(type, isHost, isSupervisor),
-      name: nameOf(type, path, behaviour),
-      label: table.label(row),
+      kind: kindOf(type, label, isHost, isSupervisor),
+      name: nameOf(type, label, path, behaviour),
+      label,
       thread: slot,
       ref: formatRef(ref),
       state: SAMPLED_STATES[table.figure(row, FIGURE.state)] as RowState,
@@ -345,19 +354,23 @@ export function searchText(table: ThreadTable, row: number): string {
   const actor = table.actor(row);
   if (actor === undefined) return '';
   const { behaviour, path, type } = actor;
-  return `${table.slot}/${path}\n${nameOf(type, path, behaviour)}\n${table.label(row)}`.toLowerCase();
+  const label = table.label(row);
+  return `${table.slot}/${path}\n${nameOf(type, label, path, behaviour)}\n${label}`.toLowerCase();
 }
 
-function kindOf(type: string, isHost: boolean, isSupervisor: boolean): RowKind {
+function kindOf(type: string, label: string, isHost: boolean, isSupervisor: boolean): RowKind {
+  if (type === 'stream') return OTHER_STREAMS[label]?.kind ?? 'channel';
   if (type !== '') return KIND_OF_TYPE[type] ?? 'actor';
   if (isHost) return 'group';
   return isSupervisor ? 'supervisor' : 'actor';
 }
 
-function nameOf(type: string, path: string, behaviour: string): string {
+function nameOf(type: string, label: string, path: string, behaviour: string): string {
   const slash = path.indexOf('/');
   if (slash < 0) return decodeURIComponent(path);
-  return type === '' ? behaviour : `${KIND_OF_TYPE[type] ?? type} ${path.slice(slash + 1)}`;
+  if (type === '') return behaviour;
+  const other = type === 'stream' ? OTHER_STREAMS[label]?.name : undefined;
+  return `${other ?? KIND_OF_TYPE[type] ?? type} ${path.slice(slash + 1)}`;
 }
 
 function threadState(

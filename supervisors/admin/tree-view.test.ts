@@ -75,6 +75,27 @@ test('View: node, threads, their actors and entities, each under the one above',
   expect(row('n1/shard-0')).toMatchObject({ kind: 'thread', label: '7 actors', state: 'running' });
 });
 
+test('View: a stream says what it is, until then it is a channel', () => {
+  const looks = view();
+  looks.begin();
+  shard.apply(
+    batch({
+      labels: [
+        [1, 'view'],
+        [2, 'user'],
+        [3, 'dm'],
+        [4, 'channel'],
+      ],
+    }),
+  );
+  looks.tell();
+  const named = [1, 2, 3, 4, 5].map((key) => row(`n1/shard-0/stream/${key}`));
+  expect(named.map((one) => one?.name)).toEqual([
+    ...['view 1', 'inbox 2', 'messages 3', 'channel 4', 'channel 5'],
+  ]);
+  expect(named.map((one) => one?.kind)).toEqual(['actor', 'actor', 'dm', 'channel', 'channel']);
+});
+
 test('View: depth counts levels below the root', () => {
   view({ depth: 1 }).begin();
   expect(ids()).toEqual(['n1', 'n1/shard-0', 'n1/gateway-0']);
