@@ -108,3 +108,22 @@ function isEmptyFolder(path: string): boolean {
     return false; // a file
   }
 }
+
+/** Names of backups that were made without being given one (files.ts, stampOf). */
+const STAMP = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ$/;
+
+/**
+ * Removes the oldest backups in `folder` beyond `keep`, and what was cut off there. Only those with a time for a name: whatever
+ * else lies there is somebody's. Not while another backup is made there.
+ * @returns the names that are gone
+ */
+export async function removeOld(folder: string, keep: number): Promise<readonly string[]> {
+  const names = readdirSync(folder);
+  const whole = names.filter((name) => STAMP.test(name)).sort();
+  const partial = names.filter(
+    (name) => name.endsWith('.partial') && STAMP.test(name.slice(0, -'.partial'.length)),
+  );
+  const gone = [...whole.slice(0, Math.max(0, whole.length - keep)), ...partial];
+  for (const name of gone) await rm(join(folder, name), { recursive: true, force: true });
+  return gone;
+}

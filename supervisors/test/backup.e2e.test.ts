@@ -5,6 +5,7 @@
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StreamHistory } from './checker.ts';
@@ -143,6 +144,24 @@ describe('backup', () => {
   });
 });
 
+describe('backup without a folder', () => {
+  test('--keep: a new one in the data folder, the oldest go, what is not ours stays', async () => {
+    const own = join(server.dataDir, 'backups');
+    for (const name of [
+      '2001-01-01T00-00-00Z',
+      '2001-01-02T00-00-00Z',
+      'mine',
+      '2001-01-03T00-00-00Z.partial',
+    ])
+      mkdirSync(join(own, name), { recursive: true });
+    const run = await cli(['backup', '--keep', '2', '--json']);
+    const { folder: made, removed } = run.json<{ folder: string; removed: string[] }>();
+    expect(removed).toEqual(['2001-01-01T00-00-00Z', '2001-01-03T00-00-00Z.partial']);
+    expect(readdirSync(own).sort()).toEqual(['2001-01-02T00-00-00Z', basename(made), 'mine']);
+    expect((await cli(['backup', join(root, 'x'), '--keep', '2'])).code).toBe(2);
+  });
+});
+
 describe('restore', () => {
   test('under a running server: refused, with its process', async () => {
     const run = await cli(['restore', folder, '--json']);
@@ -238,10 +257,11 @@ describe('restore', () => {
 
 describe('without a server', () => {
   test('backup of a folder whose server was killed: what only the WAL has is in it', async () => {
-    const client = await reader();
     const [sid] = crowd.members.sids as [number];
+    const client = await reader();
     const ok = await client.append(sid, 'last-words', 'last words');
-    client.socket.cut();
+    const { socket } = client;
+    socket.cut();
     await server.killServer();
     const to = join(root, 'after-crash');
     const run = await cli(['backup', to, '--json']);

@@ -13,7 +13,16 @@ const BACKUP_MAX_MS = 6 * 3_600_000;
 const EXPORT_MAX_MS = 3_600_000;
 
 const path = z.string().min(1).max(4096).refine(isAbsolute, 'an absolute path is wanted');
-const backupArgs = z.strictObject({ to: path.optional() });
+const backupArgs = z
+  .strictObject({
+    to: path.optional(),
+    /** Backups to keep in the data folder's own place, this one included. */
+    keep: z.number().int().min(1).max(1_000).optional(),
+  })
+  .refine(
+    ({ keep, to }) => keep === undefined || to === undefined,
+    'keep and to exclude each other',
+  );
 const exportArgs = z.strictObject({ guild: z.number().int().positive(), to: path.optional() });
 
 /** Both verbs. */
@@ -29,15 +38,18 @@ function backupVerb(deps: OperationsDeps): AdminVerb {
     effect: 'act',
     args: backupArgs,
     timeoutMs: BACKUP_MAX_MS,
-    run: ({ to }, context) =>
+    run: ({ keep, to }, context) =>
       alone(async () => {
         if (to !== undefined && context.caller.via === 'remote') return notFromOutside();
-        const { backUp } = await import('../../backup/back-up.ts');
+        const { backUp, removeOld } = await import('../../backup/back-up.ts');
         const { stampOf } = await import('../../backup/files.ts');
         const { clock, config, version } = deps;
         const { dataDir } = config;
-        const folder = to ?? join(dataDir, 'backups', stampOf(clock.now()));
-        return answer(await backUp({ dataDir, to: folder, version, clock, ...watched(context) }));
+        const own = join(dataDir, 'backups');
+        const folder = to ?? join(own, stampOf(clock.now()));
+        const made = await backUp({ dataDir, to: folder, version, clock, ...watched(context) });
+        const removed = made.ok && keep !== undefined ? await removeOld(own, keep) : [];
+        return answer(made.ok ? { ok: true, value: { ...made.value, removed } } : made);
       }),
   });
 }
