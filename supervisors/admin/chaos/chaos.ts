@@ -5,6 +5,7 @@
 import type { Clock, NodeHandle } from '../../../runtime/index.ts';
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../log.ts';
+import { mainCounters } from '../../metrics/main-counters.ts';
 import { done, fail } from '../define.ts';
 import type { ReportFeed } from '../reports.ts';
 import type { VerbResult } from '../types.ts';
@@ -48,6 +49,7 @@ export class Chaos {
   readonly #deps: ChaosDeps;
   readonly #word = new EndWord(endWordBuffer());
   readonly #listeners = new Set<(news: ChaosNews) => void>();
+  readonly #counters = { refused: 0, begun: 0, endedByGuard: 0, notClean: 0 };
   #runs = 0;
   #running: Running | undefined;
   #last: string | null = null;
@@ -55,6 +57,8 @@ export class Chaos {
   constructor(deps: ChaosDeps) {
     this.#deps = deps;
     this.results = new ChaosResults(deps.config.dataDir);
+    const running = (): number => (this.#running === undefined ? 0 : 1);
+    mainCounters.add('chaos', () => ({ ...this.#counters, runningNow: running() }));
   }
 
   get isEnabled(): boolean {
@@ -83,6 +87,13 @@ export class Chaos {
 
   /** Resolves when the fault is there, or why it is not. */
   async start(start: ChaosStart, who: string): Promise<VerbResult<ChaosRun>> {
+    const begun = await this.#start(start, who);
+    if (begun.ok) this.#counters.begun += 1;
+    else this.#counters.refused += 1;
+    return begun;
+  }
+
+  async #start(start: ChaosStart, who: string): Promise<VerbResult<ChaosRun>> {
     const { node, nodeName } = this.#deps;
     if (!this.isEnabled) {
       return fail('disabled', 'chaos is off: start the server with DRIFTWAY_CHAOS_ENABLED=on');
@@ -156,6 +167,8 @@ export class Chaos {
       this.results.write(result);
       this.#last = result.result;
       const { lost, recoveryMs, repeated, verdict } = result;
+      if (verdict !== 'clean') this.#counters.notClean += 1;
+      if (result.endedBy === 'guard') this.#counters.endedByGuard += 1;
       log.warn({ item: head.item, run, verdict, recoveryMs, lost, repeated }, 'chaos is over');
       this.#tell({ kind: 'result', data: result });
       return done(result);

@@ -111,6 +111,7 @@ export class Experiment {
   async finish(startMs: number): Promise<Outcome> {
     const { clock, onPhase, plan } = this.#options;
     if (plan.forMs > 0) await this.#last(startMs);
+    const endedBy = this.#endedBy ?? (plan.forMs > 0 ? 'time' : 'itself');
     this.#takeAway();
     const endMs = plan.forMs > 0 ? clock.monotonic() : startMs;
     onPhase('recovering');
@@ -123,7 +124,7 @@ export class Experiment {
     this.#unlisten();
     return {
       activeMs: Math.round(endMs - startMs),
-      endedBy: this.#endedBy ?? (plan.forMs > 0 ? 'time' : 'itself'),
+      endedBy,
       affected: this.#affected,
       recoveryMs: wellMs === undefined ? null : Math.round(wellMs - endMs),
       canary,

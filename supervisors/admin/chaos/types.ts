@@ -174,6 +174,9 @@ export interface ChaosResult {
   readonly verdict: 'clean' | 'violated' | 'unknown';
 }
 
+/** A line of the list of results. */
+export type ChaosSummary = Omit<ChaosResult, 'v' | 'affected' | 'canary' | 'effect' | 'tree'>;
+
 /** What `chaos.status` says. */
 export interface ChaosStatus {
   readonly enabled: boolean;

@@ -31,12 +31,17 @@ export class Operated {
   }
 
   /** Two shards, LIMITS=trusted; the crowd writes already. */
-  static async start(title: string, options: Partial<CrowdOptions> = {}): Promise<Operated> {
+  static async start(
+    title: string,
+    options: Partial<CrowdOptions> = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Operated> {
     const server = await ServerProcess.start({
       env: {
         DRIFTWAY_LIMITS: 'trusted',
         DRIFTWAY_GATEWAY_THREADS: '1',
         DRIFTWAY_SHARD_THREADS: '2',
+        ...env,
       },
     });
     const crowd = await Crowd.create({

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { chaosOf } from '../chaos/chaos.ts';
 import { CHAOS_LIMITS } from '../chaos/limits.ts';
 import { chaosMenu } from '../chaos/menu.ts';
-import { CHAOS_ITEMS, type ChaosResult } from '../chaos/types.ts';
+import { CHAOS_ITEMS, type ChaosResult, type ChaosSummary } from '../chaos/types.ts';
 import { defineVerb, done, fail } from '../define.ts';
 import type { AdminDeps } from '../deps.ts';
 import type { AdminVerb, VerbResult } from '../types.ts';
@@ -47,6 +47,11 @@ export interface ChaosBegun {
   readonly endsAt: number | null;
 }
 
+/** What `chaos.results` gives without a name. */
+export interface ChaosList {
+  readonly results: readonly ChaosSummary[];
+}
+
 export function chaosVerbs(deps: AdminDeps): readonly AdminVerb[] {
   return [...readVerbs(deps), ...actVerbs(deps)];
 }
@@ -78,13 +83,15 @@ function readVerbs(deps: AdminDeps): readonly AdminVerb[] {
       last: z.number().int().min(1).max(RESULTS_MAX).default(RESULTS),
     }),
     timeoutMs: TIMEOUT_MS,
-    run: async ({ last, result }) => {
-      const names = result === undefined ? chaos.results.names().slice(0, last) : [result];
-      const found = names.flatMap((name) => chaos.results.read(name) ?? []);
-      if (result !== undefined && found.length === 0) {
-        return fail('not_found', `there is no result ${result}`);
+    run: async ({ last, result }): Promise<VerbResult<ChaosResult | ChaosList>> => {
+      if (result !== undefined) {
+        const found = chaos.results.read(result);
+        return found === undefined
+          ? fail('not_found', `there is no result ${result}`)
+          : done(found);
       }
-      return done({ results: found });
+      const names = chaos.results.names().slice(0, last);
+      return done({ results: names.flatMap((name) => summaryOf(chaos.results.read(name))) });
     },
   });
   return [menu, status, results];
@@ -119,4 +126,10 @@ function actVerbs(deps: AdminDeps): readonly AdminVerb[] {
     run: async () => chaos.stop(),
   });
   return [start, stop];
+}
+
+function summaryOf(result: ChaosResult | undefined): readonly ChaosSummary[] {
+  if (result === undefined) return [];
+  const { affected: _a, canary: _c, effect: _e, tree: _t, v: _v, ...summary } = result;
+  return [summary];
 }

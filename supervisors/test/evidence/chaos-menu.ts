@@ -23,8 +23,8 @@ const settings = readSettings(
   {
     ms: { short: 1000, long: 10_000, what: 'ms that a fault lasts' },
     clients: { short: 12, long: 200, what: 'connections: half write, half read' },
-    rounds: { short: 1, long: 5, what: 'how often the whole menu is gone through' },
-    recovery: { short: 10_000, long: 10_000, what: 'ms until everything is well again' },
+    rounds: { short: 1, long: 2, what: 'how often the whole menu is gone through' },
+    recovery: { short: 15_000, what: 'ms until everything is well again' },
     seed: { short: 0, what: 'seed of all chance; 0 draws one' },
   },
 );
@@ -45,12 +45,14 @@ interface Course {
   readonly args: (stream: string, home: string) => Readonly<Record<string, unknown>>;
   /** The operator's connection ends as soon as the fault is there. */
   readonly leaves?: true;
+  /** LONG=1 only. */
+  readonly isLong?: true;
 }
 
 const forMs = settings.ms;
 /** Beyond what the watchdog waits for. */
 const hungMs = Math.max(6_500, forMs);
-const COURSES: readonly Course[] = [
+const MENU: readonly Course[] = [
   { name: 'kill-actor', item: 'kill-actor', args: (id) => ({ id }) },
   { name: 'kill-thread shard', item: 'kill-thread', args: (_id, home) => ({ id: home }) },
   { name: 'kill-thread store', item: 'kill-thread', args: () => ({ id: 'store' }) },
@@ -89,7 +91,67 @@ const COURSES: readonly Course[] = [
     args: (_id, home) => ({ id: home, to: 'store', mode: 'break', forMs }),
     leaves: true,
   },
+  {
+    name: 'delay-mailbox fan-out',
+    item: 'delay-mailbox',
+    args: () => ({ id: 'gateway-0/fan-out', forMs, delayMs: 150 }),
+  },
+  {
+    name: 'kill-thread reader',
+    item: 'kill-thread',
+    args: () => ({ id: 'reader-0' }),
+    isLong: true,
+  },
+  {
+    name: 'kill-actor log-writer',
+    item: 'kill-actor',
+    args: () => ({ id: 'store/log-writer' }),
+    isLong: true,
+  },
+  {
+    name: 'delay-mailbox log-writer',
+    item: 'delay-mailbox',
+    args: () => ({ id: 'store/log-writer', forMs, delayMs: 400 }),
+    isLong: true,
+  },
+  {
+    name: 'drop-mailbox log-writer',
+    item: 'drop-mailbox',
+    args: () => ({ id: 'store/log-writer', forMs, share: 0.2 }),
+    isLong: true,
+  },
+  {
+    name: 'drop-mailbox, all',
+    item: 'drop-mailbox',
+    args: (id) => ({ id, forMs, share: 1 }),
+    isLong: true,
+  },
+  {
+    name: 'stall-thread store, replaced',
+    item: 'stall-thread',
+    args: () => ({ id: 'store', forMs: hungMs }),
+    isLong: true,
+  },
+  {
+    name: 'freeze-store, replaced',
+    item: 'freeze-store',
+    args: () => ({ forMs: hungMs }),
+    isLong: true,
+  },
+  {
+    name: 'cut-lane hold to the store',
+    item: 'cut-lane',
+    args: (_id, home) => ({ id: home, to: 'store', mode: 'hold', forMs }),
+    isLong: true,
+  },
+  {
+    name: 'cut-lane break between shards',
+    item: 'cut-lane',
+    args: () => ({ id: 'shard-0', to: 'shard-1', mode: 'break', forMs }),
+    isLong: true,
+  },
 ];
+const COURSES = MENU.filter(({ isLong }) => isLong !== true || process.env.LONG === '1');
 
 /** The clients of one course, in channels of their own. */
 class Chat {
