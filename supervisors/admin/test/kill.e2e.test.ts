@@ -2,17 +2,17 @@
  * What operators do to a tree under traffic: kill, restart, drain, suspend, passivate. The tree shows it, clients see nothing but
  * delay, the audit log has it.
  */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../../runtime/index.ts';
 import { pause, until } from '../../test/support/server-process.ts';
 import type { AdminEvent } from '../index.ts';
 import { Operated } from './operated.ts';
 
 let operated: Operated;
-beforeEach(async ({ task }) => {
-  operated = await Operated.start(task.name);
-});
-afterEach(() => operated.dispose());
+beforeAll(async () => {
+  operated = await Operated.start('kill');
+}, 60_000);
+afterAll(() => operated.dispose());
 
 /** Every value that a row's field had, by row, as the tree told it. */
 class Watched {
@@ -61,7 +61,7 @@ async function audited(verb: string): Promise<readonly AuditEntry[]> {
   return entries.filter((entry) => entry.verb === verb);
 }
 
-test('kill: a subtree from the command line during traffic, the tree shows the restart, clients see delay only, it is audited', async () => {
+test('kill: a subtree from the command line during traffic, the tree shows the restart, it is audited', async () => {
   const id = await operated.rowOf(operated.sids[0] as number);
   const host = id.slice(0, id.lastIndexOf('/'));
   const shard = host.slice(0, host.lastIndexOf('/'));
@@ -88,7 +88,6 @@ test('kill: a subtree from the command line during traffic, the tree shows the r
   console.log(`kill of ${ended} actors: in the tree ${tookMs} ms after it began`);
   expect(entries.map(({ phase }) => phase)).toEqual(['began', 'done']);
   expect(entries[0]).toMatchObject({ args: { id: host }, who: expect.stringContaining('local') });
-  await operated.expectUnhurt();
 }, 60_000);
 
 test('kill: one channel and a shard thread, its restart is counted in the tree', async () => {
@@ -103,7 +102,6 @@ test('kill: one channel and a shard thread, its restart is counted in the tree',
     return (row?.state === 'running' && Number(row.restarts) >= 1) || undefined;
   });
   await operated.progress(40);
-  await operated.expectUnhurt();
 }, 60_000);
 
 test('kill: what would be gone for good is refused, and what would have its supervisor give up', async () => {
@@ -128,7 +126,6 @@ test('kill: what would be gone for good is refused, and what would have its supe
   }
   expect(outcomes).toEqual([undefined, undefined, 'rate_limited']);
   await operated.progress(20);
-  await operated.expectUnhurt();
 }, 60_000);
 
 test('restart and drain: a subtree and a shard end in order and come back', async () => {
@@ -150,7 +147,6 @@ test('restart and drain: a subtree and a shard end in order and come back', asyn
   expect(await operated.call('drain', { id: 'n1/store' })).toMatchObject({ code: 'invalid' });
   expect(await operated.call('restart', { id: 'n1/store' })).toMatchObject({ id: 'n1/store' });
   await operated.progress(20);
-  await operated.expectUnhurt();
 }, 60_000);
 
 test('suspend: ends by resume, and by itself when the operator is gone', async () => {
@@ -176,7 +172,6 @@ test('suspend: ends by resume, and by itself when the operator is gone', async (
     async () => (await mailboxOf()).status !== 'suspended' || undefined,
   );
   await operated.progress(20);
-  await operated.expectUnhurt();
 }, 60_000);
 
 test('passivate: refused while in use, forced it starts again with its next message', async () => {
@@ -188,7 +183,11 @@ test('passivate: refused while in use, forced it starts again with its next mess
     code: 'invalid',
   });
   await operated.progress(40);
+}, 60_000);
+
+test('after all of it: nothing is lost or out of order, no socket closed, clients saw delay only', async () => {
   await operated.expectUnhurt();
+  console.log(operated.crowd.summary());
 }, 60_000);
 
 test('drain: the node sends its clients away and stops in order', async () => {

@@ -2,8 +2,8 @@
  * What operators see and keep of a server under traffic: inspect, trace, where, log level, heap snapshots, and a recording that is
  * replayed offline.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../test/support/server-process.ts';
 import type { TraceEvent } from '../agent-types.ts';
@@ -195,23 +195,16 @@ test('log.level: of a thread for a time, then as configured', async () => {
 });
 
 test('heap.snapshot: a file only its owner can read, the oldest go, the thread lives on', async () => {
-  const files: string[] = [];
-  for (let i = 0; i < 6; i++) {
-    const taken = await operated.call<{ file: string; bytes: number }>('heap.snapshot', {
-      id: shard,
-    });
-    expect(taken.bytes).toBeGreaterThan(1e6);
-    files.push(taken.file);
-  }
   const folder = join(operated.server.dataDir, 'heap');
-  expect(
-    readdirSync(folder)
-      .map((file) => join(folder, file))
-      .sort(),
-  ).toEqual(files.slice(1));
-  expect(statSync(files[5] as string).mode & 0o777).toBe(0o600);
-  expect(statSync(folder).mode & 0o777).toBe(0o700);
-  expect(JSON.parse(readFileSync(files[5] as string, 'utf8'))).toHaveProperty('snapshot');
+  mkdirSync(folder, { mode: 0o700 });
+  const old = ['1', '2', '3', '4', '5'].map((n) => `2025010${n}-120000000-shard-0.heapsnapshot`);
+  for (const file of old) writeFileSync(join(folder, file), '');
+  const taken = await operated.call<{ file: string }>('heap.snapshot', { id: shard });
+  const { file } = taken;
+  expect(taken).toMatchObject({ removed: old.slice(0, 1), bytes: statSync(file).size });
+  expect(readdirSync(folder).sort()).toEqual([...old.slice(1), basename(file)]);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveProperty('snapshot');
   expect(await operated.call('heap.snapshot', { id })).toMatchObject({ code: 'invalid' });
   expect(await operated.call('inspect', { id: shard })).toMatchObject({ slot: { incarnation: 1 } });
 }, 60_000);
