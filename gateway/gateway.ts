@@ -15,6 +15,7 @@ import {
   startSupervisor,
   stop,
 } from '../runtime/index.ts';
+import { SocketLog } from './access-log.ts';
 import { Admission } from './admission.ts';
 import type { RevokedLogins, TokenVerifier } from './auth/index.ts';
 import { Backpressure } from './backpressure.ts';
@@ -146,6 +147,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   readonly #backpressure: Backpressure;
   readonly #pressure: Pressure;
   readonly #herd = new HerdPeak();
+  readonly #socketLog: SocketLog;
   readonly #ticker: Ticker;
   readonly #startMs: number;
   #ctx: Ctx<FanOutP> | undefined;
@@ -160,6 +162,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     const { clock, limitsFactor, log, rates } = options;
     const metrics = this.#metrics;
     this.#startMs = clock.monotonic();
+    this.#socketLog = new SocketLog(clock, log);
     const isDraining = (): boolean => this.#isDraining;
     const nowS = (nowMs?: number): number => this.nowS(nowMs);
     const context = this.#createContext();
@@ -334,6 +337,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   ending(connection: Connection): void {
     const { closedByCode } = this.#metrics;
     closedByCode[connection.closeCode] = (closedByCode[connection.closeCode] ?? 0) + 1;
+    this.#socketLog.ended(connection, this.nowS() - connection.openedS);
     this.fanOut.removeAll(connection);
     this.presence.windows.removeAll(connection);
     this.#backpressure.forget(connection);

@@ -319,7 +319,7 @@ export interface CrashDetail {
  * a sink on the actor's own thread may look at them, JSON, copies and other threads never see them,
  * so no message content gets into a log by accident.
  */
-export type Report = { readonly slot: string; readonly at: Ms } & (
+export type Report = { readonly slot: string; readonly at: Ms; readonly trace?: string } & (
   | ({
       readonly kind: 'crash';
       readonly ref: AnyRef;

@@ -126,10 +126,10 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
   const state = new NodeState(arg.state);
   return createHttpApp({
     accounts,
-    guild: (gid) => callerOf<GuildP>(entity('guild', gid)),
-    dm: (sid) => callerOf<DmP>(entity('dm', sid)),
-    user: (uid) => callerOf<UserP>(entity('user', uid)),
-    stream: (sid) => callerOf<StreamP>(entity('stream', sid)),
+    guild: (gid, id) => callerOf<GuildP>(entity('guild', gid), id),
+    dm: (sid, id) => callerOf<DmP>(entity('dm', sid), id),
+    user: (uid, id) => callerOf<UserP>(entity('user', uid), id),
+    stream: (sid, id) => callerOf<StreamP>(entity('stream', sid), id),
     docs: store.docs,
     streamInfo: async (sid) => (await store.docs.get<StreamInfo>('stream', [pad(sid)]))[0]?.value,
     verifier,

@@ -9,6 +9,7 @@ import { logTap } from './log-tap.ts';
 import { threadCounters } from './metrics/thread.ts';
 import type { ThreadSources } from './metrics/types.ts';
 import { OBSERVER_RESTARTS } from './policies.ts';
+import { logHandledRequests } from './request-log.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { SlotArg } from './slot-args.ts';
 import { type Sampling, spanCourier, tracingCounters } from './tracing/courier.ts';
@@ -53,6 +54,7 @@ export async function openSlot(
     const { startChaos } = await import('./admin/chaos/start.ts');
     await startChaos(arg, arg.chaos);
   }
+  logHandledRequests(log.logger);
   settleMemory(systemClock);
   return { log, agent };
 }

@@ -3,6 +3,7 @@
  */
 import type { Report } from '../runtime/index.ts';
 import type { Logger } from './log.ts';
+import { traceFields } from './request-log.ts';
 
 const LEVELS: Readonly<Record<Report['kind'], 'debug' | 'info' | 'warn' | 'error'>> = {
   progress: 'debug',
@@ -25,6 +26,6 @@ const LEVELS: Readonly<Record<Report['kind'], 'debug' | 'info' | 'warn' | 'error
 
 /** Logs a report under its kind; reports hold no message content. */
 export function logReport(logger: Logger, report: Report): void {
-  const { kind, slot: thread, at: _at, ...facts } = report;
-  logger[LEVELS[kind]]({ thread, ...facts }, kind);
+  const { kind, slot: thread, at: _at, trace, ...facts } = report;
+  logger[LEVELS[kind]]({ thread, ...traceFields(trace), ...facts }, kind);
 }

@@ -4,6 +4,7 @@
  * id, never lets an error out, never logs a path (it may hold an invite code), a body or a token.
  */
 import { Hono } from 'hono';
+import { AccessLog } from '../access-log.ts';
 import { addressKey } from '../address.ts';
 import { asyncApiDocument } from '../protocol/index.ts';
 import { RATE_LIMITS } from '../rates/index.ts';
@@ -30,7 +31,7 @@ import { threadRoutes } from './routes/threads.ts';
 import { userRoutes } from './routes/users.ts';
 import { failureResponse, problemOf, serveRoute } from './serve-route.ts';
 import { StreamLookup } from './stream-lookup.ts';
-import type { HttpDeps, HttpHandler, RequestEnv } from './types.ts';
+import type { HttpDeps, HttpHandler, HttpLog, RequestEnv } from './types.ts';
 
 /** Counters of one app since it started. */
 export interface HttpStats extends IdempotencyStats {
@@ -44,6 +45,8 @@ export interface HttpStats extends IdempotencyStats {
   readonly appendRepeats: number;
   /** Entries of the bounded cache of stream ids. */
   readonly streamsKnown: number;
+  /** Requests without a line in the log, for there were too many. */
+  readonly accessLinesSkipped: number;
 }
 
 export interface HttpApp {
@@ -58,6 +61,7 @@ export interface HttpApp {
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const requestIdKey = 'x-request-id';
+const correlationKey = 'x-correlation-id';
 
 /** Builds the app of one gateway thread. */
 export function createHttpApp(deps: HttpDeps): HttpApp {
@@ -78,6 +82,9 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     appendRepeats: 0,
   };
   const meter = new RequestMeter();
+  const access = new AccessLog(deps.clock);
+  const tell = (line: RequestLine): void => tellRequest(deps.log, access, line);
+  const lines = () => ({ accessLinesSkipped: access.skippedCount });
   const onRepeat = (): void => {
     counters.appendRepeats++;
   };
@@ -100,15 +107,18 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
   return {
     routes,
     openapi,
-    stats: () => ({ ...counters, ...keys.stats(), streamsKnown: streams.size }),
+    stats: () => ({ ...counters, ...keys.stats(), streamsKnown: streams.size, ...lines() }),
     measures: () => meter.measures(),
     async fetch(request, env) {
       counters.requests++;
-      const requestId = requestIdOf(deps, request);
+      const given = request.headers.get(correlationKey);
+      const correlationId = given !== null && REQUEST_ID.test(given) ? given : undefined;
+      const requestId = requestIdOf(deps, request, correlationId);
       const startedAt = deps.clock.monotonic();
       const trace: Trace = env.trace ?? {};
       const response = await respond(deps, router, cors, request, { ...env, requestId, trace });
       response.headers.set(requestIdKey, requestId);
+      if (correlationId !== undefined) response.headers.set(correlationKey, correlationId);
       response.headers.set('x-content-type-options', 'nosniff');
       if (response.status === 304) counters.notModified++;
       else if (response.status === 429) counters.limited++;
@@ -117,7 +127,15 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
       const { method } = request;
       const tookMs = deps.clock.monotonic() - startedAt;
       meter.note(method, trace.route, response.status, tookMs);
-      deps.log.debug({ requestId, method, ...trace, status: response.status, tookMs }, 'http');
+      const { status } = response;
+      tell({
+        requestId,
+        ...correlated(correlationId, requestId),
+        method,
+        ...trace,
+        status,
+        tookMs,
+      });
       return response;
     },
   };
@@ -187,9 +205,42 @@ async function respond(
   return response;
 }
 
-function requestIdOf(deps: HttpDeps, request: Request): string {
+/** What the log says of a request. Never a path, an address, a body or a token. */
+interface RequestLine extends Trace {
+  readonly requestId: string;
+  /** Where the caller has one besides. */
+  readonly correlationId?: string;
+  readonly method: string;
+  readonly status: number;
+  readonly tookMs: number;
+}
+
+const SLOW_MS = 1000;
+/** Asked over and over by machines: told when something is wrong. */
+const PROBES = new Set(['/health', '/ready', '/metrics']);
+
+/** One line per request: failures as warnings, the others as far as the budget goes, what is left as `debug`. */
+function tellRequest(log: HttpLog, access: AccessLog, line: RequestLine): void {
+  const shown = { ...line, tookMs: Math.round(line.tookMs * 10) / 10 };
+  if (line.status >= 500) {
+    log.warn({ ...shown, ...access.take(true) }, 'http');
+    return;
+  }
+  const isProbe = line.route !== undefined && PROBES.has(line.route);
+  const more = isProbe ? undefined : access.take(line.tookMs > SLOW_MS);
+  if (more === undefined) log.debug(shown, 'http');
+  else log.info({ ...shown, ...more }, 'http');
+}
+
+function correlated(correlationId: string | undefined, requestId: string): object {
+  return correlationId === undefined || correlationId === requestId ? {} : { correlationId };
+}
+
+/** The caller's own, by either name; else a new one. */
+function requestIdOf(deps: HttpDeps, request: Request, correlationId: string | undefined): string {
   const given = request.headers.get(requestIdKey);
   if (given !== null && REQUEST_ID.test(given)) return given;
+  if (correlationId !== undefined) return correlationId;
   return Buffer.from(deps.rng.bytes(12)).toString('base64url');
 }
 

@@ -5,9 +5,10 @@
 
 const MAX_AGE_S = 7200;
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
-const REQUEST_HEADERS = 'authorization, content-type, idempotency-key, if-none-match, x-request-id';
+const REQUEST_HEADERS =
+  'authorization, content-type, idempotency-key, if-none-match, x-correlation-id, x-request-id';
 const EXPOSED =
-  'etag, idempotent-replayed, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset';
+  'etag, idempotent-replayed, x-correlation-id, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset';
 
 export class Cors {
   readonly #origins: ReadonlySet<string>;

@@ -14,13 +14,18 @@ export async function guildOfChannel(
   deps: HttpDeps,
   streams: StreamLookup,
   sid: number,
+  requestId: string,
 ): Promise<Asked<GuildCaller>> {
   const info = await streams.guildChannel(sid);
-  return info.ok ? { ok: true, value: deps.guild(info.value.gid) } : info;
+  return info.ok ? { ok: true, value: deps.guild(info.value.gid, requestId) } : info;
 }
 
-export async function guildOfInvite(deps: HttpDeps, code: string): Promise<Asked<GuildCaller>> {
+export async function guildOfInvite(
+  deps: HttpDeps,
+  code: string,
+  requestId: string,
+): Promise<Asked<GuildCaller>> {
   if (!CODE.test(code)) return { ok: false, failure: fail('not_found') };
   const gid = unwrap(await askRead(deps.clock, () => deps.accounts.inviteGuild(code)));
-  return gid.ok ? { ok: true, value: deps.guild(gid.value) } : gid;
+  return gid.ok ? { ok: true, value: deps.guild(gid.value, requestId) } : gid;
 }

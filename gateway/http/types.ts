@@ -32,16 +32,18 @@ export interface HealthReport {
 /** Structured log lines; pino fits. Callers never pass bodies, tokens, passwords or paths with codes. */
 export interface HttpLog {
   debug(fields: Readonly<Record<string, unknown>>, message: string): void;
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
 export interface HttpDeps {
   readonly accounts: Accounts;
-  guild(gid: Id): Caller<GuildP>;
-  dm(sid: Id): Caller<DmP>;
-  user(uid: Id): Caller<UserP>;
-  stream(sid: Id): Caller<StreamP>;
+  /** Entities; `requestId` goes along with the message, so that reports of other threads can name the request. */
+  guild(gid: Id, requestId?: string): Caller<GuildP>;
+  dm(sid: Id, requestId?: string): Caller<DmP>;
+  user(uid: Id, requestId?: string): Caller<UserP>;
+  stream(sid: Id, requestId?: string): Caller<StreamP>;
   /** Document `stream/pad(sid)`; what a sid is never changes, so positive answers are cached. */
   streamInfo(sid: Id): Promise<StreamInfo | undefined>;
   /** Kept answers of Idempotency-Key, kind `idempotency`; nothing else is read or written here. */

@@ -14,7 +14,7 @@ import { isNormalClass } from './reason.ts';
 import { takeSnapshot } from './snapshot-take.ts';
 import { actorName, report, rt, wheel } from './thread.ts';
 import { markOf, tracing } from './trace.ts';
-import { TraceMark } from './trace-context.ts';
+import { TraceMark, traceOf } from './trace-context.ts';
 import { WheelNode } from './wheel.ts';
 
 /** Return it from a handler that answers later with reply(from, value). */
@@ -53,7 +53,7 @@ export function endTiming(cell: Cell, extra: Extra): void {
   if (extra.debug?.statistics != null) extra.debug.statistics.handlerMs += tookMs;
   if (tookMs > rt.longHandlerMs) {
     const { ref, currentOp: op } = cell;
-    report({ kind: 'longHandler', ref, actor: actorName(cell), op, tookMs });
+    report({ kind: 'longHandler', ref, actor: actorName(cell), op, tookMs, ...traceOf(cell) });
   }
 }
 

@@ -28,6 +28,7 @@ import { threadOf } from './ref.ts';
 import { enqueue } from './scheduler.ts';
 import { sendDeathSignals, setReceiver, unlinkCell } from './signals.ts';
 import { actorName, removeCell, report, rt, setPulse, wheel } from './thread.ts';
+import { traceOf } from './trace-context.ts';
 
 /** Op name of what terminate does, for the watchdog. */
 const TERMINATE = internName('terminate');
@@ -204,7 +205,16 @@ function reportCrash(cell: Cell, reason: Reason, last: Last | undefined): void {
   const kept = rt.crashInputs?.(cell);
   const inputs = kept === undefined ? {} : { inputs: kept };
   report(
-    { kind: 'crash', ref, actor: actorName(cell), op, reason, ...caller, ...inputs },
+    {
+      kind: 'crash',
+      ref,
+      actor: actorName(cell),
+      op,
+      reason,
+      ...caller,
+      ...inputs,
+      ...traceOf(cell),
+    },
     { lastMessage, state: formattedState(cell) },
   );
 }

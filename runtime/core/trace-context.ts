@@ -43,3 +43,8 @@ export class TraceMark {
     this.sentMs = sentMs;
   }
 }
+
+/** For a report: the trace or the request that the message of an actor belongs to. */
+export function traceOf(cell: { readonly trace: OpenSpan | null }): { readonly trace?: string } {
+  return cell.trace === null ? {} : { trace: cell.trace.context.traceId };
+}

@@ -39,7 +39,7 @@ import { takeNotice } from './signals.ts';
 import { actorName, report, rt, setPulse } from './thread.ts';
 import { after, takeExpiry } from './timers.ts';
 import { Span, tracing } from './trace.ts';
-import type { TraceMark } from './trace-context.ts';
+import { type TraceMark, traceOf } from './trace-context.ts';
 
 /** Steps of actors with extra parts, and beside a handler that awaits; step-extra.ts installs them. */
 interface Special {
@@ -258,7 +258,7 @@ function awaitResult(cell: Cell, promise: PromiseLike<unknown>, arg: unknown): v
 function giveUp(cell: Cell, tookMs: Ms): void {
   if (cell.status !== AWAITING) return;
   const { ref, currentOp: op } = cell;
-  report({ kind: 'handlerTimeout', ref, actor: actorName(cell), op, tookMs });
+  report({ kind: 'handlerTimeout', ref, actor: actorName(cell), op, tookMs, ...traceOf(cell) });
   endCell(cell, 'killed');
 }
 

@@ -10,8 +10,11 @@ import {
   NOREPLY,
   type NodeHandle,
   newTraceId,
+  onRequestHandled,
   onSpans,
   type Ref,
+  requestContext,
+  requestIdOf,
   Span,
   type SpanRecord,
   spawn,
@@ -214,4 +217,37 @@ test('call: over a lane, the spans of the other thread are of the same trace, an
   } finally {
     await node.stop();
   }
+});
+
+test('requestContext: carried as a trace is, told to the listener, kept nowhere', async () => {
+  const handled: [string, string][] = [];
+  onRequestHandled(({ name }, requestId) => handled.push([name, requestId]));
+  const [one, two] = [await spawn(Hop, undefined), await spawn(Hop, undefined)];
+  const seen = await withTrace(requestContext('r1'), () => call(one, 'pass', two));
+  expect(requestIdOf(seen)).toBe('r1');
+  expect(await call(one, 'seen')).toBe('none');
+  expect(handled).toEqual([
+    ['hop seen', 'r1'],
+    ['hop pass', 'r1'],
+  ]);
+  expect(takeSpans()).toEqual([]);
+  onRequestHandled(null);
+  expect(await withTrace(requestContext('r2'), () => call(one, 'seen'))).toBe('@r2');
+});
+
+test('reports: a crash on behalf of a request or of a trace, names it; any other names none', async () => {
+  const reports = collectReports();
+  const crash = async (context: Parameters<typeof withTrace>[0]): Promise<void> => {
+    const hop = await spawn(Hop, undefined);
+    withTrace(context, () => cast(hop, 'crash', undefined));
+    await settle();
+  };
+  await crash(requestContext('r3'));
+  const traceId = newTraceId(16);
+  await crash(new Span(traceId, '', 'root').context);
+  await crash(null);
+  const crashes = reports.filter(({ kind }) => kind === 'crash').map(({ trace }) => trace);
+  expect(crashes).toEqual(['@r3', traceId, undefined]);
+  expect(requestIdOf(traceId)).toBeUndefined();
+  takeSpans();
 });

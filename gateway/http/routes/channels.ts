@@ -24,8 +24,8 @@ export function channelRoutes(deps: HttpDeps, streams: StreamLookup): readonly R
       query: schemas.channelsQuery,
       answers: { 200: schemas.listOf(schemas.channel) },
       errors: ['not_found'],
-      handle: ({ uid, params, query }) => {
-        const ask = () => deps.guild(params.id)('channels', { uid });
+      handle: ({ uid, params, query, requestId }) => {
+        const ask = () => deps.guild(params.id, requestId)('channels', { uid });
         return answer(askRead(deps.clock, ask), (channels) => {
           const page = pageOf(channels, ({ position, id }) => [position, id], query);
           return reply(200, { items: page.items.map(channelView), next: page.next });
@@ -43,10 +43,15 @@ export function channelRoutes(deps: HttpDeps, streams: StreamLookup): readonly R
       body: schemas.createChannelBody,
       answers: { 201: schemas.channel },
       errors: ['not_found', 'forbidden', 'conflict'],
-      handle: async ({ uid, params, body }) => {
+      handle: async ({ uid, params, body, requestId }) => {
         const { name, topic, type = 'text' } = body;
         const ask = () =>
-          deps.guild(params.id)('createChannel', { uid, name, topic: topic ?? null, type });
+          deps.guild(params.id, requestId)('createChannel', {
+            uid,
+            name,
+            topic: topic ?? null,
+            type,
+          });
         const made = unwrap(await askOnce(ask));
         return made.ok ? reply(201, channelView(made.value)) : made.failure;
       },
@@ -68,9 +73,9 @@ function patchChannel(deps: HttpDeps, streams: StreamLookup): Route {
     body: schemas.patchChannelBody,
     answers: { 200: schemas.channel },
     errors: ['not_found', 'forbidden', 'conflict'],
-    handle: async ({ uid, params, body }) => {
+    handle: async ({ uid, params, body, requestId }) => {
       const sid = params.id;
-      const found = await guildOfChannel(deps, streams, sid);
+      const found = await guildOfChannel(deps, streams, sid, requestId);
       if (!found.ok) return found.failure;
       const guild = found.value;
       const { name, topic, position, slowModeS } = body;
@@ -97,9 +102,9 @@ function deleteChannel(deps: HttpDeps, streams: StreamLookup): Route {
     params: schemas.idParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params }) => {
+    handle: async ({ uid, params, requestId }) => {
       const sid = params.id;
-      const found = await guildOfChannel(deps, streams, sid);
+      const found = await guildOfChannel(deps, streams, sid, requestId);
       if (!found.ok) return found.failure;
       const guild = found.value;
       const done = unwrap(await askOnce(() => guild('removeChannel', { uid, sid })));

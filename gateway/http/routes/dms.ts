@@ -88,9 +88,9 @@ function getDm(deps: HttpDeps): Route {
     params: schemas.idParams,
     answers: { 200: talk.dm },
     errors: ['not_found'],
-    handle: ({ uid, params }) =>
+    handle: ({ uid, params, requestId }) =>
       answer(
-        askRead(deps.clock, () => deps.dm(params.id)('get', { uid })),
+        askRead(deps.clock, () => deps.dm(params.id, requestId)('get', { uid })),
         (dm) => reply(200, dmView(dm)),
       ),
   });
@@ -109,8 +109,8 @@ function patchDm(deps: HttpDeps, onRepeat: () => void): Route {
     body: talk.patchDmBody,
     answers: { 200: talk.dm },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params: { id: sid }, body }) => {
-      const ask = () => deps.dm(sid)('get', { uid });
+    handle: async ({ uid, params: { id: sid }, body, requestId }) => {
+      const ask = () => deps.dm(sid, requestId)('get', { uid });
       const found = unwrap(await askRead(deps.clock, ask));
       if (!found.ok) return found.failure;
       const { name = found.value.name ?? '', topic = found.value.topic } = body;
@@ -119,7 +119,7 @@ function patchDm(deps: HttpDeps, onRepeat: () => void): Route {
       }
       const nonce = Buffer.from(deps.rng.bytes(NONCE_BYTES)).toString('base64url');
       const append = { uid, nonce, kind: META_KIND, body: [name, topic] };
-      const done = await appendEvent(deps.clock, deps.stream(sid), append, onRepeat);
+      const done = await appendEvent(deps.clock, deps.stream(sid, requestId), append, onRepeat);
       if (!done.ok) return done.failure;
       return reply(200, dmView({ ...found.value, name: name === '' ? null : name, topic }));
     },
@@ -138,9 +138,9 @@ function putRecipient(deps: HttpDeps): Route {
     params: guilds.userParams,
     answers: { 200: talk.dm },
     errors: ['not_found', 'forbidden', 'conflict'],
-    handle: ({ uid, params }) =>
+    handle: ({ uid, params, requestId }) =>
       answer(
-        askOnce(() => deps.dm(params.id)('addMember', { uid, target: params.uid })),
+        askOnce(() => deps.dm(params.id, requestId)('addMember', { uid, target: params.uid })),
         (dm) => reply(200, dmView(dm)),
       ),
   });
@@ -157,9 +157,9 @@ function leaveDm(deps: HttpDeps): Route {
     params: schemas.idParams,
     answers: { 204: null },
     errors: ['not_found', 'conflict'],
-    handle: ({ uid, params }) =>
+    handle: ({ uid, params, requestId }) =>
       answer(
-        askOnce(() => deps.dm(params.id)('leave', { uid })),
+        askOnce(() => deps.dm(params.id, requestId)('leave', { uid })),
         () => reply(204),
       ),
   });

@@ -48,8 +48,10 @@ function getGuild(deps: HttpDeps): Route {
     params: schemas.idParams,
     answers: { 200: schemas.guild },
     errors: ['not_found'],
-    handle: async ({ uid, params }) => {
-      const found = unwrap(await askRead(deps.clock, () => deps.guild(params.id)('get', { uid })));
+    handle: async ({ uid, params, requestId }) => {
+      const found = unwrap(
+        await askRead(deps.clock, () => deps.guild(params.id, requestId)('get', { uid })),
+      );
       return found.ok ? reply(200, guildView(found.value)) : found.failure;
     },
   });
@@ -67,9 +69,9 @@ function patchGuild(deps: HttpDeps): Route {
     body: schemas.patchGuildBody,
     answers: { 200: schemas.guild },
     errors: ['not_found', 'forbidden'],
-    handle: ({ uid, params, body: { name } }) => {
+    handle: ({ uid, params, body: { name }, requestId }) => {
       const change = name === undefined ? { uid } : { uid, name };
-      const ask = () => deps.guild(params.id)('rename', change);
+      const ask = () => deps.guild(params.id, requestId)('rename', change);
       return answer(askOnce(ask), (guild) => reply(200, guildView(guild)));
     },
   });
@@ -86,8 +88,8 @@ function deleteGuild(deps: HttpDeps): Route {
     params: schemas.idParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params }) => {
-      const done = unwrap(await askOnce(() => deps.guild(params.id)('remove', { uid })));
+    handle: async ({ uid, params, requestId }) => {
+      const done = unwrap(await askOnce(() => deps.guild(params.id, requestId)('remove', { uid })));
       return done.ok ? reply(204) : done.failure;
     },
   });
@@ -105,8 +107,8 @@ function members(deps: HttpDeps): Route {
     query: schemas.membersQuery,
     answers: { 200: schemas.listOf(schemas.member) },
     errors: ['not_found'],
-    handle: async ({ uid, params, query }) => {
-      const guild = deps.guild(params.id);
+    handle: async ({ uid, params, query, requestId }) => {
+      const guild = deps.guild(params.id, requestId);
       const read = async (after: number | undefined, limit: number) =>
         unwrap(
           await askRead(deps.clock, () => guild('members', { uid, after: after ?? 0, limit })),
@@ -129,8 +131,8 @@ function leave(deps: HttpDeps): Route {
     params: schemas.idParams,
     answers: { 204: null },
     errors: ['not_found', 'owner_must_transfer', 'conflict'],
-    handle: async ({ uid, params }) => {
-      const done = unwrap(await askOnce(() => deps.guild(params.id)('leave', { uid })));
+    handle: async ({ uid, params, requestId }) => {
+      const done = unwrap(await askOnce(() => deps.guild(params.id, requestId)('leave', { uid })));
       return done.ok ? reply(204) : done.failure;
     },
   });

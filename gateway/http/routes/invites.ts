@@ -35,8 +35,8 @@ function listInvites(deps: HttpDeps, publicUrl: string): Route {
     query: guilds.invitesQuery,
     answers: { 200: schemas.listOf(schemas.invite) },
     errors: ['not_found', 'forbidden'],
-    handle: ({ uid, params, query }) => {
-      const ask = () => deps.guild(params.id)('invites', { uid });
+    handle: ({ uid, params, query, requestId }) => {
+      const ask = () => deps.guild(params.id, requestId)('invites', { uid });
       return answer(askRead(deps.clock, ask), (invites) => {
         const page = pageOf(invites, ({ code }) => code, query);
         const items = page.items.map((invite) => inviteView(invite, publicUrl));
@@ -58,8 +58,8 @@ function deleteInvite(deps: HttpDeps): Route {
     params: schemas.codeParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params: { code } }) => {
-      const led = await guildOfInvite(deps, code);
+    handle: async ({ uid, params: { code }, requestId }) => {
+      const led = await guildOfInvite(deps, code, requestId);
       if (!led.ok) return led.failure;
       return answer(
         askOnce(() => led.value('removeInvite', { uid, code })),
@@ -81,14 +81,16 @@ function createInvite(deps: HttpDeps, publicUrl: string): Route {
     body: schemas.createInviteBody,
     answers: { 201: schemas.invite },
     errors: ['not_found', 'conflict'],
-    handle: async ({ uid, params, body }) => {
+    handle: async ({ uid, params, body, requestId }) => {
       const maxAgeS = body.maxAgeS ?? DEFAULT_AGE_S;
       const wish = {
         uid,
         maxUses: body.maxUses ?? null,
         maxAgeMs: maxAgeS === 0 ? null : maxAgeS * 1000,
       };
-      const made = unwrap(await askOnce(() => deps.guild(params.id)('createInvite', wish)));
+      const made = unwrap(
+        await askOnce(() => deps.guild(params.id, requestId)('createInvite', wish)),
+      );
       return made.ok ? reply(201, inviteView(made.value, publicUrl)) : made.failure;
     },
   });
@@ -105,9 +107,9 @@ function previewInvite(deps: HttpDeps): Route {
     params: schemas.codeParams,
     answers: { 200: schemas.invitePreview },
     errors: ['not_found', 'invite_expired'],
-    handle: async ({ params }) => {
+    handle: async ({ params, requestId }) => {
       const { code } = params;
-      const led = await guildOfInvite(deps, code);
+      const led = await guildOfInvite(deps, code, requestId);
       if (!led.ok) return led.failure;
       const guild = led.value;
       const found = unwrap(await askRead(deps.clock, () => guild('invite', { code })));
@@ -131,9 +133,9 @@ function useInvite(deps: HttpDeps): Route {
     params: schemas.codeParams,
     answers: { 200: schemas.joined },
     errors: ['not_found', 'invite_expired', 'forbidden', 'conflict'],
-    handle: async ({ uid, params }) => {
+    handle: async ({ uid, params, requestId }) => {
       const { code } = params;
-      const led = await guildOfInvite(deps, code);
+      const led = await guildOfInvite(deps, code, requestId);
       if (!led.ok) return led.failure;
       const guild = led.value;
       const done = unwrap(await askOnce(() => guild('join', { uid, code })));

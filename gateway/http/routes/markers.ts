@@ -24,14 +24,14 @@ export function markerRoutes(deps: HttpDeps, streams: StreamLookup): readonly Ro
       params: schemas.idParams,
       answers: { 200: talk.marker },
       errors: ['not_found'],
-      handle: async ({ uid, params: { id: sid } }) => {
+      handle: async ({ uid, params: { id: sid }, requestId }) => {
         const channel = await streams.channel(sid);
         if (!channel.ok) return channel.failure;
-        const seen = await askRead(deps.clock, () => deps.stream(sid)('head', { uid }));
+        const seen = await askRead(deps.clock, () => deps.stream(sid, requestId)('head', { uid }));
         if (!seen.ok) return seen.failure;
         if (seen.value === undefined) return fail('not_found');
         if (seen.value === 'unavailable') return unavailable();
-        const ask = () => deps.user(uid)('markers', { sids: [sid] });
+        const ask = () => deps.user(uid, requestId)('markers', { sids: [sid] });
         return answer(askRead(deps.clock, ask), ([seq = 0]) =>
           reply(200, { channelId: String(sid), seq }),
         );
@@ -54,10 +54,10 @@ export function markerRoutes(deps: HttpDeps, streams: StreamLookup): readonly Ro
       body: talk.markerBody,
       answers: { 200: talk.marker },
       errors: ['not_found'],
-      handle: async ({ uid, params: { id: sid }, body }) => {
+      handle: async ({ uid, params: { id: sid }, body, requestId }) => {
         const channel = await streams.channel(sid);
         if (!channel.ok) return channel.failure;
-        const ask = () => deps.user(uid)('mark', { sid, seq: body.seq });
+        const ask = () => deps.user(uid, requestId)('mark', { sid, seq: body.seq });
         return answer(askOnce(ask), ({ seq }) => reply(200, { channelId: String(sid), seq }));
       },
     }),

@@ -68,10 +68,13 @@ async function find(
   uid: number,
   sid: number,
   seq: number,
+  requestId: string,
 ): Promise<Asked<Found>> {
   const channel = await streams.channel(sid);
   if (!channel.ok) return channel;
-  const asked = await askRead(deps.clock, () => deps.stream(sid)('message', { uid, seq }));
+  const asked = await askRead(deps.clock, () =>
+    deps.stream(sid, requestId)('message', { uid, seq }),
+  );
   if (!asked.ok) return asked;
   if (!asked.value.ok) return { ok: false, failure: readFailure(asked.value) };
   const { epoch, items } = asked.value;
@@ -87,18 +90,19 @@ async function act(
   sid: number,
   kind: number,
   body: readonly (number | string | boolean)[],
+  requestId: string,
 ): Promise<Failure | undefined> {
   const channel = await streams.channel(sid);
   if (!channel.ok) return channel.failure;
   const nonce = Buffer.from(deps.rng.bytes(NONCE_BYTES)).toString('base64url');
   const append = { uid, nonce, kind, body };
-  const done = await appendEvent(deps.clock, deps.stream(sid), append, onRepeat);
+  const done = await appendEvent(deps.clock, deps.stream(sid, requestId), append, onRepeat);
   return done.ok ? undefined : done.failure;
 }
 
 /** The answer that is a message as it is now. */
-async function showMessage(acts: Acts, uid: number, sid: number, seq: number) {
-  const found = await find(acts, uid, sid, seq);
+async function showMessage(acts: Acts, uid: number, sid: number, seq: number, requestId: string) {
+  const found = await find(acts, uid, sid, seq, requestId);
   if (!found.ok) return found.failure;
   return reply(200, messageView(sid, found.value.epoch, found.value.message));
 }
@@ -114,7 +118,8 @@ function getMessage(acts: Acts): Route {
     params: talk.messageParams,
     answers: { 200: schemas.message },
     errors: ['not_found', 'forbidden'],
-    handle: ({ uid, params: { id: sid, seq } }) => showMessage(acts, uid, sid, seq),
+    handle: ({ uid, params: { id: sid, seq }, requestId }) =>
+      showMessage(acts, uid, sid, seq, requestId),
   });
 }
 
@@ -131,10 +136,10 @@ function patchMessage(acts: Acts): Route {
     body: schemas.editMessageBody,
     answers: { 200: schemas.message },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params: { id: sid, seq }, body }) => {
-      const failed = await act(acts, uid, sid, EDIT_KIND, [seq, body.content]);
+    handle: async ({ uid, params: { id: sid, seq }, body, requestId }) => {
+      const failed = await act(acts, uid, sid, EDIT_KIND, [seq, body.content], requestId);
       if (failed !== undefined) return failed;
-      return showMessage(acts, uid, sid, seq);
+      return showMessage(acts, uid, sid, seq, requestId);
     },
   });
 }
@@ -151,8 +156,8 @@ function deleteMessage(acts: Acts): Route {
     params: talk.messageParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params: { id: sid, seq } }) =>
-      (await act(acts, uid, sid, DELETE_KIND, [seq])) ?? reply(204),
+    handle: async ({ uid, params: { id: sid, seq }, requestId }) =>
+      (await act(acts, uid, sid, DELETE_KIND, [seq], requestId)) ?? reply(204),
   });
 }
 
@@ -161,8 +166,9 @@ async function hasReacted(
   acts: Acts,
   uid: number,
   { id, seq, emoji }: { readonly id: number; readonly seq: number; readonly emoji: string },
+  requestId: string,
 ): Promise<Asked<boolean | undefined>> {
-  const found = await find(acts, uid, id, seq);
+  const found = await find(acts, uid, id, seq, requestId);
   if (!found.ok && found.failure.failed === 'forbidden') return { ok: true, value: undefined };
   if (!found.ok) return found;
   const { reactions } = found.value.message;
@@ -186,12 +192,12 @@ function reactionRoute(
     params: talk.reactionParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params }) => {
-      const has = await hasReacted(acts, uid, params);
+    handle: async ({ uid, params, requestId }) => {
+      const has = await hasReacted(acts, uid, params, requestId);
       if (!has.ok) return has.failure;
       if (has.value === (kind === REACT_KIND)) return reply(204);
       const { id: sid, seq, emoji } = params;
-      return (await act(acts, uid, sid, kind, [seq, emoji])) ?? reply(204);
+      return (await act(acts, uid, sid, kind, [seq, emoji], requestId)) ?? reply(204);
     },
   });
 }
@@ -210,7 +216,7 @@ function listReactors(acts: Acts): Route {
     query: talk.reactorsQuery,
     answers: { 200: schemas.listOf(schemas.user) },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params, query }) => {
+    handle: async ({ uid, params, query, requestId }) => {
       const { id: sid, seq, emoji } = params;
       const channel = await streams.channel(sid);
       if (!channel.ok) return channel.failure;
@@ -219,7 +225,7 @@ function listReactors(acts: Acts): Route {
         limit: number,
       ): Promise<Asked<readonly number[]>> => {
         const ask = { uid, seq, emoji, after: from ?? 0, limit };
-        const asked = await askRead(deps.clock, () => deps.stream(sid)('reactors', ask));
+        const asked = await askRead(deps.clock, () => deps.stream(sid, requestId)('reactors', ask));
         if (!asked.ok) return asked;
         if (!asked.value.ok) return { ok: false, failure: readFailure(asked.value) };
         return { ok: true, value: asked.value.uids };
@@ -228,7 +234,7 @@ function listReactors(acts: Acts): Route {
       if (!page.ok) return page.failure;
       const { items, next } = page.value;
       // A message that is gone has no reactions either: only then it is worth a look.
-      const found = items.length === 0 ? await find(acts, uid, sid, seq) : undefined;
+      const found = items.length === 0 ? await find(acts, uid, sid, seq, requestId) : undefined;
       if (found?.ok === false) return found.failure;
       const users = await Promise.all(items.map((id) => deps.accounts.user(id)));
       const away = users.find((user) => !user.ok && user.code === 'unavailable');
@@ -255,10 +261,10 @@ function listPins(acts: Acts): Route {
     params: schemas.idParams,
     answers: { 200: schemas.listOf(schemas.message) },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params: { id: sid } }) => {
+    handle: async ({ uid, params: { id: sid }, requestId }) => {
       const channel = await streams.channel(sid);
       if (!channel.ok) return channel.failure;
-      const asked = await askRead(deps.clock, () => deps.stream(sid)('pins', { uid }));
+      const asked = await askRead(deps.clock, () => deps.stream(sid, requestId)('pins', { uid }));
       if (!asked.ok) return asked.failure;
       if (!asked.value.ok) return readFailure(asked.value);
       const { epoch, items } = asked.value;
@@ -279,7 +285,7 @@ function pinRoute(acts: Acts, method: 'PUT' | 'DELETE', on: boolean, summary: st
     params: talk.messageParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params: { id: sid, seq } }) =>
-      (await act(acts, uid, sid, PIN_KIND, [seq, on])) ?? reply(204),
+    handle: async ({ uid, params: { id: sid, seq }, requestId }) =>
+      (await act(acts, uid, sid, PIN_KIND, [seq, on], requestId)) ?? reply(204),
   });
 }

@@ -39,12 +39,12 @@ function listMessages(deps: HttpDeps, streams: StreamLookup): Route {
     query: schemas.messagesQuery,
     answers: { 200: schemas.messagePage },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params, query }) => {
+    handle: async ({ uid, params, query, requestId }) => {
       const sid = params.id;
       const channel = await streams.channel(sid);
       if (!channel.ok) return channel.failure;
       const ask = { uid, anchor: anchorOf(query), limit: query.limit };
-      const asked = await askRead(deps.clock, () => deps.stream(sid)('messages', ask));
+      const asked = await askRead(deps.clock, () => deps.stream(sid, requestId)('messages', ask));
       if (!asked.ok) return asked.failure;
       const page = asked.value;
       if (!page.ok) return readFailure(page);
@@ -68,26 +68,29 @@ function createMessage(deps: HttpDeps, streams: StreamLookup, onRepeat: () => vo
     idempotency: {
       // Never the content: what is deleted later must not be read back from here.
       keep: (body) => keptMessage.parse(body),
-      again: ({ uid, params, body }, kept) =>
-        messageNow(deps, params.id, uid, body, keptMessage.parse(kept)),
+      again: (input, kept) => messageNow(deps, input, keptMessage.parse(kept)),
     },
     params: schemas.idParams,
     body: schemas.createMessageBody,
     answers: { 200: schemas.message, 201: schemas.message },
     errors: ['not_found', 'forbidden', 'nonce_reused'],
-    handle: async ({ uid, params, body }) => {
+    handle: async ({ uid, params, body, requestId }) => {
       const sid = params.id;
       const channel = await streams.channel(sid);
       if (!channel.ok) return channel.failure;
       const append = { uid, nonce: body.nonce, kind: MESSAGE_KIND, body: eventBody(body) };
-      const done = await appendEvent(deps.clock, deps.stream(sid), append, onRepeat);
+      const done = await appendEvent(deps.clock, deps.stream(sid, requestId), append, onRepeat);
       if (!done.ok) return done.failure;
       // An own message moves the own marker (protocol.md 2.17, item 18). It is sent, whatever becomes of that.
       await askOnce(() =>
-        deps.user(uid)('wrote', { at: [[sid, done.seq]] }, { timeoutMs: MARKER_TIMEOUT_MS }),
+        deps.user(uid, requestId)(
+          'wrote',
+          { at: [[sid, done.seq]] },
+          { timeoutMs: MARKER_TIMEOUT_MS },
+        ),
       );
       if (!done.duplicate) return reply(201, freshView(sid, uid, body, done));
-      return messageNow(deps, sid, uid, body, done);
+      return messageNow(deps, { uid, params, body, requestId }, done);
     },
   });
 }
@@ -126,11 +129,22 @@ function freshView(sid: number, uid: number, draft: Draft, at: Position) {
   };
 }
 
+interface Sent {
+  readonly uid: number;
+  readonly params: { readonly id: number };
+  readonly body: Draft;
+  readonly requestId: string;
+}
+
 /** A message that was sent before: it may have been edited, reacted to or deleted since. */
-async function messageNow(deps: HttpDeps, sid: number, uid: number, draft: Draft, at: Position) {
+async function messageNow(deps: HttpDeps, input: Sent, at: Position) {
+  const { uid, body: draft, requestId } = input;
+  const sid = input.params.id;
   const { epoch, seq } = at;
   const fresh = freshView(sid, uid, draft, at);
-  const asked = await askRead(deps.clock, () => deps.stream(sid)('message', { uid, seq }));
+  const asked = await askRead(deps.clock, () =>
+    deps.stream(sid, requestId)('message', { uid, seq }),
+  );
   if (!asked.ok) return asked.failure;
   if (!asked.value.ok) {
     // No right to read history: what the caller sent is what the caller may see.

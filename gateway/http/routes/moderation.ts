@@ -35,9 +35,9 @@ function getMember(deps: HttpDeps): Route {
     params: guilds.memberParams,
     answers: { 200: schemas.member },
     errors: ['not_found'],
-    handle: ({ uid, params }) => {
+    handle: ({ uid, params, requestId }) => {
       const target = params.uid === 0 ? uid : params.uid;
-      const ask = () => deps.guild(params.id)('member', { uid, target });
+      const ask = () => deps.guild(params.id, requestId)('member', { uid, target });
       return answer(askRead(deps.clock, ask), (member) => reply(200, memberView(member)));
     },
   });
@@ -57,14 +57,15 @@ function patchMember(deps: HttpDeps): Route {
     body: guilds.patchMemberBody,
     answers: { 200: schemas.member },
     errors: ['not_found', 'forbidden'],
-    handle: ({ uid, params, body }) => {
+    handle: ({ uid, params, body, requestId }) => {
       const target = params.uid === 0 ? uid : params.uid;
       const { nick, roles } = body;
       const change = {
         ...(nick === undefined ? {} : { nick }),
         ...(roles === undefined ? {} : { roles }),
       };
-      const ask = () => deps.guild(params.id)('updateMember', { uid, target, ...change });
+      const ask = () =>
+        deps.guild(params.id, requestId)('updateMember', { uid, target, ...change });
       return answer(askOnce(ask), (member) => reply(200, memberView(member)));
     },
   });
@@ -83,10 +84,10 @@ function kickMember(deps: HttpDeps): Route {
     query: guilds.reasonQuery,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: ({ uid, params, query }) => {
+    handle: ({ uid, params, query, requestId }) => {
       const act = { uid, target: params.uid, reason: query.reason ?? null };
       return answer(
-        askOnce(() => deps.guild(params.id)('kick', act)),
+        askOnce(() => deps.guild(params.id, requestId)('kick', act)),
         () => reply(204),
       );
     },
@@ -106,8 +107,8 @@ function listBans(deps: HttpDeps): Route {
     query: guilds.bansQuery,
     answers: { 200: schemas.listOf(guilds.ban) },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params, query: { after, limit } }) => {
-      const guild = deps.guild(params.id);
+    handle: async ({ uid, params, query: { after, limit }, requestId }) => {
+      const guild = deps.guild(params.id, requestId);
       const read = async (from: number | undefined, most: number) =>
         unwrap(
           await askRead(deps.clock, () => guild('bans', { uid, after: from ?? 0, limit: most })),
@@ -133,10 +134,10 @@ function putBan(deps: HttpDeps): Route {
     body: guilds.banBody,
     answers: { 204: null },
     errors: ['not_found', 'forbidden', 'conflict'],
-    handle: ({ uid, params, body }) => {
+    handle: ({ uid, params, body, requestId }) => {
       const act = { uid, target: params.uid, reason: body.reason ?? null };
       return answer(
-        askOnce(() => deps.guild(params.id)('ban', act)),
+        askOnce(() => deps.guild(params.id, requestId)('ban', act)),
         () => reply(204),
       );
     },
@@ -155,9 +156,9 @@ function deleteBan(deps: HttpDeps): Route {
     params: guilds.userParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: ({ uid, params }) =>
+    handle: ({ uid, params, requestId }) =>
       answer(
-        askOnce(() => deps.guild(params.id)('unban', { uid, target: params.uid })),
+        askOnce(() => deps.guild(params.id, requestId)('unban', { uid, target: params.uid })),
         () => reply(204),
       ),
   });
@@ -176,8 +177,8 @@ function listAudit(deps: HttpDeps): Route {
     query: guilds.auditQuery,
     answers: { 200: schemas.listOf(guilds.auditEntry) },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params, query: { after, limit } }) => {
-      const guild = deps.guild(params.id);
+    handle: async ({ uid, params, query: { after, limit }, requestId }) => {
+      const guild = deps.guild(params.id, requestId);
       const read = async (before: number | undefined, most: number) =>
         unwrap(
           await askRead(deps.clock, () =>
@@ -204,8 +205,8 @@ function transferGuild(deps: HttpDeps): Route {
     body: guilds.transferBody,
     answers: { 200: schemas.guild },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params, body }) => {
-      const ask = () => deps.guild(params.id)('transfer', { uid, to: body.userId });
+    handle: async ({ uid, params, body, requestId }) => {
+      const ask = () => deps.guild(params.id, requestId)('transfer', { uid, to: body.userId });
       const done = await answer(askOnce(ask), (guild) => reply(200, guildView(guild)));
       return renamed(done, { to: 'userId' });
     },

@@ -36,8 +36,8 @@ function listRoles(deps: HttpDeps): Route {
     query: guilds.rolesQuery,
     answers: { 200: schemas.listOf(guilds.role) },
     errors: ['not_found'],
-    handle: ({ uid, params, query }) => {
-      const ask = () => deps.guild(params.id)('roles', { uid });
+    handle: ({ uid, params, query, requestId }) => {
+      const ask = () => deps.guild(params.id, requestId)('roles', { uid });
       return answer(askRead(deps.clock, ask), (roles) => {
         const page = pageOf(roles, ({ position, id }) => [position, id], query);
         return reply(200, { items: page.items.map(roleView), next: page.next });
@@ -59,9 +59,9 @@ function createRole(deps: HttpDeps): Route {
     body: guilds.createRoleBody,
     answers: { 201: guilds.role },
     errors: ['not_found', 'forbidden', 'conflict'],
-    handle: ({ uid, params, body }) => {
+    handle: ({ uid, params, body, requestId }) => {
       const { name, color = 0, perms = 0 } = body;
-      const ask = () => deps.guild(params.id)('createRole', { uid, name, color, perms });
+      const ask = () => deps.guild(params.id, requestId)('createRole', { uid, name, color, perms });
       return answer(askOnce(ask), (role) => reply(201, roleView(role)));
     },
   });
@@ -81,7 +81,7 @@ function patchRole(deps: HttpDeps): Route {
     body: guilds.patchRoleBody,
     answers: { 200: guilds.role },
     errors: ['not_found', 'forbidden', 'conflict'],
-    handle: ({ uid, params, body }) => {
+    handle: ({ uid, params, body, requestId }) => {
       const { name, color, perms, position } = body;
       const change = {
         ...(name === undefined ? {} : { name }),
@@ -90,7 +90,7 @@ function patchRole(deps: HttpDeps): Route {
         ...(position === undefined ? {} : { position }),
       };
       const { id, role } = params;
-      const ask = () => deps.guild(id)('updateRole', { uid, role, ...change });
+      const ask = () => deps.guild(id, requestId)('updateRole', { uid, role, ...change });
       return answer(askOnce(ask), (changed) => reply(200, roleView(changed)));
     },
   });
@@ -108,9 +108,9 @@ function deleteRole(deps: HttpDeps): Route {
     params: guilds.roleParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: ({ uid, params: { id, role } }) =>
+    handle: ({ uid, params: { id, role }, requestId }) =>
       answer(
-        askOnce(() => deps.guild(id)('removeRole', { uid, role })),
+        askOnce(() => deps.guild(id, requestId)('removeRole', { uid, role })),
         () => reply(204),
       ),
   });
@@ -130,9 +130,9 @@ function putOverwrite(deps: HttpDeps, streams: StreamLookup): Route {
     body: guilds.overwriteBody,
     answers: { 200: schemas.channel },
     errors: ['not_found', 'forbidden', 'conflict'],
-    handle: async ({ uid, params, body }) => {
+    handle: async ({ uid, params, body, requestId }) => {
       const { id: sid, target } = params;
-      const guild = await guildOfChannel(deps, streams, sid);
+      const guild = await guildOfChannel(deps, streams, sid, requestId);
       if (!guild.ok) return guild.failure;
       const { type, allow = 0, deny = 0 } = body;
       const change = { uid, sid, target, type, allow, deny };
@@ -154,9 +154,9 @@ function deleteOverwrite(deps: HttpDeps, streams: StreamLookup): Route {
     params: guilds.targetParams,
     answers: { 204: null },
     errors: ['not_found', 'forbidden'],
-    handle: async ({ uid, params }) => {
+    handle: async ({ uid, params, requestId }) => {
       const { id: sid, target } = params;
-      const guild = await guildOfChannel(deps, streams, sid);
+      const guild = await guildOfChannel(deps, streams, sid, requestId);
       if (!guild.ok) return guild.failure;
       const ask = () => guild.value('removeOverwrite', { uid, sid, target });
       return answer(askOnce(ask), () => reply(204));

@@ -26,8 +26,8 @@ export function threadRoutes(deps: HttpDeps, streams: StreamLookup): readonly Ro
       query: talk.threadsQuery,
       answers: { 200: schemas.listOf(schemas.channel) },
       errors: ['not_found'],
-      handle: async ({ uid, params: { id: sid }, query }) => {
-        const guild = await guildOfChannel(deps, streams, sid);
+      handle: async ({ uid, params: { id: sid }, query, requestId }) => {
+        const guild = await guildOfChannel(deps, streams, sid, requestId);
         if (!guild.ok) return guild.failure;
         const ask = () => guild.value('threads', { uid, sid });
         return answer(askRead(deps.clock, ask), (threads) => {
@@ -54,8 +54,8 @@ export function threadRoutes(deps: HttpDeps, streams: StreamLookup): readonly Ro
       body: talk.createThreadBody,
       answers: { 201: schemas.channel },
       errors: ['not_found', 'forbidden', 'conflict'],
-      handle: async ({ uid, params: { id: sid }, body }) => {
-        const guild = await guildOfChannel(deps, streams, sid);
+      handle: async ({ uid, params: { id: sid }, body, requestId }) => {
+        const guild = await guildOfChannel(deps, streams, sid, requestId);
         if (!guild.ok) return guild.failure;
         const { name, seq } = body;
         const ask = () => guild.value('createThread', { uid, sid, seq, name });

@@ -52,9 +52,9 @@ export function userRoutes(deps: HttpDeps): readonly Route[] {
       limit: 'general',
       query: schemas.guildsQuery,
       answers: { 200: schemas.listOf(schemas.guild) },
-      handle: ({ uid, query }) =>
+      handle: ({ uid, query, requestId }) =>
         answer(
-          askRead(clock, () => deps.user(uid)('guilds', {})),
+          askRead(clock, () => deps.user(uid, requestId)('guilds', {})),
           (guilds) => {
             const page = pageOf(guilds, ({ id }) => [id], query);
             return reply(200, { items: page.items.map(guildView), next: page.next });

@@ -45,7 +45,7 @@ beforeAll(async () => {
     seen.push({ request, env });
     return handle === undefined ? h.app.fetch(request, env) : handle(request, env);
   };
-  const options = { clock, log: { debug: log, warn: log, error: log }, inflightMax: 8 };
+  const options = { clock, log: { debug: log, info: log, warn: log, error: log }, inflightMax: 8 };
   stats = () => attached.stats();
   const attached = attachHttp(app, handler, options);
   const listening = await new Promise<us_listen_socket>((resolve, reject) => {

@@ -123,7 +123,7 @@ export class Harness {
       version: '0.1.0',
       clock,
       rng,
-      log: { debug: log('debug'), warn: log('warn'), error: log('error') },
+      log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
       checkAnswers: true,
       ...change,
     });
