@@ -1,9 +1,11 @@
 /** Mailboxes that are slow or lose messages for a time: order, bounds, and that it ends by itself. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { TraceContext } from '../core/trace-context.ts';
 import {
   call,
   cast,
   configureRuntime,
+  currentTrace,
   defineActor,
   exit,
   faults,
@@ -14,6 +16,7 @@ import {
   spawn,
   systemClock,
   systemRng,
+  withTrace,
 } from '../index.ts';
 import { type FakeClock, settle } from '../testkit/index.ts';
 import { onFakeClock, reasonOf } from './support.ts';
@@ -42,6 +45,16 @@ const List = defineActor<ListP, number[], { readonly limit?: number } | undefine
     all: (all) => [...all],
   },
   mailbox: { limit: 8, overflow: 'dropOldest' },
+});
+
+interface SeenP {
+  /** Trace of the message that asks. */
+  trace(): string;
+}
+const Seen = defineActor<SeenP, null>({
+  name: 'seen',
+  init: () => null,
+  handle: { trace: () => currentTrace()?.traceId ?? 'none' },
 });
 
 let clock: FakeClock;
@@ -115,6 +128,29 @@ describe('faultMailbox: delay', () => {
     await settle();
     expect(await outcome).toBe('killed');
     expect([ended, isAlive(ref)]).toEqual([1, false]);
+  });
+});
+
+describe('faultMailbox: traces', () => {
+  const traceOf = (ref: Ref<SeenP>): Promise<string> =>
+    withTrace(new TraceContext('a'.repeat(32), 'b'.repeat(16), 0), () => call(ref, 'trace'));
+
+  test('a traced message, is traced when it was queued before, has waited, or the fault is over', async () => {
+    const ref = await spawn(Seen, undefined);
+    const before = traceOf(ref);
+    const fault = faults.faultMailbox(ref, { ...options, delayMs: 200 });
+    const slow = traceOf(ref);
+    const plain = call(ref, 'trace');
+    await clock.advance(220);
+    const late = traceOf(ref);
+    fault?.end();
+    await settle();
+    expect(await Promise.all([before, slow, plain, late])).toEqual([
+      'a'.repeat(32),
+      'a'.repeat(32),
+      'none',
+      'a'.repeat(32),
+    ]);
   });
 });
 
