@@ -12,6 +12,8 @@ import {
 } from '../channels/store/index.ts';
 import { at } from '../runtime/index.ts';
 
+export { LOG_WRITER };
+
 /** Name of the thread that writes. */
 export const STORE_SLOT = 'store';
 

@@ -4,10 +4,9 @@
  * /health needs no token. Main thread.
  */
 import { statfs } from 'node:fs/promises';
-import { LOG_WRITER, type LogWriterP } from '../channels/store/index.ts';
+import type { LogWriterP } from '../channels/store/index.ts';
 import type { HealthStatus } from '../gateway/index.ts';
 import { at, type Clock, call, slotsOf } from '../runtime/index.ts';
-import { STORE_SLOT } from './connect-store.ts';
 import { THREAD_COUNTERS, type ThreadCountersP } from './metrics/thread.ts';
 import { HEALTH } from './policies.ts';
 
@@ -45,7 +44,11 @@ export function healthPorts(dataDir: string, clock: Clock): HealthPorts {
       usedBytes: process.memoryUsage.rss(),
       availableBytes: process.availableMemory(),
     }),
-    store: () => call(at<LogWriterP>(STORE_SLOT, LOG_WRITER), 'stats', undefined, wait),
+    async store() {
+      // The main thread has no other use for the store's code: loaded with the first question.
+      const { LOG_WRITER, STORE_SLOT } = await import('./connect-store.ts');
+      return call(at<LogWriterP>(STORE_SLOT, LOG_WRITER), 'stats', undefined, wait);
+    },
     slots: () => ['store', 'reader', 'shard', 'gateway'].flatMap((group) => [...slotsOf(group)]),
     ping: (slot) => call(at<ThreadCountersP>(slot, THREAD_COUNTERS), 'totals', undefined, wait),
   };
