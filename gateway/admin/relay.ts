@@ -140,13 +140,13 @@ export class AdminRelay {
         this.#release(connection);
         return;
       }
-      res.cork(() => {
-        if (!verdict.ok || connection === undefined) refuse(res, verdict);
-        else {
-          const protocol = ADMIN_SUBPROTOCOL[verdict.encoding];
-          res.upgrade<AdminSocketData>({ connection }, key, protocol, '', context);
-        }
-      });
+      if (!verdict.ok || connection === undefined) {
+        res.cork(() => refuse(res, verdict));
+        return;
+      }
+      // Not in a cork: 20.51 closes one in some sockets that are upgraded there later (P20, fixed in 20.79).
+      const protocol = ADMIN_SUBPROTOCOL[verdict.encoding];
+      res.upgrade<AdminSocketData>({ connection }, key, protocol, '', context);
     });
   }
 

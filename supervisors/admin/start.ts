@@ -96,7 +96,10 @@ export class AdminSide {
 
   /** The verbs and topics; loaded by the first call. */
   service(): Promise<AdminService> {
-    this.#service ??= this.#load();
+    this.#service ??= this.#load().catch((error: unknown) => {
+      this.#service = undefined;
+      throw error;
+    });
     return this.#service;
   }
 
@@ -104,6 +107,9 @@ export class AdminSide {
     this.#local ??= Promise.all([this.service(), import('./local-server.ts')]).then(
       ([service, { createLocalServer }]) => createLocalServer(service),
     );
+    this.#local.catch(() => {
+      this.#local = undefined;
+    });
     return this.#local;
   }
 

@@ -42,6 +42,7 @@ export class RawAdmin {
   readonly socket: WebSocket;
   readonly encoding: AdminEncoding;
   readonly #waiting: (() => void)[] = [];
+  #error: unknown;
 
   /** Rejects with Refused. */
   static open(options: RawAdminOptions): Promise<RawAdmin> {
@@ -82,6 +83,9 @@ export class RawAdmin {
         this.#wake();
       });
     });
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
     socket.on('message', (data) => {
       const decoded = decodeAdmin(data as Buffer, encoding, 'server');
       if (!decoded.ok) throw new Error(`the server sent no frame: ${decoded.why}`);
@@ -103,7 +107,9 @@ export class RawAdmin {
     for (;;) {
       const found = this.frames.find(fits);
       if (found !== undefined) return found;
-      if (this.socket.readyState === WebSocket.CLOSED) throw new Error('closed without the frame');
+      if (this.socket.readyState === WebSocket.CLOSED) {
+        throw new Error(`closed by ${await this.closed} without the frame`, { cause: this.#error });
+      }
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
