@@ -43,8 +43,8 @@ function exited(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once('exit', () => resolve()));
 }
 
-/** Driftway with one gateway and one shard thread, a durable store in a new folder, trusted limits. */
-export async function startDriftway(): Promise<Server> {
+/** Driftway with one gateway and one shard thread, a durable store in a new folder, trusted limits; `more` wins. */
+export async function startDriftway(more: Readonly<Record<string, string>> = {}): Promise<Server> {
   const port = await freePort();
   const dataDir = mkdtempSync(join(tmpdir(), 'driftway-bench-'));
   const env = {
@@ -56,6 +56,7 @@ export async function startDriftway(): Promise<Server> {
     DRIFTWAY_SHARD_THREADS: '1',
     DRIFTWAY_LOG_LEVEL: 'warn',
     DRIFTWAY_STOP_TIMEOUT_MS: '2000',
+    ...more,
   };
   const child = spawn(process.execPath, [join(REPO, 'native/launch.mjs'), 'start'], {
     cwd: REPO,

@@ -28,6 +28,7 @@ let refused = 0;
 /** Sets the policy of this thread from now on. */
 export function setTracePolicy(next: TracePolicy, time: Clock): void {
   policy = next;
+  if (time !== clock) filledMs = time.monotonic();
   clock = time;
   setTraceRatio(next.isOn ? next.ratio : 0);
 }
