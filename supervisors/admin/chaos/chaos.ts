@@ -11,6 +11,7 @@ import type { ReportFeed } from '../reports.ts';
 import type { VerbResult } from '../types.ts';
 import { EndWord, endWordBuffer } from './end-word.ts';
 import { Experiment, type Outcome } from './experiment.ts';
+import { CHAOS_LIMITS } from './limits.ts';
 import { type ChaosPlan, planOf } from './plan.ts';
 import { ChaosResults } from './results.ts';
 import type { ChaosPhase, ChaosResult, ChaosStart, ChaosStatus } from './types.ts';
@@ -51,6 +52,8 @@ export class Chaos {
   readonly #listeners = new Set<(news: ChaosNews) => void>();
   readonly #counters = { refused: 0, begun: 0, endedByGuard: 0, notClean: 0 };
   #runs = 0;
+  /** When threads were brought down lately, monotonic. */
+  #falls: number[] = [];
   #running: Running | undefined;
   #last: string | null = null;
 
@@ -106,7 +109,21 @@ export class Chaos {
     if (!plan.ok) return plan;
     const down = slots.find(({ up }) => !up);
     if (down !== undefined) return fail('conflict', `${down.name} is down: nothing more is broken`);
+    if (plan.value.mayFall.length > 0 && !this.#mayFall()) {
+      const { fallsMax, fallsMs } = CHAOS_LIMITS;
+      const limit = `${fallsMax} threads in ${fallsMs / 1000} s`;
+      return fail('rate_limited', `more than ${limit} might have the node give up`);
+    }
     return this.#run(plan.value, start, who);
+  }
+
+  /** Counts one more, unless they are too many. */
+  #mayFall(): boolean {
+    const now = this.#deps.clock.monotonic();
+    this.#falls = this.#falls.filter((at) => now - at < CHAOS_LIMITS.fallsMs);
+    if (this.#falls.length >= CHAOS_LIMITS.fallsMax) return false;
+    this.#falls.push(now);
+    return true;
   }
 
   async #run(plan: ChaosPlan, start: ChaosStart, who: string): Promise<VerbResult<ChaosRun>> {

@@ -1,7 +1,7 @@
 /**
  * Every bound of chaos in one table: how long, how far, how many. Plain data.
  */
-import { HUNG_MS } from '../../policies.ts';
+import { HUNG_MS, THREAD_RESTARTS } from '../../policies.ts';
 import type { ChaosItem } from './types.ts';
 
 export const CHAOS_LIMITS = {
@@ -15,6 +15,9 @@ export const CHAOS_LIMITS = {
   affectedMax: 1_000_000,
   /** A gateway thread cannot be replaced: it must not hang for as long as the watchdog waits. */
   gatewayStallMsMax: HUNG_MS - 2_000,
+  /** Threads that may be brought down within the period in which the node counts them: beyond its own limit the process ends. */
+  fallsMax: Math.floor(THREAD_RESTARTS.intensity / 2),
+  fallsMs: THREAD_RESTARTS.period * 1_000,
   /** How long one has to wait for an agent. */
   agentMs: 3_000,
   /** How long the canary may take for its first appends: before anything is broken. */

@@ -2,6 +2,7 @@
  * What a wish for chaos comes down to: which thread, which actor, for how long; or why it cannot be had. Pure.
  */
 import type { SlotStatus } from '../../../runtime/index.ts';
+import { HUNG_MS } from '../../policies.ts';
 import { done, fail } from '../define.ts';
 import type { VerbResult } from '../types.ts';
 import { CHAOS_GROUPS, CHAOS_LIMITS } from './limits.ts';
@@ -29,6 +30,9 @@ export interface ChaosPlan {
 const STORE = 'store';
 const WITH_ACTOR: ReadonlySet<ChaosItem> = new Set(['kill-actor', 'delay-mailbox', 'drop-mailbox']);
 const OF_STORE: ReadonlySet<ChaosItem> = new Set(['freeze-store', 'fill-disk']);
+const MAY_HANG: ReadonlySet<ChaosItem> = new Set(['stall-thread', 'freeze-store']);
+/** The watchdog may be late or early by its own interval. */
+const BUSY_MS = HUNG_MS - 1_000;
 const AT_ONCE: ReadonlySet<ChaosItem> = new Set(['kill-actor', 'kill-thread']);
 
 /** The plan, or the reason against it. `slots` as NodeHandle gives them. */
@@ -67,7 +71,7 @@ export function planOf(
     mode: start.mode,
     forMs,
     order: orderOf(start, path, to.value),
-    mayFall: ['kill-thread', 'stall-thread', 'freeze-store'].includes(item) ? [slot] : [],
+    mayFall: item === 'kill-thread' || (MAY_HANG.has(item) && forMs > BUSY_MS) ? [slot] : [],
     isStoreWide: OF_STORE.has(item),
   });
 }
