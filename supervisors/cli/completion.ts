@@ -3,7 +3,7 @@
  * Answers go to stdout by the library's own hand, in its form. Main thread of the command line.
  */
 import { type Command as Completed, RootCommand } from '@bomb.sh/tab';
-import { GLOBAL_OPTIONS } from './program.ts';
+import { entryOf, GLOBAL_OPTIONS } from './program.ts';
 import type { CliArgument, CliCommand, CliEntry, CliOption } from './types.ts';
 
 export interface CompleteOptions {
@@ -18,7 +18,7 @@ export interface CompleteOptions {
 /** Answers one question of a shell. */
 export async function complete(options: CompleteOptions): Promise<void> {
   const { entries, groups, words } = options;
-  const asked = entryOf(entries, words);
+  const asked = entryOf(words.slice(0, -1), entries);
   const command = await asked?.load();
   const wantsRow = (command?.args ?? []).some((argument) => argument.complete === 'row');
   const ids = wantsRow ? await options.rowIds(words.at(-1) ?? '') : [];
@@ -30,16 +30,6 @@ export async function complete(options: CompleteOptions): Promise<void> {
     if (entry === asked && command !== undefined) fill(completed, command, ids);
   }
   root.parse([...words]);
-}
-
-/** The command of the line, as far as it has been typed. */
-function entryOf(entries: readonly CliEntry[], words: readonly string[]): CliEntry | undefined {
-  const typed = words.slice(0, -1).filter((word) => !word.startsWith('-'));
-  const [first = '', second = ''] = typed;
-  return (
-    entries.find(({ name }) => name === `${first} ${second}`) ??
-    entries.find(({ name }) => name === first)
-  );
 }
 
 function fill(completed: Completed, command: CliCommand, ids: readonly string[]): void {

@@ -56,6 +56,34 @@ export interface ProgramOptions {
   readonly writeError: (text: string) => void;
 }
 
+/** The entry that the words name, `help` before it or not; the longer name wins. */
+export function entryOf(
+  argv: readonly string[],
+  entries: readonly CliEntry[],
+): CliEntry | undefined {
+  const words = positionals(argv);
+  const [first = '', second = ''] = words[0] === 'help' ? words.slice(1) : words;
+  return (
+    entries.find(({ name }) => name === `${first} ${second}`) ??
+    entries.find(({ name }) => name === first)
+  );
+}
+
+/** The words that are neither options nor the values of those that every command has. */
+function positionals(argv: readonly string[]): string[] {
+  const words: string[] = [];
+  const withValue = GLOBAL_OPTIONS.filter(({ kind }) => kind !== 'flag').map(
+    ({ name }) => `--${name}`,
+  );
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? '';
+    if (word === '--') break;
+    if (withValue.includes(word)) i++;
+    else if (!word.startsWith('-')) words.push(word);
+  }
+  return words;
+}
+
 const ENDING = `
 Words after -- reach the command as they are. Exit codes: 0 done, 1 failed, 2 wrong use.
 Shell completion: source <(driftway completion bash); zsh, fish and powershell too.`;

@@ -8,7 +8,7 @@ import type { Clock } from '../../runtime/index.ts';
 import { peekFlags, peekSetting, type Sources } from '../config-source.ts';
 import { checkGiven } from './given.ts';
 import { failed, misuse } from './outcome.ts';
-import { buildProgram, GLOBAL_OPTIONS } from './program.ts';
+import { buildProgram, entryOf } from './program.ts';
 import type {
   CliCommand,
   CliContext,
@@ -72,27 +72,8 @@ async function load(
   argv: readonly string[],
   entries: readonly CliEntry[],
 ): Promise<ReadonlyMap<string, CliCommand>> {
-  const words = positionals(argv);
-  const [first = '', second = ''] = words[0] === 'help' ? words.slice(1) : words;
-  const entry =
-    entries.find(({ name }) => name === `${first} ${second}`) ??
-    entries.find(({ name }) => name === first);
+  const entry = entryOf(argv, entries);
   return new Map(entry === undefined ? [] : [[entry.name, await entry.load()]]);
-}
-
-/** The words that are neither options nor the values of those that every command has. */
-function positionals(argv: readonly string[]): string[] {
-  const words: string[] = [];
-  const withValue = GLOBAL_OPTIONS.filter(({ kind }) => kind !== 'flag').map(
-    ({ name }) => `--${name}`,
-  );
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? '';
-    if (word === '--') break;
-    if (withValue.includes(word)) i++;
-    else if (!word.startsWith('-')) words.push(word);
-  }
-  return words;
 }
 
 function saysJson(argv: readonly string[]): boolean {
@@ -195,7 +176,7 @@ async function completion(words: readonly string[], world: CliWorld): Promise<0 
   await complete({
     ...world,
     words: words.slice(1),
-    rowIds: (text) => rowIds(() => world.connect({ dataDir }, 'completion'), text),
+    rowIds: (text) => rowIds(() => world.connect({ dataDir }, 'completion'), text, world.clock),
   });
   return 0;
 }

@@ -61,8 +61,8 @@ export function table(head: readonly string[], rows: readonly (readonly unknown[
 
 /** 950, 1.2k, 34k, 5.6M: at most four columns. */
 export function count(value: number): string {
-  if (value < 1_000)
-    return value >= 10 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
+  if (value < 999.5)
+    return value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : String(Math.round(value));
   for (const [unit, size] of [
     ['k', 1e3],
     ['M', 1e6],

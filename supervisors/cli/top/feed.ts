@@ -8,7 +8,7 @@ import type { TreeOptions, VerbResult } from '../../admin/types.ts';
 import type { AdminConnection, AdminHello, AdminSubscription, Connected } from '../types.ts';
 
 /** Waits between attempts; the last one goes on for ever. */
-const RETRY_MS: readonly number[] = [250, 500, 1_000, 2_000, 5_000];
+const RETRY_MS: readonly number[] = [250, 500, 1_000, 2_000];
 /** Asking again would be answered in the same way. */
 const FINAL = ['unauthorized', 'token_expired', 'forbidden', 'origin_not_allowed', 'invalid'];
 

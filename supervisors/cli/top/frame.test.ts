@@ -118,7 +118,8 @@ describe('frameOf', () => {
     const lost: Facts = { ...facts, link: { kind: 'lost', why: 'no server answers' } };
     const table = new TableLines(layoutFor(80), paint);
     const lines = frameOf(state, lost, { columns: 80, rows: 24 }, table, paint).map(plain);
-    expect(lines[0]).toMatch(/LOST: no server answers$/);
+    expect(lines[0]).toMatch(/LOST, trying again$/);
+    expect(lines[1]).toBe('no server answers');
     expect(lines[5]).toContain('gateway-0');
   });
 });

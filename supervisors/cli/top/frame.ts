@@ -61,7 +61,9 @@ export function frameOf(
   while (body.length < bodyRows) body.push('');
   return [
     titleLine(state, facts, width, paint),
-    totalsLine(state, width, paint),
+    facts.link.kind === 'lost'
+      ? paint('bad', padded(safe(facts.link.why), width).trimEnd())
+      : totalsLine(state, width, paint),
     placeLine(state, width, paint),
     table.head(state.sort, state.isReversed),
     ...body,
@@ -104,7 +106,7 @@ function bar(
 }
 
 function linkText(state: TopState, link: Link, at: number): string {
-  if (link.kind === 'lost') return `LOST: ${safe(link.why)}`.slice(0, 60);
+  if (link.kind === 'lost') return 'LOST, trying again';
   if (link.kind === 'waiting') return 'connecting';
   const time = moment(at, at);
   return `${time}${state.isPaused ? '  PAUSED' : `  every ${paceText(state.everyMs)}`}`;
