@@ -4,7 +4,6 @@
  * id, never lets an error out, never logs a path (it may hold an invite code), a body or a token.
  */
 import { Hono } from 'hono';
-import { AccessLog } from '../access-log.ts';
 import { addressKey } from '../address.ts';
 import { asyncApiDocument } from '../protocol/index.ts';
 import { RATE_LIMITS } from '../rates/index.ts';
@@ -14,6 +13,7 @@ import { IdempotencyKeys, type IdempotencyStats } from './idempotency.ts';
 import { limited } from './limiter.ts';
 import { buildDocument, type OpenApiDocument } from './openapi.ts';
 import { docsPage, landingPage } from './pages.ts';
+import { RequestLines } from './request-lines.ts';
 import { RequestMeter, type RouteMeasure } from './request-meter.ts';
 import type { Method, Route } from './route.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -31,7 +31,7 @@ import { threadRoutes } from './routes/threads.ts';
 import { userRoutes } from './routes/users.ts';
 import { failureResponse, problemOf, serveRoute } from './serve-route.ts';
 import { StreamLookup } from './stream-lookup.ts';
-import type { HttpDeps, HttpHandler, HttpLog, RequestEnv } from './types.ts';
+import type { HttpDeps, HttpHandler, RequestEnv } from './types.ts';
 
 /** Counters of one app since it started. */
 export interface HttpStats extends IdempotencyStats {
@@ -82,9 +82,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
     appendRepeats: 0,
   };
   const meter = new RequestMeter();
-  const access = new AccessLog(deps.clock);
-  const tell = (line: RequestLine): void => tellRequest(deps.log, access, line);
-  const lines = () => ({ accessLinesSkipped: access.skippedCount });
+  const lines = new RequestLines(deps.clock, deps.log);
   const onRepeat = (): void => {
     counters.appendRepeats++;
   };
@@ -107,12 +105,11 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
   return {
     routes,
     openapi,
-    stats: () => ({ ...counters, ...keys.stats(), streamsKnown: streams.size, ...lines() }),
+    stats: () => ({ ...counters, ...keys.stats(), streamsKnown: streams.size, ...lines.stats() }),
     measures: () => meter.measures(),
     async fetch(request, env) {
       counters.requests++;
-      const given = request.headers.get(correlationKey);
-      const correlationId = given !== null && REQUEST_ID.test(given) ? given : undefined;
+      const correlationId = goodId(request, correlationKey);
       const requestId = requestIdOf(deps, request, correlationId);
       const startedAt = deps.clock.monotonic();
       const trace: Trace = env.trace ?? {};
@@ -127,15 +124,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
       const { method } = request;
       const tookMs = deps.clock.monotonic() - startedAt;
       meter.note(method, trace.route, response.status, tookMs);
-      const { status } = response;
-      tell({
-        requestId,
-        ...correlated(correlationId, requestId),
-        method,
-        ...trace,
-        status,
-        tookMs,
-      });
+      lines.tell({ requestId, correlationId, method, trace, status: response.status, tookMs });
       return response;
     },
   };
@@ -205,43 +194,15 @@ async function respond(
   return response;
 }
 
-/** What the log says of a request. Never a path, an address, a body or a token. */
-interface RequestLine extends Trace {
-  readonly requestId: string;
-  /** Where the caller has one besides. */
-  readonly correlationId?: string;
-  readonly method: string;
-  readonly status: number;
-  readonly tookMs: number;
-}
-
-const SLOW_MS = 1000;
-/** Asked over and over by machines: told when something is wrong. */
-const PROBES = new Set(['/health', '/ready', '/metrics']);
-
-/** One line per request: failures as warnings, the others as far as the budget goes, what is left as `debug`. */
-function tellRequest(log: HttpLog, access: AccessLog, line: RequestLine): void {
-  const shown = { ...line, tookMs: Math.round(line.tookMs * 10) / 10 };
-  if (line.status >= 500) {
-    log.warn({ ...shown, ...access.take(true) }, 'http');
-    return;
-  }
-  const isProbe = line.route !== undefined && PROBES.has(line.route);
-  const more = isProbe ? undefined : access.take(line.tookMs > SLOW_MS);
-  if (more === undefined) log.debug(shown, 'http');
-  else log.info({ ...shown, ...more }, 'http');
-}
-
-function correlated(correlationId: string | undefined, requestId: string): object {
-  return correlationId === undefined || correlationId === requestId ? {} : { correlationId };
-}
-
 /** The caller's own, by either name; else a new one. */
 function requestIdOf(deps: HttpDeps, request: Request, correlationId: string | undefined): string {
-  const given = request.headers.get(requestIdKey);
-  if (given !== null && REQUEST_ID.test(given)) return given;
-  if (correlationId !== undefined) return correlationId;
-  return Buffer.from(deps.rng.bytes(12)).toString('base64url');
+  const given = goodId(request, requestIdKey) ?? correlationId;
+  return given ?? Buffer.from(deps.rng.bytes(12)).toString('base64url');
+}
+
+function goodId(request: Request, header: string): string | undefined {
+  const given = request.headers.get(header);
+  return given !== null && REQUEST_ID.test(given) ? given : undefined;
 }
 
 /** Puts every route on the router, and behind each path the answer to other methods. */
