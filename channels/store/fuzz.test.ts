@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Commit, DocWrite, LogEvent, MessageAnchor, Rewrite, Store } from '../types.ts';
 import { memoryStore } from './memory.ts';
+import { verifyDatabase } from './restore.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import { bytes, countingRng, freshPath, StillClock } from './test/fixtures.ts';
 
@@ -201,7 +202,7 @@ function read([one, at, n, m, where, viewer, token, prefix]: ReadArguments): Com
   };
 }
 
-test('memory and SQLite: any commands, equal results', async () => {
+test('memory and SQLite: any commands, equal results and a sound file', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 20, maxLength: 80 }), async (commands) => {
       const path = freshPath();
@@ -215,6 +216,7 @@ test('memory and SQLite: any commands, equal results', async () => {
       } finally {
         await world.stores[1].close();
       }
+      expect(verifyDatabase(path)).toEqual([]);
     }),
     { numRuns: 100 },
   );

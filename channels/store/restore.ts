@@ -118,7 +118,8 @@ const RULES: readonly { readonly fault: string; readonly sql: string }[] = [
   },
   {
     fault: 'a count of reactions that is not their number',
-    sql: `SELECT sid FROM tallies WHERE count <> (SELECT count(*) FROM reactions
+    // What is left of a dropped stream is half swept away.
+    sql: `SELECT sid FROM tallies WHERE sid IN (SELECT sid FROM heads) AND count <> (SELECT count(*) FROM reactions
           WHERE reactions.sid = tallies.sid AND reactions.target = tallies.target
             AND reactions.emoji = tallies.emoji)`,
   },

@@ -37,11 +37,15 @@ export interface RestoreOptions {
   readonly clock: Pick<Clock, 'now'>;
   readonly rng: Pick<Rng, 'u32'>;
   readonly onProgress?: (progress: StepProgress) => void;
+  /** Goes on when the database breaks a rule of the store: better than nothing where there is no other backup. */
+  readonly isDespiteFaults?: boolean;
 }
 
 /** A data folder that was restored. */
 export interface Restored extends Stamped {
   readonly manifest: Manifest;
+  /** What is wrong with the database, and was accepted. */
+  readonly faults: readonly string[];
   /** Where the files that were there before are now; null when there were none. */
   readonly aside: string | null;
 }
@@ -88,10 +92,11 @@ function inUse(dataDir: string): Failure {
 }
 
 async function replace(
-  { clock, dataDir, from, onProgress, rng }: RestoreOptions,
+  options: RestoreOptions,
   manifest: Manifest,
   work: string,
 ): Promise<OperationResult<Restored>> {
+  const { clock, dataDir, from, isDespiteFaults = false, onProgress, rng } = options;
   const source = join(from, DATABASE_FILE);
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   const noRoom = await missingRoom(dataDir, bytes);
@@ -101,7 +106,7 @@ async function replace(
   copyFileSync(source, work, constants.COPYFILE_FICLONE);
   onProgress?.({ step: 'verify', share: 0 });
   const faults = verifyDatabase(work);
-  if (faults.length > 0)
+  if (faults.length > 0 && !isDespiteFaults)
     return { ok: false, code: 'damaged', message: `${source}: ${faults.join('; ')}` };
   const stamped = stampEpochs({
     path: work,
@@ -111,7 +116,7 @@ async function replace(
   });
   await syncFile(work);
   const aside = await putInPlace({ clock, dataDir, from, work, manifest });
-  return { ok: true, value: { ...stamped, manifest, aside } };
+  return { ok: true, value: { ...stamped, manifest, faults, aside } };
 }
 
 interface PlaceOptions extends Pick<RestoreOptions, 'clock' | 'dataDir' | 'from'> {

@@ -9,6 +9,13 @@ import type { CliCommand } from '../types.ts';
 
 export const restore: CliCommand = {
   args: [{ name: 'folder', about: 'folder of the backup' }],
+  options: [
+    {
+      name: 'despite-faults',
+      about: 'go on when the database in the backup is not sound; it says what is wrong',
+      kind: 'flag',
+    },
+  ],
   more: 'Stop the server first. Every hash is checked before anything changes; what is there now is put aside in the data folder. All streams get new epochs: clients that had seen more than the backup has are told so, and fetch again.',
   examples: ['restore /mnt/backups/driftway-monday'],
   run: async (context, given) => {
@@ -17,16 +24,18 @@ export const restore: CliCommand = {
     const { clock, dataDir, sources } = context;
     const from = resolve(sources.cwd, given.arg('folder'));
     const onProgress = noteSteps(context);
-    const result = await restoreFrom({ from, dataDir, clock, rng, onProgress });
+    const isDespiteFaults = given.flag('despite-faults');
+    const result = await restoreFrom({ from, dataDir, clock, rng, onProgress, isDespiteFaults });
     return result.ok
       ? done({ dataDir, ...result.value }, summary(dataDir, result.value))
       : failed(result.code, result.message);
   },
 };
 
-function summary(dataDir: string, { aside, events, manifest, streams }: Restored): string {
+function summary(dataDir: string, { aside, events, faults, manifest, streams }: Restored): string {
   const from = new Date(manifest.createdAt).toISOString();
   const lines = [`${dataDir}: ${events} events of ${streams} streams as of ${from}, new epochs`];
   if (aside !== null) lines.push(`what was there before is in ${aside}`);
+  lines.push(...faults.map((fault) => `accepted: ${fault}`));
   return lines.join('\n');
 }
