@@ -9,6 +9,7 @@ import type { AdminTopic } from './topic.ts';
 import { adminTopics } from './topics/all.ts';
 import type { AdminCaller, AdminVerb, VerbResult } from './types.ts';
 import { adminVerbs } from './verbs/all.ts';
+import { describeVerb } from './verbs/describe.ts';
 
 /** Scope that remote callers need for verbs of effect `danger`. */
 export const DANGER_SCOPE = 'admin.danger';
@@ -20,7 +21,11 @@ export class AdminService {
 
   constructor(deps: AdminDeps) {
     this.deps = deps;
-    this.#verbs = byName(adminVerbs(deps));
+    const describe = describeVerb(
+      () => this.#verbs.values(),
+      () => this.#topics.values(),
+    );
+    this.#verbs = byName([...adminVerbs(deps), describe]);
     this.#topics = byName(adminTopics(deps));
   }
 
@@ -67,6 +72,11 @@ export class AdminService {
     const verb = this.#verbs.get(name);
     if (verb === undefined) return fail('unknown_verb', `there is no verb ${name}`);
     if (verb.effect === 'danger' && !mayDoDanger(caller)) {
+      await this.deps.audit.record(
+        { who: caller.who, verb: name, args: null },
+        'failed',
+        'forbidden',
+      );
       return fail('forbidden', `${name} needs the scope ${DANGER_SCOPE}`);
     }
     const parsed = verb.args.safeParse(args);

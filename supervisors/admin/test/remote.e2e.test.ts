@@ -186,6 +186,8 @@ describe('permission', () => {
     expect(danger).toBeDefined();
     const refused = await plain.request([100, 1, danger?.name, {}]);
     expect(refused.slice(0, 3)).toEqual([99, 1, 'forbidden']);
+    const denied = await plain.request([100, 9, 'audit', { limit: 1 }]);
+    expect(denied[2]).toMatchObject({ entries: [{ verb: danger?.name, outcome: 'forbidden' }] });
     const able = await connect({ token: token({ scope: 'admin admin.danger' }) });
     const judged = await able.request([100, 1, danger?.name, {}]);
     expect(judged[2]).not.toBe('forbidden');

@@ -96,6 +96,27 @@ describe('verbs and topics', () => {
     expect(await client.call('node')).toMatchObject({ node: 'n1', pid: server.serverPid });
   });
 
+  test('describe: every verb and topic of HELLO with what it takes', async () => {
+    const client = await connect();
+    interface Described {
+      readonly name: string;
+      readonly args?: { readonly type: string };
+      readonly options?: { readonly type: string };
+    }
+    const { topics, verbs } = await client.call<{ verbs: Described[]; topics: Described[] }>(
+      'describe',
+    );
+    expect(verbs.map(({ name }) => name)).toEqual(client.hello.verbs.map(({ name }) => name));
+    expect(topics.map(({ name }) => name)).toEqual(client.hello.topics);
+    expect(await client.call('describe', { name: 'audit' })).toMatchObject({
+      verbs: [{ args: { type: 'object', properties: { limit: { maximum: 200 } } } }],
+      topics: [{ name: 'audit', onSlow: 'drop' }],
+    });
+    await expect(client.call('describe', { name: 'nothing' })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+
   test('wrong requests: named codes, the connection stays', async () => {
     const client = await connect();
     const code = (asked: Promise<unknown>) =>
