@@ -3,8 +3,8 @@
  * last told. Main thread; driven by the model, never by itself.
  */
 
-import type { CrashNote } from './tree-crashes.ts';
 import { type Below, type Forest, moreRow, noSums, type Place, searchText } from './tree-forest.ts';
+import { type Sent, ShownActors } from './tree-shown.ts';
 import { FIGURE, type ThreadTable } from './tree-table.ts';
 import type { TreeEvent, TreeSink } from './tree-types.ts';
 import type { TreeDelta, TreeOptions, TreeRow } from './types.ts';
@@ -26,17 +26,6 @@ const SORT_FIGURE = {
   memory: FIGURE.memoryBytes,
 } as const;
 
-/** A row as it was last sent. */
-interface Sent {
-  row: TreeRow;
-  /** What it was made of: the actor's version in its table, its life, and its crashes. */
-  version: number;
-  ref: number;
-  crash: CrashNote | undefined;
-  /** Pass in which it was last shown. */
-  pass: number;
-}
-
 /** A place whose children are to be looked at. */
 interface Open {
   readonly place: Place;
@@ -48,9 +37,9 @@ export class View {
   readonly #forest: Forest;
   readonly #sink: TreeSink;
   readonly #root: () => Place | undefined;
-  /** Rows by id, actors by the row of their table: most are as they were, which is seen without making a text. */
-  readonly #sent = new Map<string, Sent>();
-  #actors = new Map<ThreadTable, (Sent | undefined)[]>();
+  /** Few rows by id, and actors by the row of their table. */
+  readonly #sent = new Map<string, { readonly sent: Sent; readonly pass: number }>();
+  readonly #actors = new Map<ThreadTable, ShownActors>();
   /** Sent for actors whose rows serve others now. */
   #replaced: Sent[] = [];
   /** Of the crash log, when the rows were last looked at. */
@@ -110,19 +99,12 @@ export class View {
   #gone(): string[] {
     const gone = this.#replaced;
     this.#replaced = [];
-    for (const [id, sent] of this.#sent) {
-      if (sent.pass === this.#pass) continue;
+    for (const [id, { pass, sent }] of this.#sent) {
+      if (pass === this.#pass) continue;
       gone.push(sent);
       this.#sent.delete(id);
     }
-    for (const actors of this.#actors.values()) {
-      for (let row = 0; row < actors.length; row++) {
-        const sent = actors[row];
-        if (sent === undefined || sent.pass === this.#pass) continue;
-        gone.push(sent);
-        actors[row] = undefined;
-      }
-    }
+    for (const shown of this.#actors.values()) shown.takeGone(this.#pass, gone);
     if (gone.length === 0 || this.#added.length === 0) return gone.map(({ row }) => row.id);
     const heirs = new Map(this.#added.map((row) => [row.id, row]));
     const removed: string[] = [];
@@ -206,7 +188,11 @@ export class View {
       return Math.min(most, places.length);
     }
     const [chosen, others] = this.#choose(table, rows, room - first.length);
-    for (const row of chosen) this.#showActor(table, row, parent, level);
+    const shown = this.#actorsOf(table);
+    for (const row of chosen) {
+      if (!this.#haveCrashed && shown.isSame(row, this.#pass)) continue;
+      this.#showActor(table, row, parent, level);
+    }
     if (!isCut) return first.length + chosen.length;
     const sums = this.#forest.sum(table, others);
     sums.count += places.length - first.length;
@@ -299,44 +285,41 @@ export class View {
     const actor = table.actor(row);
     if (actor === undefined) return;
     const { behaviour, path, ref } = actor;
-    const actors = this.#actorsOf(table);
-    let sent = actors[row];
+    const shown = this.#actorsOf(table);
+    let sent = shown.get(row);
     if (sent !== undefined && sent.ref !== ref) {
       // The row serves another actor now.
       this.#replaced.push(sent);
       sent = undefined;
     }
     const { crashes } = this.#forest;
+    const isHost = behaviour === 'entities';
     // A host's figures are those of its entities, their crashes included: both counts only rise.
-    const version =
-      behaviour === 'entities'
-        ? -1 - table.changes - crashes.version
-        : (table.version[row] as number);
+    const version = isHost ? -1 - table.changes - crashes.version : (table.version[row] as number);
     const crash =
       sent === undefined || this.#haveCrashed ? crashes.of(table.slot, path) : sent.crash;
-    const isSame = sent?.version === version && sent.crash === crash && sent.row.parent === parent;
-    if (sent !== undefined && isSame) sent.pass = this.#pass;
-    else {
-      const shown = this.#forest.rowOf({ kind: 'actor', table, row }, parent);
-      actors[row] = this.#differ(sent, { row: shown, version, ref, crash, pass: this.#pass });
+    if (sent?.version !== version || sent.crash !== crash || sent.row.parent !== parent) {
+      const now = this.#forest.rowOf({ kind: 'actor', table, row }, parent);
+      sent = this.#differ(sent, { row: now, version, ref, crash });
     }
-    if (table.kids(row).length > 0) {
-      level.push({ place: { kind: 'actor', table, row }, id: (actors[row] as Sent).row.id });
-    }
+    const isLeaf = !isHost && table.kids(row).length === 0;
+    shown.set(row, sent, isLeaf, this.#pass);
+    if (!isLeaf) level.push({ place: { kind: 'actor', table, row }, id: sent.row.id });
   }
 
-  #actorsOf(table: ThreadTable): (Sent | undefined)[] {
-    let actors = this.#actors.get(table);
-    if (actors === undefined) {
-      actors = [];
-      this.#actors.set(table, actors);
+  #actorsOf(table: ThreadTable): ShownActors {
+    let shown = this.#actors.get(table);
+    if (shown === undefined) {
+      shown = new ShownActors(table);
+      this.#actors.set(table, shown);
     }
-    return actors;
+    return shown;
   }
 
   #note(row: TreeRow): void {
-    const now = { row, version: 0, ref: 0, crash: undefined, pass: this.#pass };
-    this.#sent.set(row.id, this.#differ(this.#sent.get(row.id), now));
+    const now = { row, version: 0, ref: 0, crash: undefined };
+    const sent = this.#differ(this.#sent.get(row.id)?.sent, now);
+    this.#sent.set(row.id, { sent, pass: this.#pass });
   }
 
   /** Notes what differs; gives what has been sent now. */

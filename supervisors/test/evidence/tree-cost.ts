@@ -10,7 +10,7 @@ import type { TreeOptions } from '../../admin/types.ts';
 import { makeMembers } from '../support/crowd.ts';
 import { percentile, readSettings, runToEnd, Verdict } from '../support/driver.ts';
 import { HttpClient } from '../support/http-client.ts';
-import { cpuMs, residentMib } from '../support/proc.ts';
+import { residentMib, threadsCpuMs } from '../support/proc.ts';
 import { nowMs, RawClient, unpack } from '../support/raw-client.ts';
 import { Seeded } from '../support/seeded.ts';
 import { pause, ServerProcess } from '../support/server-process.ts';
@@ -30,6 +30,7 @@ const settings = readSettings(
       long: 8,
       what: 'windows without and with a subscriber, at rest and under traffic',
     },
+    settle: { short: 2, long: 10, what: 'seconds after a beginning, whose cost is told by itself' },
     depth: { short: 5, what: 'depth of the subscription' },
     limit: { short: 5000, what: 'rows of the subscription at most' },
     every: { short: 1000, what: 'ms between its events' },
@@ -45,8 +46,6 @@ const GUILDS_AT_ONCE = 4;
 const WRITERS = 4;
 /** The model lets the threads go on for five seconds after the last subscriber. */
 const REST_MS = 5500;
-/** From the snapshot on, until its own work is over. */
-const SETTLE_MS = 1500;
 
 const verdict = new Verdict('tree cost');
 
@@ -167,14 +166,16 @@ class TreeCost {
   async #compare(what: string): Promise<void> {
     const without: Window[] = [];
     const looked: Window[] = [];
+    const beginnings: number[] = [];
     let last: WatcherReport | undefined;
     for (let pair = 0; pair < settings.pairs; pair += 1) {
       without.push(await this.#window());
-      await this.#watch();
+      beginnings.push(await this.#watch());
       looked.push(await this.#window());
       last = await this.#rest();
       await pause(REST_MS);
     }
+    verdict.figure(`${what}: CPU of the first ${settings.settle} s`, mean(beginnings), 'ms');
     const each = looked.map((one, i) => one.cpuPercent - without[i]!.cpuPercent);
     verdict.figure(`${what}: CPU without`, mean(without.map((one) => one.cpuPercent)), '%');
     verdict.figure(`${what}: CPU with`, mean(looked.map((one) => one.cpuPercent)), '%');
@@ -225,27 +226,31 @@ class TreeCost {
     this.#delays = new Delays();
     const pid = this.#server.serverPid;
     const watcher = this.#watcher.pid ?? 0;
-    const [from, cpu, own] = [nowMs(), cpuMs(pid), cpuMs(watcher)];
+    const [from, cpu, own] = [nowMs(), threadsCpuMs(pid), threadsCpuMs(watcher)];
     await pause(settings.seconds * 1000);
     const tookMs = nowMs() - from;
     const { p99Ms, samples } = this.#delays.result();
     return {
-      cpuPercent: ((cpuMs(pid) - cpu) / tookMs) * 100,
-      watcherPercent: ((cpuMs(watcher) - own) / tookMs) * 100,
+      cpuPercent: ((threadsCpuMs(pid) - cpu) / tookMs) * 100,
+      watcherPercent: ((threadsCpuMs(watcher) - own) / tookMs) * 100,
       p99Ms,
       samples,
     };
   }
 
-  async #watch(): Promise<void> {
+  /** Begins to look; CPU time of the server until that has settled, garbage collections that it brought about included. */
+  async #watch(): Promise<number> {
     const options: TreeOptions = {
       depth: settings.depth,
       limit: settings.limit,
       everyMs: settings.every,
     };
     const socketPath = join(this.#server.dataDir, 'admin.sock');
+    const pid = this.#server.serverPid;
+    const cpu = threadsCpuMs(pid);
     await this.#ask({ do: 'watch', socketPath, options });
-    await pause(SETTLE_MS);
+    await pause(settings.settle * 1000);
+    return threadsCpuMs(pid) - cpu;
   }
 
   async #rest(): Promise<WatcherReport> {
