@@ -39,8 +39,8 @@ export interface IssuedToken {
 
 export interface TokenIssuer {
   /**
-   * A signed access token of `uid` for one login (`sid` claim). `scopes` default none
-   * (`metrics` is the only one there is).
+   * A signed access token of `uid` for one login (`sid` claim). `scopes` default none; there are
+   * `metrics`, `admin` and `admin.danger`.
    */
   issue(uid: number, login: string, scopes?: readonly string[]): Promise<IssuedToken>;
 }

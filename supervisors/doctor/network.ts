@@ -125,7 +125,7 @@ export function judgeAddresses(own: readonly string[], isLocal: boolean): Findin
     own.length === 0 ? 'no address but loopback' : `${own.join(', ')}: no public address`;
   if (isLocal) return ok('voice', `${what}; only this machine can connect anyway`);
   const remedy =
-    'voice from outside the local network will need a forwarded UDP port and the router’s address (voice is not in this version)';
+    'voice from outside the local network will need a forwarded UDP port and the address of the router (voice is not in this version)';
   return warn('voice', what, remedy);
 }
 

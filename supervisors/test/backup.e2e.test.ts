@@ -275,4 +275,28 @@ describe('without a server', () => {
     expect(head).toBe(ok[3]);
     expect(statSync(empty).mode & 0o777).toBe(0o700);
   });
+
+  test('restore killed at each of its steps: the folder is as it was, and the next one works', async () => {
+    const dataDir = join(root, 'elsewhere');
+    const path = join(dataDir, 'driftway.db');
+    const epochsOf = (): string => {
+      const database = new DatabaseSync(path, { readOnly: true });
+      const sound = database.prepare('PRAGMA integrity_check').get()?.integrity_check;
+      const rows = database.prepare('SELECT sid, epoch FROM heads ORDER BY sid').all();
+      database.close();
+      expect(sound).toBe('ok');
+      return JSON.stringify(rows);
+    };
+    const before = epochsOf();
+    const words = ['restore', folder, '--data-dir', dataDir];
+    for (const killAt of ['copy', 'verify', 'stamp']) {
+      const run = await driftway(words, { killAt });
+      expect(run.stderr).toContain(killAt);
+      // The kill may come too late: then it is wholly done.
+      if (run.code === null) expect(epochsOf()).toBe(before);
+    }
+    expect((await driftway(words)).code).toBe(0);
+    expect(epochsOf()).not.toBe(before);
+    expect(readdirSync(dataDir).filter((name) => name.includes('restoring'))).toEqual([]);
+  });
 });

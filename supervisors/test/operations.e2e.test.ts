@@ -137,12 +137,15 @@ describe('token', () => {
     (await cli(['token', 'list', '--json']))
       .json<{ items: { id: string }[] }>()
       .items.map(({ id }) => id);
-  /** `user list` over the public port. */
-  const remotely = (token: string): Promise<CliRun> => {
+  /** A command over the public port. */
+  const remotely = (
+    token: string,
+    words: readonly string[] = ['user', 'list'],
+  ): Promise<CliRun> => {
     const file = join(folder, 'token');
     writeFileSync(file, token);
     const url = `http://127.0.0.1:${fixture.port}`;
-    return driftway(['user', 'list', '--json', '--url', url, '--token-file', file]);
+    return driftway([...words, '--json', '--url', url, '--token-file', file]);
   };
 
   test('admin: opens the admin socket over the network until it is revoked', async () => {
@@ -155,6 +158,19 @@ describe('token', () => {
     await until('refused', 3000, async () => (await remotely(token)).code === 1 || undefined);
     const answer = await fixture.http.api('/users/@me', { token });
     expect(answer.status).toBe(401);
+  });
+
+  test('admin over the network: no path of its own choice, no further rights', async () => {
+    const { token } = await create(['remote', '--scopes', 'admin']);
+    const codeOf = async (words: readonly string[]): Promise<string> =>
+      (await remotely(token, words)).json<{ error: { code: string } }>().error.code;
+    const to = join(folder, 'stolen');
+    expect(await codeOf(['backup', to])).toBe('forbidden');
+    expect(await codeOf(['token', 'create', 'more', '--scopes', 'admin.danger'])).toBe('forbidden');
+    expect(await codeOf(['user', 'password', fixture.user(0).username])).toBe('forbidden');
+    expect(existsSync(to)).toBe(false);
+    const made = (await remotely(token, ['backup', '--keep', '1'])).json<{ folder: string }>();
+    expect(made.folder.startsWith(join(fixture.server.dataDir, 'backups'))).toBe(true);
   });
 
   test('metrics: not enough for the admin socket, and nobody for the chat', async () => {

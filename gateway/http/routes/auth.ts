@@ -102,7 +102,7 @@ function loginRoute(deps: HttpDeps): Route {
     tag,
     summary: 'Log in with user name or e-mail address and password',
     description:
-      'At most 10 per 15 minutes and account, 30 per address. A repeat is another login: answers with tokens are never kept.',
+      'At most 10 per 15 minutes and account, 30 per address. A repeat is another login: answers with tokens are never kept. 403 with the right password: an operator has disabled the account.',
     auth: 'none',
     limit: 'general',
     // Address first: one that may not try any more does not use up the account's tries.

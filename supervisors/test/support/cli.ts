@@ -2,7 +2,7 @@
  * Runs the operators' command line as a process of its own. Runs in the test process; must never import product code.
  */
 import { spawn } from 'node:child_process';
-import { REPO } from './server-process.ts';
+import { NODE_FLAGS, REPO } from './server-process.ts';
 
 /** What a run came to. */
 export interface CliRun {
@@ -18,6 +18,8 @@ export interface CliOptions {
   readonly input?: string;
   /** Shell commands before it, in the same process: `ulimit -n 300`. */
   readonly before?: string;
+  /** SIGKILL as soon as this was written to stderr. */
+  readonly killAt?: string;
 }
 
 /** `driftway WORDS`, in the folder of the repository, without settings of this process. */
@@ -25,11 +27,7 @@ export async function driftway(
   words: readonly string[],
   options: CliOptions = {},
 ): Promise<CliRun> {
-  const node = [
-    process.execPath,
-    '--disable-warning=ExperimentalWarning',
-    'supervisors/cli/main.ts',
-  ];
+  const node = [process.execPath, ...NODE_FLAGS, 'supervisors/cli/main.ts'];
   const script = `${options.before ?? ':'}; exec "$@"`;
   const child = spawn('/bin/sh', ['-c', script, 'sh', ...node, ...words], {
     cwd: REPO,
@@ -38,7 +36,11 @@ export async function driftway(
   });
   const [out, err]: [string[], string[]] = [[], []];
   child.stdout.on('data', (chunk) => out.push(String(chunk)));
-  child.stderr.on('data', (chunk) => err.push(String(chunk)));
+  child.stderr.on('data', (chunk) => {
+    err.push(String(chunk));
+    const { killAt } = options;
+    if (killAt !== undefined && err.join('').includes(killAt)) child.kill('SIGKILL');
+  });
   child.stdin.end(options.input ?? '');
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   const [stdout, stderr] = [out.join(''), err.join('')];

@@ -14,7 +14,7 @@ import { nowMs } from './raw-client.ts';
 export const REPO = new URL('../../../', import.meta.url).pathname.replaceAll('%20', ' ');
 
 /** What the launcher gives to Node: without the cache each thread strips the types again. */
-const NODE_FLAGS = [
+export const NODE_FLAGS = [
   '--disable-warning=ExperimentalWarning',
   '--import',
   new URL('native/type-cache.mjs', `file://${REPO.replaceAll(' ', '%20')}`).href,
