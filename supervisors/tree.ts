@@ -118,7 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   mainCounters.add('tracing', () => tracing.counters());
   const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree, tracing });
   const reports = new ReportCounts();
-  mainCounters.add('admin', () => ({ ...admin.counters }));
+  mainCounters.add('admin', () => ({ ...admin.counters, tree: tree.counters() }));
   const page = { dataDir: config.dataDir, version, startedAt, reports, clock: systemClock };
   const databasePath = databasePathOf(config);
   await startSupervisor({

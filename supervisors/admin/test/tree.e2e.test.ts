@@ -74,6 +74,16 @@ test('tree: threads, channels with their rates, and the sessions of a gateway', 
   expect(crowd.members.logins.map(({ id }) => `session of ${id}`)).toContain(one.name);
 });
 
+test('tree: the verb gives rows once, with rates when there is time for them', async () => {
+  const call = (args: object): Promise<{ rows: TreeRow[] }> => admin.call('tree', args);
+  const plain = await call({ filter: 'channel', limit: 20 });
+  expect(plain.rows.some(({ kind }) => kind === 'channel')).toBe(true);
+  const timed = await call({ depth: 1, rateMs: 300 });
+  expect(timed.rows.find(({ id }) => id === 'n1')?.rate).toBeGreaterThan(0);
+  await expect(call({ root: 'n1/nothing' })).rejects.toMatchObject({ code: 'not_found' });
+  await expect(call({ limit: 251 })).rejects.toMatchObject({ code: 'invalid' });
+});
+
 test('tree: a channel that is killed under traffic has another life, and why is shown', async () => {
   const [, sid] = crowd.members.sids as [number, number];
   const shown = await Shown.of({ filter: `stream/${sid}` });

@@ -14,6 +14,7 @@ import { steerVerbs } from './steer.ts';
 import { tokenVerbs } from './tokens.ts';
 import { traceVerbs } from './trace.ts';
 import { traceMessageVerbs } from './trace-message.ts';
+import { treeVerbs } from './tree.ts';
 import { userVerbs } from './users.ts';
 import { whereVerbs } from './where.ts';
 
@@ -31,6 +32,7 @@ const FACTORIES: readonly ((deps: AdminDeps) => readonly AdminVerb[])[] = [
   tokenVerbs,
   traceVerbs,
   traceMessageVerbs,
+  treeVerbs,
   userVerbs,
   whereVerbs,
 ];
