@@ -7,8 +7,7 @@ import { helpText, packageVersion, parseCommandLine } from './args.ts';
 import { type Config, loadConfig } from './config.ts';
 import { processSources } from './config-source.ts';
 import { EXIT } from './errors.ts';
-import { dataDirHolder } from './instance-lock.ts';
-import { rotateKeys } from './keys.ts';
+import { rotateAndTell } from './rotate-keys.ts';
 import { runServer } from './server.ts';
 
 /** Runs the verb; sets the exit code, or ends the process where the server has to. */
@@ -24,10 +23,7 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
 }
 
 async function rotate(config: Config): Promise<void> {
-  const { dataDir, tokenAlg: alg, accessTokenTtlS } = config;
-  await rotateKeys({ dataDir, alg, accessTokenTtlS, clock: systemClock });
-  const holder = dataDirHolder(dataDir);
-  if (holder !== null) process.kill(holder, 'SIGHUP');
+  const holder = await rotateAndTell(config, systemClock);
   say(
     holder === null
       ? 'a new signing key is in place'
