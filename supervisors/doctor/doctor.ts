@@ -9,7 +9,7 @@ import { dataDirHolder } from '../instance-lock.ts';
 import { checkCertificates } from './certificates.ts';
 import { checkDisk } from './disk.ts';
 import { fail, reasonOf } from './findings.ts';
-import { checkClock, checkMemory, checkOpenFiles, checkRuntime } from './machine.ts';
+import { checkBacklog, checkClock, checkMemory, checkOpenFiles, checkRuntime } from './machine.ts';
 import { checkNats, checkPort, checkPublicUrl, checkUdp } from './network.ts';
 import { checkKeys, checkStore } from './store.ts';
 import type { Check, Finding, Scene } from './types.ts';
@@ -28,6 +28,7 @@ export interface DoctorOptions {
 const CHECKS: Readonly<Record<string, Check>> = {
   runtime: checkRuntime,
   nofile: checkOpenFiles,
+  backlog: checkBacklog,
   memory: checkMemory,
   clock: checkClock,
   disk: checkDisk,

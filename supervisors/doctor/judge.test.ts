@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { judgeChain } from './certificates.ts';
 import { judgeFlush, judgeRoom } from './disk.ts';
-import { judgeOpenFiles } from './machine.ts';
+import { judgeBacklog, judgeOpenFiles } from './machine.ts';
 import { judgeAddresses, judgeNats } from './network.ts';
 import { judgeSchema } from './store.ts';
 
@@ -56,8 +56,12 @@ test.each([
   expect(judgeAddresses(own, isLocal).grade).toBe(grade);
 });
 
+test('judgeBacklog: 128 as on an old kernel is little', () => {
+  expect([128, 4096].map((most) => judgeBacklog(most).grade)).toEqual(['warn', 'ok']);
+});
+
 test('judgeSchema: newer fails, older is changed by the next start', () => {
-  expect([99, 1, 2].map((have) => judgeSchema(have).grade).slice(0, 2)).toEqual(['fail', 'warn']);
+  expect([99, 1].map((have) => judgeSchema(have).grade)).toEqual(['fail', 'warn']);
 });
 
 describe('judgeChain', () => {

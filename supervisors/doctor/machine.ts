@@ -12,6 +12,9 @@ const SQLITE_MIN = [3, 51, 3] as const;
 /** Below it the server cannot even refuse in order; from the other on 50,000 sockets fit. */
 const FILES_LEAST = 1_024;
 const FILES_GOOD = 65_536;
+/** The kernel's default up to Linux 5.3 was 128; since then it is 4,096. */
+const BACKLOG_GOOD = 1_024;
+const BACKLOG_BEST = 4_096;
 /** The server starts with under 200 MB. */
 const MEMORY_LEAST = 200 * 2 ** 20;
 const MEMORY_GOOD = 512 * 2 ** 20;
@@ -56,6 +59,23 @@ export function judgeOpenFiles(limits: string, gatewayThreads: number): Finding 
   const remedy = `${raise ? `ulimit -n ${FILES_GOOD} before the start` : 'raise the hard limit too (/etc/security/limits.conf)'}, LimitNOFILE=${FILES_GOOD} in a systemd unit, or --ulimit nofile=${FILES_GOOD} for a container`;
   const what = `${soft} open files: ${most} connections at most`;
   return files < FILES_LEAST ? fail('nofile', what, remedy) : warn('nofile', what, remedy);
+}
+
+/** Connections that the kernel keeps waiting while a gateway is busy: a reconnect storm needs room. */
+export const checkBacklog: Check = () => {
+  const text = readIfThere('/proc/sys/net/core/somaxconn');
+  return text === null ? [] : [judgeBacklog(Number(text))];
+};
+
+/** The finding from net.core.somaxconn. */
+export function judgeBacklog(most: number): Finding {
+  const what = `${most} connections may wait to be accepted`;
+  if (most >= BACKLOG_GOOD) return ok('backlog', what);
+  return warn(
+    'backlog',
+    what,
+    `sysctl -w net.core.somaxconn=${BACKLOG_BEST}, and in /etc/sysctl.conf`,
+  );
 }
 
 /** Memory that the system, or the container, has left. */

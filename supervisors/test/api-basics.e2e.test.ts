@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { errorOf, unique } from './support/api-answers.ts';
 import { useServer } from './support/fixture.ts';
 import { type HttpCall, PASSWORD } from './support/http-client.ts';
+import { until } from './support/server-process.ts';
 
 const fixture = useServer({ users: 3 });
 
@@ -231,15 +232,18 @@ describe('users', () => {
 
 describe('health and documents', () => {
   test('/health, /ready, /metrics', async () => {
-    const health = await fixture.http.raw('/health');
-    expect(health.status).toBe(200);
-    const body = health.body as {
+    interface Health {
       status: string;
       version: string;
       uptimeS: number;
       checks: Record<string, { status: string }>;
-    };
-    expect(body.status).toBe('ok');
+    }
+    // A thread that is late on a busy machine is a degraded state for as long as it is.
+    const body = await until('health ok', 10_000, async () => {
+      const health = await fixture.http.raw('/health');
+      expect(health.status).toBe(200);
+      return (health.body as Health).status === 'ok' ? (health.body as Health) : undefined;
+    });
     expect(typeof body.version).toBe('string');
     expect(body.uptimeS).toBeGreaterThanOrEqual(0);
     for (const name of ['gateway', 'shards', 'store']) expect(body.checks[name]?.status).toBe('ok');
