@@ -7,7 +7,15 @@ import type { Config } from './config.ts';
 
 /** `auto` means: where only this machine can connect. */
 export function takesRemoteAdmins({ admin, host }: Pick<Config, 'admin' | 'host'>): boolean {
-  if (admin !== 'auto') return admin === 'on';
+  return admin === 'auto' ? isLoopbackHost(host) : admin === 'on';
+}
+
+/** Tokens of admins would cross a network unencrypted, unless something in front of the server adds TLS. */
+export function sendsAdminTokensPlain(config: Pick<Config, 'admin' | 'host' | 'tlsCert'>): boolean {
+  return takesRemoteAdmins(config) && !isLoopbackHost(config.host) && config.tlsCert === null;
+}
+
+function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

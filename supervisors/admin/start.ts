@@ -9,6 +9,7 @@ import { systemClock, systemRng } from '../../runtime/index.ts';
 import type { Config } from '../config.ts';
 import type { KeyMaterial } from '../keys.ts';
 import type { Logger } from '../log.ts';
+import { sendsAdminTokensPlain } from '../remote-admin.ts';
 import type { Tracing } from '../tracing/collector.ts';
 import { type AdminCounters, createAdminCounters } from './counters.ts';
 import { ADMIN_LIMITS } from './limits.ts';
@@ -70,6 +71,11 @@ export class AdminSide {
     this.#readers = readers;
     const { config, log } = this.#options;
     const path = join(config.dataDir, 'admin.sock');
+    if (sendsAdminTokensPlain(config)) {
+      log.warn(
+        'ADMIN is on without TLS: tokens of admins cross the network as plain text unless a proxy adds it',
+      );
+    }
     try {
       this.#listener = await listenOnUnix(path, (socket) => {
         this.#localServer().then(
