@@ -4,10 +4,17 @@
  */
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { COMMANDS } from '../cli/commands.ts';
 import { type Exposition, type MetricFamily, parseExposition } from './support/exposition.ts';
 import { type Fixture, useServer } from './support/fixture.ts';
 import { HttpClient } from './support/http-client.ts';
-import { alertRules, dashboard, dashboardQueries, runbooks } from './support/ops-files.ts';
+import {
+  alertRules,
+  dashboard,
+  dashboardQueries,
+  prometheusExample,
+  runbooks,
+} from './support/ops-files.ts';
 import { readQuery } from './support/promql.ts';
 import { pause, REPO } from './support/server-process.ts';
 
@@ -238,6 +245,15 @@ describe('a server that is used', () => {
       }
     });
 
+    test('commands: each that a page or a file names, is there with its options', async () => {
+      const texts = [...runbooks().values(), prometheusExample()];
+      const named = texts.flatMap((text) => [...text.matchAll(/npm run driftway -- ([^`]+)`/g)]);
+      const lines = [...new Set(named.map(([, line]) => line as string))];
+      expect(lines.length).toBeGreaterThan(10);
+      const faults = await Promise.all(lines.map(commandFault));
+      expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
+    });
+
     test('runbooks: what they point at, is there', () => {
       const named = new Set<string>();
       const faults = [...runbooks()].flatMap(([path, text]) => {
@@ -280,6 +296,22 @@ function queryFaults(expression: string): string[] {
   });
   const strays = grouped.filter((label) => !known.has(label)).map((label) => `no label ${label}`);
   return [...faults, ...missing, ...strays];
+}
+
+/** What is wrong with the words behind `driftway`; undefined: nothing. */
+async function commandFault(line: string): Promise<string | undefined> {
+  const found = COMMANDS.filter(({ name }) => `${line} `.startsWith(`${name} `)).sort(
+    (a, b) => b.name.length - a.name.length,
+  )[0];
+  if (found === undefined) return `no command: ${line}`;
+  const { options = [] } = await found.load();
+  for (const [, name, value] of line.matchAll(/--([a-z-]+)(?: (\S+))?/g)) {
+    const option = options.find((each) => each.name === name);
+    if (option === undefined) return `no option ${name}: ${line}`;
+    const { choices } = option;
+    if (choices !== undefined && !choices.includes(value ?? '')) return `no choice: ${line}`;
+  }
+  return undefined;
 }
 
 function histogramOf(name: string): MetricFamily | undefined {

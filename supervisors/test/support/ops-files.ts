@@ -95,6 +95,11 @@ export function dashboardQueries({ panels, annotations }: Dashboard): readonly [
   ];
 }
 
+/** How Prometheus finds a server. */
+export function prometheusExample(): string {
+  return readFileSync(`${OPS}/prometheus/prometheus.yml`, 'utf8');
+}
+
 /** Runbooks by path from the repository's root. */
 export function runbooks(): ReadonlyMap<string, string> {
   const folder = 'supervisors/ops/runbooks';
