@@ -1,17 +1,19 @@
 /** Backups and exports that are cut off, refused or tampered with, on small real files. */
 import {
   appendFileSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openSqliteStore } from '../../channels/store/index.ts';
@@ -135,6 +137,22 @@ describe('restore', () => {
       ok: true,
       value: { events: 49, faults: [expect.stringMatching('gapless')] },
     });
+  });
+
+  test('by root into the folder of another user: everything there is that user’s', async () => {
+    const to = join(freshFolder(), 'b');
+    const source = await dataFolder();
+    writeFileSync(join(source, 'keys.json'), '{}');
+    expect((await make(source, to)).ok).toBe(true);
+    const dataDir = await dataFolder();
+    // Nobody else can give files away; for them it is their own folder.
+    const uid = process.getuid?.() === 0 ? 4711 : statSync(dataDir).uid;
+    chownSync(dataDir, uid, statSync(dataDir).gid);
+    const result = await back(to, dataDir);
+    if (!result.ok) throw new Error(result.message);
+    const names = ['driftway.db', 'keys.json', 'lock.db', basename(result.value.aside!)];
+    expect(readdirSync(dataDir).sort()).toEqual(names.sort());
+    for (const name of names) expect(statSync(join(dataDir, name)).uid, name).toBe(uid);
   });
 
   test('twice in a row: other epochs each time, and each present folder is put aside', async () => {

@@ -3,7 +3,7 @@
  * server only the asynchronous ones.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { chownSync, createReadStream, existsSync, statSync } from 'node:fs';
 import { type FileHandle, open, rename, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -81,4 +81,14 @@ export function stampOf(at: number): string {
     .toISOString()
     .replace(/\.\d+Z$/, 'Z')
     .replaceAll(':', '-');
+}
+
+/**
+ * Gives files to the owner of `folder`, where root works in the folder of a server's user: the server could not open them
+ * otherwise. Does nothing for other users, and to what is not there.
+ */
+export function giveToOwner(folder: string, paths: readonly string[]): void {
+  if (process.getuid?.() !== 0) return;
+  const { gid, uid } = statSync(folder);
+  for (const path of paths) if (existsSync(path)) chownSync(path, uid, gid);
 }

@@ -25,7 +25,7 @@ import { withEpoch } from '../../gateway/protocol/index.ts';
 import type { Clock, Rng } from '../../runtime/index.ts';
 import { takeFileLock } from '../file-lock.ts';
 import { dataDirHolder } from '../instance-lock.ts';
-import { missingRoom, stampOf, syncFile, syncFolder, writeDurably } from './files.ts';
+import { giveToOwner, missingRoom, stampOf, syncFile, syncFolder, writeDurably } from './files.ts';
 import { checkFiles, DATABASE_FILE, KEYS_FILE, type Manifest, readManifest } from './manifest.ts';
 import type { OperationResult, StepProgress } from './types.ts';
 
@@ -75,6 +75,7 @@ export async function restore(options: RestoreOptions): Promise<OperationResult<
   } finally {
     removeDatabase(work);
     lock.release();
+    giveToOwner(dataDir, [join(dataDir, 'lock.db')]);
   }
 }
 
@@ -143,6 +144,7 @@ async function putInPlace(options: PlaceOptions): Promise<string | null> {
   if (existsSync(keys)) linkSync(keys, join(aside, KEYS_FILE));
   if (!isFirst) await syncFolder(aside);
   if (hasKeys) await writeDurably(keys, readFileSync(join(from, KEYS_FILE)));
+  giveToOwner(dataDir, [work, keys, aside]);
   renameSync(work, database);
   await syncFolder(dataDir);
   return isFirst ? null : aside;
