@@ -23,13 +23,13 @@ const settings = readSettings(
   {
     ms: { short: 1000, long: 10_000, what: 'ms that a fault lasts' },
     clients: { short: 12, long: 200, what: 'connections: half write, half read' },
+    channels: { short: 1, long: 2, what: 'channels of each item' },
     rounds: { short: 1, long: 2, what: 'how often the whole menu is gone through' },
     recovery: { short: 15_000, what: 'ms until everything is well again' },
     seed: { short: 0, what: 'seed of all chance; 0 draws one' },
   },
 );
 
-const CHANNELS = 2;
 const USERS = 6;
 const GAP_MS = 30;
 const SETTLE_MS = 30_000;
@@ -41,8 +41,8 @@ const chance = settings.seed === 0 ? Seeded.forTest('chaos-menu') : new Seeded(s
 interface Course {
   readonly name: string;
   readonly item: ChaosItem;
-  /** `home`: the thread of the clients' stream. */
-  readonly args: (stream: string, home: string) => Readonly<Record<string, unknown>>;
+  /** Rows of the clients' stream and guild, and the thread of the stream. */
+  readonly args: (stream: string, home: string, guild: string) => Readonly<Record<string, unknown>>;
   /** The operator's connection ends as soon as the fault is there. */
   readonly leaves?: true;
   /** LONG=1 only. */
@@ -118,6 +118,18 @@ const MENU: readonly Course[] = [
     name: 'drop-mailbox log-writer',
     item: 'drop-mailbox',
     args: () => ({ id: 'store/log-writer', forMs, share: 0.2 }),
+    isLong: true,
+  },
+  {
+    name: 'kill-actor guild',
+    item: 'kill-actor',
+    args: (_id, _home, guild) => ({ id: guild }),
+    isLong: true,
+  },
+  {
+    name: 'drop-mailbox guild',
+    item: 'drop-mailbox',
+    args: (_id, _home, guild) => ({ id: guild, forMs, share: 0.5 }),
     isLong: true,
   },
   {
@@ -230,6 +242,15 @@ class Chat {
         verdict.violation(`${name}: a connection was closed with ${code}`);
   }
 
+  /** For a run that failed: nobody tries again. */
+  async giveUp(): Promise<void> {
+    for (const writer of this.writers) {
+      writer.failures.push('the run is over');
+      writer.client?.socket.cut();
+    }
+    await Promise.all(this.followers.map((one) => one.stop()));
+  }
+
   async #histories(): Promise<StreamHistory[]> {
     const reader = await RawClient.open({ port: this.#port });
     await reader.first(OP.hello);
@@ -251,6 +272,7 @@ class ChaosMenu {
   readonly #members: Members;
   #pid: number;
   #courses = 0;
+  #chat: Chat | undefined;
 
   private constructor(server: ServerProcess, members: Members) {
     this.#server = server;
@@ -268,7 +290,7 @@ class ChaosMenu {
       },
     });
     const courses = COURSES.length * Math.max(1, settings.rounds);
-    const members = await makeMembers(server.port, USERS, courses * CHANNELS);
+    const members = await makeMembers(server.port, USERS, courses * settings.channels);
     return new ChaosMenu(server, members);
   }
 
@@ -276,15 +298,14 @@ class ChaosMenu {
     await this.#refused();
     for (let round = 0; round < settings.rounds; round += 1) {
       for (const [i, course] of COURSES.entries()) {
-        const at = (round * COURSES.length + i) * CHANNELS;
-        await this.#take(course, this.#members.sids.slice(at, at + CHANNELS));
+        const at = (round * COURSES.length + i) * settings.channels;
+        await this.#take(course, this.#members.sids.slice(at, at + settings.channels));
       }
     }
   }
 
   async dispose(): Promise<void> {
-    const file = process.env.DRIFTWAY_CHAOS_LOG;
-    if (file !== undefined) console.log(this.#server.output().split('\n').slice(-200).join('\n'));
+    await this.#chat?.giveUp();
     await this.#server.dispose();
   }
 
@@ -322,14 +343,15 @@ class ChaosMenu {
     const { name } = course;
     const chat = new Chat(this.#server.port, this.#members, sids, `c${this.#courses}`);
     this.#courses += 1;
+    this.#chat = chat;
     await chat.begin();
     const admin = await this.#connect();
-    const stream = await rowOf(admin, sids[0] ?? 0);
+    const rows = await rowsOf(admin, sids[0] ?? 0);
     const before = nowMs();
     const args = {
       item: course.item,
       limit: 100_000,
-      ...course.args(stream, stream.split('/')[1] ?? ''),
+      ...course.args(rows.stream, rows.stream.split('/')[1] ?? '', rows.guild),
     };
     const result =
       course.leaves === true
@@ -394,10 +416,16 @@ class ChaosMenu {
   }
 }
 
-/** Row of a channel's stream. */
-async function rowOf(admin: AdminClient, sid: number): Promise<string> {
-  const found = await admin.call<{ stream: { id: string } }>('where', { what: 'channel', sid });
-  return found.stream.id;
+/** Rows of a channel's stream and of its guild. */
+async function rowsOf(
+  admin: AdminClient,
+  sid: number,
+): Promise<{ readonly stream: string; readonly guild: string }> {
+  const found = await admin.call<{
+    readonly stream: { readonly id: string };
+    readonly guild: { readonly id: string };
+  }>('where', { what: 'channel', sid });
+  return { stream: found.stream.id, guild: found.guild.id };
 }
 
 await runToEnd(verdict, await ChaosMenu.begin());
