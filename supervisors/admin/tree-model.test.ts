@@ -37,7 +37,7 @@ const refs: AnyRef[] = [];
 
 beforeEach(async () => {
   clock = new FakeClock();
-  configureRuntime({ clock });
+  configureRuntime({ clock, report: () => undefined });
   slots = [{ name: 'main', group: '', thread: 0, up: true, incarnation: 1 }];
   model = createTreeModel({
     ...{ nodeName: 'n1', startedAt: 1, clock, types: ['stream'] },
@@ -160,6 +160,22 @@ test('report: a thread hangs, ends and is up again', async () => {
   expect(await state(down)).toBe('down');
   expect(rows.get('n1/shard-0')?.lastCrash).toEqual({ at: 5, reason: 'it hung', op: null });
   expect(await state({ kind: 'threadUp', ...about, incarnation: 2, tookMs: 1 })).not.toBe('down');
+});
+
+test('report: a crash is told before the subscription is due, many of them at a bounded pace', async () => {
+  const watching = watch({ everyMs: 10_000 });
+  await clock.advance(1000);
+  const crash = { kind: 'crash', slot: 'main', at: 5, ref: 1 as AnyRef, op: 'work' } as const;
+  const report = { ...crash, actor: 'worker(worker-1)', reason: 'killed' } as Report;
+  model.report(report);
+  await clock.advance(300);
+  expect(watching.rows.get('n1/main/worker-1')?.lastCrash).toMatchObject({ reason: 'killed' });
+  const told = watching.events.length;
+  for (let i = 0; i < 200; i++) {
+    model.report({ ...report, at: i } as Report);
+    await clock.advance(5);
+  }
+  expect(watching.events.length - told).toBeLessThanOrEqual(5);
 });
 
 test('subscribe: a publisher that is killed is asked again, and the tree is whole', async () => {

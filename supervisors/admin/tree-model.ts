@@ -51,6 +51,15 @@ const VIEWS_MAX = 512;
 const ROUND_MS = 200;
 /** A snapshot waits so long for threads that have told nothing yet. */
 const FIRST_MS = 1000;
+/** After a crash, an end by force or the end of a thread who looks is told at once, at most so often. */
+const HURRY_MS = 250;
+const URGENT: ReadonlySet<Report['kind']> = new Set([
+  'crash',
+  'childFailed',
+  'threadDown',
+  'threadUp',
+  'hung',
+]);
 /** The threads go on after the last subscription, so that asking again and again costs no new beginning. */
 const LINGER_MS = 5000;
 
@@ -120,6 +129,10 @@ class Model implements RunningTreeModel {
   #timer: TimerHandle | null = null;
   #roundTimer: TimerHandle | null = null;
   #lastLookMs = 0;
+  /** Something was reported that nobody has been told of; a round for it has begun. */
+  #isUrgent = false;
+  #isHurried = false;
+  #hurriedMs = 0;
   readonly #counts = { rounds: 0, deltas: 0, snapshots: 0, resyncs: 0 };
 
   constructor(options: TreeModelOptions) {
@@ -206,9 +219,9 @@ class Model implements RunningTreeModel {
 
   report(report: Report): void {
     this.#crashes.take(report);
-    if (report.kind !== 'threadDown') return;
     // Its publisher says hello when it is there again.
-    this.#forget(report.thread);
+    if (report.kind === 'threadDown') this.#forget(report.thread);
+    if (this.#looks.size > 0 && URGENT.has(report.kind)) this.#hurry();
   }
 
   // -------------------------------------------------------------- subscriptions
@@ -237,8 +250,18 @@ class Model implements RunningTreeModel {
     this.#lastLookMs = this.#options.clock.monotonic();
   }
 
+  /** Who looks sees what was reported soon: the next round comes early, and all are due then. */
+  #hurry(): void {
+    if (this.#isUrgent) return;
+    this.#isUrgent = true;
+    const sinceMs = this.#options.clock.monotonic() - this.#hurriedMs;
+    this.#pollIn(Math.max(HURRY_MS / 4, HURRY_MS - sinceMs));
+  }
+
   /** Tells the subscriptions that are due. */
   #tell(): void {
+    const isUrgent = this.#isUrgent && this.#isHurried;
+    if (isUrgent) this.#isUrgent = false;
     const now = this.#options.clock.monotonic();
     const slackMs = this.#everyMs() / 4;
     for (const look of this.#looks) {
@@ -246,7 +269,7 @@ class Model implements RunningTreeModel {
         this.#begin(look, now);
         continue;
       }
-      if (look.dueMs > now + slackMs) continue;
+      if (look.dueMs > now + slackMs && !isUrgent) continue;
       look.dueMs = now + look.view.options.everyMs;
       const told = look.view.tell();
       if (told === 'sent') this.#counts.deltas++;
@@ -309,6 +332,8 @@ class Model implements RunningTreeModel {
       return;
     }
     this.#pollIn(this.#everyMs());
+    this.#isHurried = this.#isUrgent;
+    if (this.#isUrgent) this.#hurriedMs = now;
     this.#refreshSlots();
     for (const slot of this.#forest.slots.keys()) this.#ask(slot);
     this.#counts.rounds++;
