@@ -21,7 +21,7 @@ import {
   name,
   thisSlot,
 } from '../../runtime/index.ts';
-import { normalizeAddress } from '../address.ts';
+import { addressKey, normalizeAddress } from '../address.ts';
 import {
   ADMIN_SUBPROTOCOL,
   AdminClose,
@@ -56,8 +56,11 @@ export interface AdminRelayOptions {
   readonly log: GatewayLog;
 }
 
-/** Connections of this thread that are being judged, or wait for their AUTH. */
+/** Upgrades of this thread that are being judged. */
+const JUDGING_MAX = 32;
+/** Connections of this thread that wait for their AUTH, in all and from one address: a stranger must not fill the room of all. */
 const WAITING_MAX = 16;
+const WAITING_PER_ADDRESS_MAX = 4;
 /** How long the main thread may take to count a connection. */
 const CLAIM_MS = 2_000;
 /** Time between two looks at deadlines, expiries and ended logins, while there is a connection. */
@@ -155,12 +158,16 @@ export class AdminRelay {
     upgrade: Parameters<AdminDoor['judge']>[0],
   ): Promise<readonly [DoorVerdict, RemoteConnection | undefined]> {
     const full = { ok: false, code: 'unavailable', retryAfterMs: CLAIM_MS } as const;
-    if (this.#judging + this.stats.waitingNow > WAITING_MAX) {
+    if (this.#judging > JUDGING_MAX) {
       this.stats.refusedFull += 1;
       return [full, undefined];
     }
     const verdict = await this.#door.judge(upgrade);
     if (!verdict.ok) return [verdict, undefined];
+    if (verdict.person === undefined && !this.#hasRoomToWait(upgrade.address)) {
+      this.stats.refusedFull += 1;
+      return [full, undefined];
+    }
     this.#lastNo += 1;
     const { address } = upgrade;
     const nowMs = this.#options.clock.monotonic();
@@ -168,6 +175,15 @@ export class AdminRelay {
     if (verdict.person === undefined) return [verdict, connection];
     connection.person = verdict.person;
     return (await this.#claim(connection)) ? [verdict, connection] : [full, undefined];
+  }
+
+  #hasRoomToWait(address: string): boolean {
+    if (this.stats.waitingNow >= WAITING_MAX) return false;
+    const key = addressKey(address);
+    const waiting = [...this.#connections.values()].filter(
+      (each) => each.person === undefined && addressKey(each.address) === key,
+    );
+    return waiting.length < WAITING_PER_ADDRESS_MAX;
   }
 
   async #claim(connection: RemoteConnection): Promise<boolean> {

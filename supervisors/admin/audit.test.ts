@@ -23,13 +23,19 @@ let files = 0;
 /** A store that can be made to refuse or to say nothing. */
 class Store {
   mode: 'fine' | 'refuses' | 'silent' = 'fine';
+  /** What a list has read is given out when this is over. */
+  slowness: Promise<void> = Promise.resolve();
   readonly real = memoryStore({ rng: { u32: () => 1 } }).docs;
 
   readonly docs: DocStore = {
     get: (kind, keys) => this.#through(() => this.real.get(kind, keys)),
     find: (kind, unique) => this.real.find(kind, unique),
     list: (kind, prefix, after, limit) =>
-      this.#through(() => this.real.list(kind, prefix, after, limit)),
+      this.#through(async () => {
+        const found = await this.real.list<never>(kind, prefix, after, limit);
+        await this.slowness;
+        return found;
+      }),
     write: (batch): Promise<DocResult> =>
       this.mode === 'refuses'
         ? Promise.resolve({ ok: false, why: 'unavailable', retryMs: 1 })
@@ -187,6 +193,22 @@ describe('AuditLog', () => {
     expect((await audit.list(2, 10)).map(({ n }) => n)).toEqual([3, 4]);
     expect(await audit.newest()).toBe(4);
   });
+});
+
+test('AuditLog.list: an entry that moves to the store during the read, is there', async () => {
+  const { audit, clock, store } = setUp();
+  await audit.record(ACT, 'began', '');
+  await clock.advance(0);
+  store.mode = 'refuses';
+  await audit.record(ACT, 'done', 'ok');
+  const gate = Promise.withResolvers<void>();
+  store.slowness = gate.promise;
+  const asked = audit.list(0, 10);
+  await clock.advance(0);
+  store.mode = 'fine';
+  await clock.advance(3 * ADMIN_LIMITS.auditWaitMs);
+  gate.resolve();
+  expect((await asked).map(({ n }) => n)).toEqual([1, 2]);
 });
 
 describe('brokenAt', () => {

@@ -111,10 +111,12 @@ export class AuditLog {
     this.#opened ??= this.#open();
     await this.#opened;
     const afterKey = after > 0 ? entryKey(after) : undefined;
+    // Taken before the read: what moves to the store meanwhile is in one of the two.
+    const waiting = [...this.#unstored];
     const stored = await docs.list<ChainedEntry>(ENTRY, '', afterKey, limit);
     const entries = stored.map(({ value }) => value);
     const last = Math.max(after, entries.at(-1)?.n ?? 0);
-    return [...entries, ...this.#unstored.filter(({ n }) => n > last)].slice(0, limit);
+    return [...entries, ...waiting.filter(({ n }) => n > last)].slice(0, limit);
   }
 
   /** Number of the newest entry; 0 without one. */

@@ -12,7 +12,15 @@ import {
   type RemotePerson,
 } from '../../gateway/admin/index.ts';
 import { AdminClose } from '../../gateway/admin-wire/index.ts';
-import { at, type ChildSpec, cast, child, defineActor, name } from '../../runtime/index.ts';
+import {
+  at,
+  type ChildSpec,
+  type Clock,
+  cast,
+  child,
+  defineActor,
+  name,
+} from '../../runtime/index.ts';
 import type { Logger } from '../log.ts';
 import type { AdminCounters } from './counters.ts';
 import { ADMIN_LIMITS } from './limits.ts';
@@ -25,6 +33,7 @@ export interface RemoteOptions {
   /** Makes a session for a connection, loading the admin side if need be. */
   readonly openSession: (transport: RemoteTransport, caller: AdminCaller) => Promise<AdminSession>;
   readonly log: Pick<Logger, 'error'>;
+  readonly clock: Clock;
 }
 
 /** The way back to a connection. */
@@ -72,11 +81,14 @@ interface Remote {
 }
 
 const EARLY_MAX = 32;
+/** Time for close frames to reach the clients before the gateway threads stop. */
+const CLOSE_MS = 500;
 
 /** Connections from outside, by gateway thread and number. */
 export class RemoteHub {
   readonly #options: RemoteOptions;
   readonly #remotes = new Map<string, Remote>();
+  #allGone: () => void = () => undefined;
 
   constructor(options: RemoteOptions) {
     this.#options = options;
@@ -101,9 +113,16 @@ export class RemoteHub {
     return child(ADMIN_HUB, behaviour, undefined, named);
   }
 
-  /** Ends every connection. */
-  close(code: number): void {
+  /** Ends every connection; resolves when they are gone, or have had their time for it. */
+  async close(code: number): Promise<void> {
     for (const { session } of [...this.#remotes.values()]) session?.close(code);
+    if (this.#remotes.size === 0) return;
+    const { clock } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = clock.setTimeout(resolve, CLOSE_MS);
+    this.#allGone = resolve;
+    await promise;
+    clock.clearTimeout(timer);
   }
 
   #claim(id: RemoteId): boolean {
@@ -167,6 +186,7 @@ export class RemoteHub {
     this.#remotes.delete(keyOf(id));
     this.#options.counters.remoteConnectionsNow = this.#remotes.size;
     remote.session?.closed();
+    if (this.#remotes.size === 0) this.#allGone();
   }
 }
 

@@ -57,7 +57,7 @@ export class AdminSide {
       const onAuth = transport.auth.bind(transport);
       return new AdminSession(service, transport, caller, onAuth);
     };
-    this.#remote = new RemoteHub({ counters, openSession, log: options.log });
+    this.#remote = new RemoteHub({ counters, openSession, log: options.log, clock: systemClock });
   }
 
   /** The actor for connections that gateway threads bring. */
@@ -97,7 +97,7 @@ export class AdminSide {
     this.#listener = undefined;
     const local = await this.#local;
     local?.close();
-    this.#remote.close(AdminClose.DRAINING);
+    await this.#remote.close(AdminClose.DRAINING);
   }
 
   /** The verbs and topics; loaded by the first call. */

@@ -170,6 +170,19 @@ describe('AUTH of a browser', () => {
     expect(raw.frames.at(-1)?.slice(0, 3)).toEqual([99, 5, 'unauthorized']);
   });
 
+  test('waiting without a token: four of an address on a thread, others still get in', async () => {
+    const localAddress = '127.0.9.5';
+    const seen: number[] = [];
+    for (let i = 0; i < 12; i += 1) {
+      const [status] = await refusal({ origin: origin(), localAddress });
+      seen.push(status);
+    }
+    expect(seen.filter((status) => status === 101).length).toBeLessThanOrEqual(8);
+    expect(seen).toContain(503);
+    expect(await refusal({ token: token(), localAddress })).toEqual([101, '']);
+    expect(await refusal({ origin: origin(), localAddress: '127.0.9.6' })).toEqual([101, '']);
+  });
+
   test('no AUTH: 4007 after the deadline', async () => {
     const raw = await connect({ origin: origin() });
     expect(await raw.closed).toBe(4007);

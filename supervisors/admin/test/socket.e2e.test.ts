@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { HttpClient } from '../../test/support/http-client.ts';
 import { ServerProcess, until } from '../../test/support/server-process.ts';
+import { signedToken } from '../../test/support/signed-token.ts';
 import type { ChainedEntry } from '../audit-chain.ts';
 import { AdminClient, type AdminEvent } from '../index.ts';
 import { ADMIN_LIMITS } from '../limits.ts';
@@ -245,8 +246,10 @@ describe('begin and end', () => {
       const second = await ServerProcess.start({ env: ENV, dataDir });
       const client = await connect(second);
       expect(await client.call('node')).toMatchObject({ pid: second.serverPid });
+      const token = signedToken({ dataDir, uid: 1, scope: 'admin' });
+      const remote = await AdminClient.connect({ url: `http://127.0.0.1:${second.port}`, token });
       expect((await second.stop()).code).toBe(0);
-      expect(await client.closed).toBe(4001);
+      expect([await client.closed, await remote.closed]).toEqual([4001, 4001]);
       expect(existsSync(join(dataDir, 'admin.sock'))).toBe(false);
       await second.dispose();
     } finally {
