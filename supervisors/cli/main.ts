@@ -44,8 +44,8 @@ function terminalOf(noColor: string | undefined): CliTerminal {
   return {
     isTerminal,
     hasColor: isTerminal && (noColor === undefined || noColor === ''),
-    columns: stdout.columns ?? COLUMNS,
-    rows: stdout.rows ?? ROWS,
+    columns: stdout.columns || COLUMNS,
+    rows: stdout.rows || ROWS,
     stdin,
     stdout,
   };

@@ -167,19 +167,28 @@ const COLUMNS: readonly Column[] = [
     cell: ({ startedAt }, { now }) => (startedAt > 0 ? shortDuration(now - startedAt) : '-'),
   },
   {
+    id: 'thread',
+    head: 'THREAD',
+    width: 10,
+    align: 'left',
+    rank: 9,
+    cell: ({ thread }) => safe(thread),
+  },
+  {
     id: 'label',
     head: 'LABEL',
     width: 24,
     align: 'left',
-    rank: 9,
-    cell: ({ label }) => safe(label),
+    rank: 10,
+    // Hosts of entities are labelled as they are named.
+    cell: ({ label, name }) => (label === name ? '' : safe(label)),
   },
   {
     id: 'crash',
     head: 'LAST CRASH',
     width: 30,
     align: 'left',
-    rank: 10,
+    rank: 11,
     ages: true,
     cell: ({ lastCrash }, { now }) =>
       lastCrash === null ? '-' : `${moment(lastCrash.at, now)} ${safe(lastCrash.reason)}`,

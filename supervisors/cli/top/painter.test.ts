@@ -21,7 +21,6 @@ test('paint: one line has changed, it alone is written', () => {
   own.paint(['a', 'B', 'c']);
   expect(written[1]).toContain('\u001b[2;1H');
   expect(written[1]).not.toMatch(/\[[13];1H/);
-  expect(own.lines).toBe(4);
 });
 
 test('paint: nothing has changed, nothing is written', () => {

@@ -14,15 +14,9 @@ const CLEAR = '\u001b[0m\u001b[K';
 export class Painter {
   readonly #write: (text: string) => void;
   #shown: readonly (string | null)[] = [];
-  /** Lines written since the start. */
-  #lines = 0;
 
   constructor(write: (text: string) => void) {
     this.#write = write;
-  }
-
-  get lines(): number {
-    return this.#lines;
   }
 
   /** Shows these lines from the top of the screen on. */
@@ -31,7 +25,6 @@ export class Painter {
     for (const [i, line] of lines.entries()) {
       if (line === this.#shown[i]) continue;
       text += `\u001b[${i + 1};1H${CLEAR}${line}`;
-      this.#lines++;
     }
     this.#shown = [...lines];
     if (text !== '') this.#write(`${BEGIN}${SAVE_CURSOR}${text}${RESTORE_CURSOR}${END}`);

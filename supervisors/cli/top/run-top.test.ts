@@ -124,6 +124,13 @@ describe('runTop', () => {
     expect(screen.line(24)).toMatch(/^\? help/);
   });
 
+  test('a terminal that does not know its size: 80x24', async () => {
+    const { screen, press } = await started([0, 0]);
+    screen.clear(24);
+    await press('?', '?');
+    expect(screen.line(4)).toMatch(/^NAME .*MEM$/);
+  });
+
   test('a crash of the server: says so, then goes on with the new one', async () => {
     let next: FakeAdmin | null = null;
     const { admin, clock, screen } = await started([80, 24], async () =>

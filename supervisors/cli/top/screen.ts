@@ -63,12 +63,8 @@ export class Screen {
   }
 
   get size(): Size {
-    return { columns: this.#stdout.columns ?? 80, rows: this.#stdout.rows ?? 24 };
-  }
-
-  /** Lines written beside Ink so far. */
-  get linesWritten(): number {
-    return this.#painter.lines;
+    // A terminal that does not know its size says 0.
+    return { columns: this.#stdout.columns || 80, rows: this.#stdout.rows || 24 };
   }
 
   /** Shows these lines above the footer, and this footer. */
