@@ -2,7 +2,7 @@
  * Owns the making of a backup: one moment of the database, the keys, and a manifest that is written last. Works on the folder
  * of a running server, on its main thread (everything long is on the thread pool), or without one.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openSnapshot, type StoreSnapshot } from '../../channels/store/index.ts';
@@ -10,6 +10,9 @@ import type { Clock } from '../../runtime/index.ts';
 import { hashFile, missingRoom, syncFolder, writeDurably } from './files.ts';
 import { DATABASE_FILE, KEYS_FILE, MANIFEST_FILE, type Manifest } from './manifest.ts';
 import type { OperationResult, StepProgress } from './types.ts';
+
+/** Two minutes of 2,000 events per second over many channels, at 15 KB each (channels/store/README.md). A guess. */
+const WAL_GROWTH_MAX = 4 * 2 ** 30;
 
 export interface BackUpOptions {
   readonly dataDir: string;
@@ -21,6 +24,8 @@ export interface BackUpOptions {
   readonly onProgress?: (progress: StepProgress) => void;
   /** Ends the work; what was written is removed. */
   readonly signal?: AbortSignal;
+  /** How much the WAL may grow meanwhile, in bytes; default 4 GiB. */
+  readonly walGrowthMax?: number;
 }
 
 /** A finished backup. */
@@ -64,10 +69,12 @@ export async function backUp(options: BackUpOptions): Promise<OperationResult<Ba
 }
 
 async function write(
-  { clock, dataDir, onProgress, signal, to, version }: BackUpOptions,
+  options: BackUpOptions,
   partial: string,
   snapshot: StoreSnapshot,
 ): Promise<OperationResult<Backup>> {
+  const { clock, dataDir, onProgress, signal, to, version } = options;
+  const { walGrowthMax = WAL_GROWTH_MAX } = options;
   const { facts } = snapshot;
   const noRoom = await missingRoom(partial, facts.bytes);
   if (noRoom !== null) return { ok: false, code: 'no_space', message: noRoom };
@@ -75,8 +82,12 @@ async function write(
   const copy = join(partial, DATABASE_FILE);
   // SQLite would make it with the process's umask.
   await writeDurably(copy, '');
+  const watchWal = walWatch(join(dataDir, DATABASE_FILE), walGrowthMax);
   await snapshot.copyTo(copy, {
-    onProgress: (share) => onProgress?.({ step: 'copy', share }),
+    onProgress(share) {
+      watchWal();
+      onProgress?.({ step: 'copy', share });
+    },
     ...(signal === undefined ? {} : { signal }),
   });
   onProgress?.({ step: 'hash', share: 0 });
@@ -91,6 +102,19 @@ async function write(
   await rename(partial, to);
   await syncFolder(dirname(to));
   return { ok: true, value: { folder: to, manifest } };
+}
+
+/**
+ * No checkpoint can pass the moment that is copied, so the WAL grows by what is written meanwhile: a slow target must not fill the
+ * server's disk. What is thrown ends the copy.
+ */
+function walWatch(database: string, growthMax: number): () => void {
+  const size = (): number => statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  const most = size() + growthMax;
+  return () => {
+    if (size() > most)
+      throw new RangeError('the WAL grew too much meanwhile: choose a faster target');
+  };
 }
 
 /** After the database: keys that are newer than it verify more tokens, older ones fewer. */

@@ -14,6 +14,7 @@ import {
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openSqliteStore } from '../../channels/store/index.ts';
@@ -71,6 +72,17 @@ describe('backUp', () => {
     expect(readdirSync(join(to, '..'))).toEqual([]);
   });
 
+  test('the WAL grows beyond its bound meanwhile: failed, nothing is left', async () => {
+    const [dataDir, to] = [await dataFolder(2_000), join(freshFolder(), 'b')];
+    const writer = new DatabaseSync(join(dataDir, 'driftway.db'));
+    writer.exec('PRAGMA wal_autocheckpoint = 0; CREATE TABLE filler (content BLOB)');
+    const onProgress = () => writer.exec('INSERT INTO filler VALUES (zeroblob(3000000))');
+    const made = await make(dataDir, to, { onProgress, walGrowthMax: 1_000_000 });
+    writer.close();
+    expect(made).toMatchObject({ code: 'failed', message: expect.stringMatching('WAL grew') });
+    expect(readdirSync(join(to, '..'))).toEqual([]);
+  });
+
   test('a folder without a database: not_found', async () => {
     const made = await make(freshFolder(), join(root, 'never'));
     expect(made).toMatchObject({ ok: false, code: 'not_found' });
@@ -117,7 +129,6 @@ describe('restore', () => {
 
   test('a database that is not gapless: damaged, the present data stays; taken when that is wanted', async () => {
     const source = await dataFolder();
-    const { DatabaseSync } = await import('node:sqlite');
     const database = new DatabaseSync(join(source, 'driftway.db'));
     database.exec('DELETE FROM log WHERE seq = 20');
     database.close();

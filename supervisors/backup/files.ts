@@ -7,8 +7,9 @@ import { chownSync, createReadStream, existsSync, statSync } from 'node:fs';
 import { type FileHandle, open, rename, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** What is free must exceed what is written by this factor: others write too. */
+/** What is free must exceed what is written by this factor and so much: others write too, and a server lives on it. */
 const ROOM_FACTOR = 1.1;
+const ROOM_SPARE_BYTES = 64 * 2 ** 20;
 const HASH_CHUNK_BYTES = 1024 * 1024;
 
 /** SHA-256 of a file in hex, and its size. Reads a MiB at a time. */
@@ -66,7 +67,7 @@ async function withFile(
 export async function missingRoom(folder: string, bytes: number): Promise<string | null> {
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
-  const wanted = bytes * ROOM_FACTOR;
+  const wanted = bytes * ROOM_FACTOR + ROOM_SPARE_BYTES;
   if (free >= wanted) return null;
   return `${folder}: got ${mib(free)} MiB free, wanted ${mib(wanted)}: make room, or choose another place`;
 }
