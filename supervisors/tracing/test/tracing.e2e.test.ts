@@ -1,6 +1,7 @@
 /** A real server with a real collector: one trace from the client's request to the sockets, over every thread between. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { AdminClient } from '../../admin/index.ts';
+import { driftway } from '../../test/support/cli.ts';
 import { HttpClient, type Login } from '../../test/support/http-client.ts';
 import { RawClient } from '../../test/support/raw-client.ts';
 import { ServerProcess, until } from '../../test/support/server-process.ts';
@@ -41,8 +42,12 @@ beforeAll(async () => {
   admin = await AdminClient.connect({ socketPath: `${server.dataDir}/admin.sock` });
 }, 60_000);
 
+// A user has ten connections.
+afterEach(() => {
+  for (const client of clients.splice(0)) client.socket.cut();
+});
+
 afterAll(async () => {
-  for (const client of clients) client.socket.cut();
   await admin.close();
   http.close();
   await server.dispose();
@@ -142,6 +147,24 @@ test('trace.message: of a traced message, tells where it was accepted, stored an
   expect(path.sockets).toBeGreaterThanOrEqual(readers.length);
   expect(path.threads).toBe(path.fannedOut.length);
   expect(path.slowest?.afterMs).toBeGreaterThan(path.stored?.afterMs ?? Number.NaN);
+});
+
+test('driftway trace message: of a traced message, prints its way in lines, or the same as JSON', async () => {
+  const traceId = '1af7651916cd43dd8448eb211c80319d';
+  const reader = await connect();
+  await reader.sub([[sid]]);
+  const seq = await append(await connect(parentOf(traceId)), 'traced-3');
+  const words = ['trace', 'message', String(sid), String(seq), '--data-dir', server.dataDir];
+  const ran = await driftway(words);
+  expect(ran).toMatchObject({ code: 0, stderr: '' });
+  expect(ran.stdout).toMatch(new RegExp(`^message ${seq} of channel ${sid}, trace ${traceId}\n`));
+  expect(ran.stdout).toMatch(/\naccepted +\d\d:\d\d:\d\d\.\d{3} gateway-\d: WS APPEND, answered/);
+  expect(ran.stdout).toMatch(/\nstored +\+\d+\.\d\d ms shard-\d, transaction \d+\.\d\d ms with/);
+  expect(ran.stdout).toMatch(
+    /\n\d+ sockets on \d threads, slowest gateway-\d after \d+\.\d\d ms\n$/,
+  );
+  const asJson = await driftway([...words, '--json']);
+  expect(asJson.json<MessagePath>()).toMatchObject({ sid, seq, traceId });
 });
 
 test('trace.message: of a message that was not sampled, not_found with the way to sample', async () => {
