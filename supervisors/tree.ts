@@ -112,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const facts = { config, nodeName: NODE_NAME, version, startedAt };
   const { rss: memoryBytes } = process.memoryUsage;
   const treeFacts = { nodeName: NODE_NAME, startedAt, clock: systemClock, memoryBytes };
-  const tree = createTreeModel({ ...treeFacts, types: Object.keys(ENTITIES) });
+  const tree = createTreeModel({ ...treeFacts, types: Object.keys(ENTITIES), log });
   let slots: () => readonly SlotStatus[] = () => [];
   const tracing = nodeTracing({ ...facts, clock: systemClock, log, slots: () => slots() });
   mainCounters.add('tracing', () => tracing.counters());

@@ -34,14 +34,17 @@ let clock: FakeClock;
 let model: RunningTreeModel;
 let slots: SlotStatus[];
 const refs: AnyRef[] = [];
+let errors: object[];
 
 beforeEach(async () => {
   clock = new FakeClock();
+  errors = [];
   configureRuntime({ clock, report: () => undefined });
   slots = [{ name: 'main', group: '', thread: 0, up: true, incarnation: 1 }];
   model = createTreeModel({
     ...{ nodeName: 'n1', startedAt: 1, clock, types: ['stream'] },
     memoryBytes: () => 1,
+    log: { error: (data: object) => errors.push(data) } as never,
   });
   model.attach({ slots: () => slots });
   refs.push(await startSupervisor({ children: [model.spec, treePublisher()] }));
@@ -237,6 +240,18 @@ test('subscribe: options out of range, and roots that there are not, are refused
   expect(refusal({ root: 'n1/shard-9' })).toBe('not_found');
   for (let i = 0; i < 512; i++) expect(refusal({})).toBe('ok');
   expect(refusal({})).toBe('rate_limited');
+});
+
+test('subscribe: a sink that throws loses its subscription, the others go on', async () => {
+  const send = (): boolean => {
+    throw new Error('a bug');
+  };
+  expect(model.subscribe({}, { send }).ok).toBe(true);
+  const other = watch();
+  await clock.advance(3000);
+  expect(errors).toHaveLength(1);
+  expect(model.counters().subscriptions).toBe(1);
+  expect(kinds(other)).toContain('delta');
 });
 
 test('find and idOf: also while nobody looks', async () => {

@@ -17,6 +17,7 @@ import {
   slotOf,
   type TimerHandle,
 } from '../../runtime/index.ts';
+import type { Logger } from '../log.ts';
 import { fail } from './define.ts';
 import { CrashLog } from './tree-crashes.ts';
 import { Forest, type Place } from './tree-forest.ts';
@@ -77,6 +78,7 @@ export interface TreeModelOptions {
   readonly types: readonly string[];
   /** Memory of the process. */
   readonly memoryBytes: () => number;
+  readonly log: Pick<Logger, 'error'>;
 }
 
 /** The model with what the composition root needs beside the reads. */
@@ -265,16 +267,23 @@ class Model implements RunningTreeModel {
     const now = this.#options.clock.monotonic();
     const slackMs = this.#everyMs() / 4;
     for (const look of this.#looks) {
-      if (!look.hasBegun) {
-        this.#begin(look, now);
-        continue;
+      if (look.hasBegun && look.dueMs > now + slackMs && !isUrgent) continue;
+      try {
+        if (look.hasBegun) this.#tellOne(look, now);
+        else this.#begin(look, now);
+      } catch (error) {
+        // Looking must not end what is looked at: a fault here costs its own subscription.
+        this.#looks.delete(look);
+        this.#options.log.error({ err: error }, 'a subscription to the tree failed');
       }
-      if (look.dueMs > now + slackMs && !isUrgent) continue;
-      look.dueMs = now + look.view.options.everyMs;
-      const told = look.view.tell();
-      if (told === 'sent') this.#counts.deltas++;
-      else if (told === 'resynced') this.#counts.resyncs++;
     }
+  }
+
+  #tellOne(look: Look, now: number): void {
+    look.dueMs = now + look.view.options.everyMs;
+    const told = look.view.tell();
+    if (told === 'sent') this.#counts.deltas++;
+    else if (told === 'resynced') this.#counts.resyncs++;
   }
 
   #begin(look: Look, now: number): void {
