@@ -4,6 +4,7 @@
 import { AdminRelay, type AdminRelayOptions } from '../gateway/admin/index.ts';
 import { startSupervisor } from '../runtime/index.ts';
 import type { Config } from './config.ts';
+import { OBSERVER_RESTARTS } from './policies.ts';
 
 /** `auto` means: where only this machine can connect. */
 export function takesRemoteAdmins({ admin, host }: Pick<Config, 'admin' | 'host'>): boolean {
@@ -29,6 +30,6 @@ export async function startRemoteAdmin(
     ...options,
     allowedOrigins: [config.publicUrl, ...config.corsOrigins],
   });
-  await startSupervisor({ children: [relay.child()] });
+  await startSupervisor({ ...OBSERVER_RESTARTS, children: [relay.child()] });
   return relay;
 }
