@@ -19,6 +19,7 @@ import {
   createTokenIssuer,
   type GatewayHandle,
   KeyRing,
+  parentsRefused,
   RateTable,
   RevokedLogins,
   type StreamInfo,
@@ -194,6 +195,7 @@ async function startSockets(parts: Parts): Promise<Started> {
       http: { ...http.stats(), ...adapter?.stats() },
       tokens: { ...verifier.stats(), revokedOverflows: revoked.overflows },
       rates: rates.stats(),
+      traceParents: { refused: parentsRefused() },
     };
   };
   const measures = (): SlotMeasures => ({

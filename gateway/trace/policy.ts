@@ -1,7 +1,7 @@
 /**
  * Which requests of this thread are traced: the policy as the operator set it, and what a caller's traceparent changes. One per
  * gateway thread. Bound: a caller's sampled flag is honoured 20 times a second per thread (burst 100), else anybody could have
- * every request traced; beyond it the request is not traced (`parentsRefused`).
+ * every request traced; beyond it the request is not traced (counted).
  */
 import { type Clock, setTraceRatio, systemClock } from '../../runtime/index.ts';
 import { parseTraceparent, type RemoteParent } from './traceparent.ts';

@@ -39,6 +39,8 @@ export interface CollectorOptions {
   readonly clock: Clock;
   /** Threads that run now, the main thread among them. */
   readonly slots: () => readonly string[];
+  /** See ExporterOptions. */
+  readonly turned: (isTaking: boolean) => void;
 }
 
 const TraceCollector = defineActor<TraceCollectorP, Tracing, Tracing>({
@@ -47,9 +49,9 @@ const TraceCollector = defineActor<TraceCollectorP, Tracing, Tracing>({
   handle: { spans: (tracing, { spans }) => tracing.take(spans), sync: () => null },
 });
 
-interface NodeTracingOptions extends Omit<CollectorOptions, 'settings' | 'slots'> {
+interface NodeTracingOptions extends Omit<CollectorOptions, 'settings' | 'slots' | 'turned'> {
   readonly config: Pick<Config, 'tracing'>;
-  readonly log: Pick<Logger, 'warn'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly slots: () => readonly SlotStatus[];
 }
 
@@ -58,7 +60,11 @@ export function nodeTracing({ config, log, slots, ...rest }: NodeTracingOptions)
   const settings = config.tracing;
   for (const warning of settings.warnings) log.warn({ warning }, 'tracing');
   const up = (): string[] => slots().flatMap((slot) => (slot.up ? [slot.name] : []));
-  return new Tracing({ ...rest, settings, slots: () => ['main', ...up()] });
+  const turned = (isTaking: boolean): void => {
+    if (isTaking) log.info('tracing: the collector takes spans again');
+    else log.warn('tracing: the collector takes no spans; they are dropped meanwhile');
+  };
+  return new Tracing({ ...rest, settings, turned, slots: () => ['main', ...up()] });
 }
 
 /** Tracing of the node. */
@@ -80,7 +86,7 @@ export class Tracing {
     const toWall = (ms: number): number => this.#toWall(ms);
     const load = async () =>
       (await import('./otlp.ts')).createOtlpSender({ serviceName, version, nodeName, toWall });
-    this.#exporter = new TraceExporter({ settings, clock, load });
+    this.#exporter = new TraceExporter({ settings, clock, load, turned: options.turned });
   }
 
   /** The actor that threads send their spans to, and the main thread's own courier. */

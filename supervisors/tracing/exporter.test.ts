@@ -20,8 +20,10 @@ function setup(send: SendSpans) {
     loads++;
     return send;
   };
-  const exporter = new TraceExporter({ settings: SETTINGS, clock, load });
-  return { clock, exporter, loads: () => loads };
+  const turns: boolean[] = [];
+  const turned = (isTaking: boolean): void => void turns.push(isTaking);
+  const exporter = new TraceExporter({ settings: SETTINGS, clock, load, turned });
+  return { clock, exporter, turns, loads: () => loads };
 }
 
 /** Promises that are settled already have their turn. */
@@ -78,8 +80,10 @@ test('flush: the collector refuses or cannot be reached, it is counted and the n
     () => Promise.reject(new Error('refused')),
     async () => true,
   ];
-  const { exporter } = setup(() => (outcomes.shift() ?? (async () => true))());
+  const { exporter, turns } = setup(() => (outcomes.shift() ?? (async () => true))());
   exporter.add(spans(10));
   await exporter.flush();
   expect(exporter.counters).toMatchObject({ failed: 8, exported: 2, batches: 3 });
+  // For the log: once when it begins, once when it is over.
+  expect(turns).toEqual([false, true]);
 });

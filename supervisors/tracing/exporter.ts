@@ -15,6 +15,8 @@ export interface ExporterOptions {
   readonly clock: Clock;
   /** Loads what sends; called once, with the first span. */
   readonly load: () => Promise<SendSpans>;
+  /** The collector takes nothing any more, or takes spans again. */
+  readonly turned: (isTaking: boolean) => void;
 }
 
 export class TraceExporter {
@@ -24,6 +26,7 @@ export class TraceExporter {
   #timer: TimerHandle | undefined;
   #sender: Promise<SendSpans> | undefined;
   #sending: Promise<void> | undefined;
+  #isTaking = true;
 
   constructor(options: ExporterOptions) {
     this.#options = options;
@@ -68,6 +71,8 @@ export class TraceExporter {
       const batch = this.#queue.splice(0, batchMax);
       const isTaken = await this.#send(batch);
       this.counters.batches += 1;
+      if (isTaken !== this.#isTaking) this.#options.turned(isTaken);
+      this.#isTaking = isTaken;
       if (isTaken) this.counters.exported += batch.length;
       else this.counters.failed += batch.length;
     }

@@ -226,6 +226,10 @@ test('trace.sample: 1 for a time, any message is traced; the spans hold no conte
   expect(entries.filter(({ verb }) => verb === 'trace.sample').map(({ phase }) => phase)).toContain(
     'done',
   );
+  const { text: metrics } = await http.raw('/metrics');
+  expect(metrics).toMatch(/^driftway_tracing_exported\S* [1-9]/m);
+  expect(metrics).toMatch(/^driftway_tracing_spans_dropped\S* 0$/m);
+  expect(metrics).toMatch(/^driftway_trace_parents_refused\S* 0$/m);
   const text = JSON.stringify(receiver.spans);
   expect(text).not.toContain(CANARY);
   expect(text).not.toContain(owner.accessToken.slice(0, 20));
