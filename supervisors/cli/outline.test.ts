@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { outline } from './outline.ts';
 
 test('outline: fields below one another, what is nested indented', () => {
-  expect(outline({ id: 'n1', info: { until: 1_795_295_753_362, heapBytes: 10_385_856 } })).toBe(
+  expect(outline({ id: 'n1', info: { headTs: 1_795_295_753_362, heapBytes: 10_385_856 } })).toBe(
     [
       'id  n1',
       'info:',
-      '  until      2026-11-21T21:15:53.362Z',
+      '  headTs     2026-11-21T21:15:53.362Z',
       '  heapBytes  10385856 (10M)',
     ].join('\n'),
   );

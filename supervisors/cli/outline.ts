@@ -67,7 +67,7 @@ function scalar(name: string, value: unknown): string {
 }
 
 function numberText(name: string, value: number): string {
-  if (/(^at$|^ts$|At$|^until$|^expires)/.test(name) && value > 1e12)
+  if (/(^at$|^ts$|At$|Ts$|^until$|^expires)/.test(name) && value > 1e12)
     return new Date(value).toISOString();
   if (/(Bytes|^bytes)$/.test(name) && value >= 10_000) return `${value} (${bytes(value)})`;
   return String(value);

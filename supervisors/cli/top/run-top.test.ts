@@ -102,6 +102,8 @@ describe('runTop', () => {
     expect(screen.text()).not.toContain('drill down');
     await press(DOWN, RIGHT);
     expect(screen.line(3)).toContain('filter "241000000004096"');
+    await press('ts');
+    expect(screen.line(3)).toMatch(/sort mailbox ▾ .*list$/);
   });
 
   test('kill: asks in the footer, calls the verb, says that it was done', async () => {

@@ -118,9 +118,12 @@ class Top {
       const isText = ending === null && !key.ctrl && !key.meta && !key.tab;
       if (ending !== null || isText) this.#state.type(ending === null ? input : '', ending);
     } else {
-      const action = actionOf(input, key);
-      if (action === null) return;
-      this.#state.act(action);
+      // Keys that come in one piece are several.
+      for (const letter of input.length > 1 ? input : [input]) {
+        const action = actionOf(letter, key);
+        if (action !== null) this.#state.act(action);
+        if (this.#state.prompt !== null) break;
+      }
     }
     this.#draw();
   }
