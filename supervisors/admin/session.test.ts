@@ -179,6 +179,19 @@ describe('AdminSession', () => {
     expect(counters.rateLimited).toBe(1);
   });
 
+  test('CALL: a request number that has no answer yet, the second is refused, the first goes on', async () => {
+    const { promise, resolve } = Promise.withResolvers<VerbResult>();
+    const { clock, got, say } = setUp({ run: () => promise });
+    await say(AdminOp.CALL, 7, 'work', {});
+    await say(AdminOp.CALL, 7, 'work', {});
+    resolve(done('first'));
+    await clock.advance(0);
+    expect(got.map((frame) => frame.slice(0, 3))).toEqual([
+      [AdminOp.ERR, 7, 'invalid'],
+      [AdminOp.OK, 7, 'first'],
+    ]);
+  });
+
   test('CALL: over the rate, rate_limited; a while later served again', async () => {
     const { clock, got, say } = setUp();
     const { burst } = ADMIN_LIMITS.calls;

@@ -127,18 +127,6 @@ describe.each(WAYS)('%s', (way) => {
     }
   }, 60_000);
 
-  test('a request number twice at once: the second is refused, the first answered', async () => {
-    const raw = await connect(way);
-    raw.send([100, 7, 'audit.verify', {}]);
-    raw.send([100, 7, 'audit.verify', {}]);
-    await until('both', 5_000, () => {
-      const answers = raw.frames.filter(([op, rid]) => (op === 98 || op === 99) && rid === 7);
-      return answers.length === 2 ? answers : undefined;
-    });
-    const ops = raw.frames.filter(([op]) => op === 98 || op === 99).map(([op]) => op);
-    expect(ops.sort()).toEqual([98, 99]);
-  });
-
   test('a reader that stops: memory bounded, events dropped and told, others unharmed', async () => {
     const raw = await connect(way, { encoding: 'json' });
     for (let rid = 1; rid <= ADMIN_LIMITS.subscriptions; rid += 1) {
