@@ -8,6 +8,7 @@
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { systemClock } from '../runtime/index.ts';
 import { lineTap } from './log-tap.ts';
 
 export type { Logger } from 'pino';
@@ -31,6 +32,8 @@ export interface Log {
    * writing arrive beside it: Node waits for them at a normal exit.
    */
   flush(): void;
+  /** Resolves when no line is being written any more, or after `timeoutMs`: before the process kills itself. */
+  written(timeoutMs: number): Promise<void>;
 }
 
 /** Pending bytes per thread beyond which lines are dropped: about 20,000 lines, a minute of a slow reader. A guess. */
@@ -66,6 +69,10 @@ export function openLog({ level, format, slot, fd = 1 }: LogOptions): Log {
   file.on('error', () => {
     dropped++;
   });
+  let isWriting = false;
+  file.on('drain', () => {
+    isWriting = false;
+  });
   const destination = isPretty(format, fd) ? prettyInto(file, fd) : file;
   const logger = pino(
     {
@@ -76,7 +83,9 @@ export function openLog({ level, format, slot, fd = 1 }: LogOptions): Log {
         censor: HIDDEN,
       },
     },
-    tapped(destination, file),
+    tapped(destination, file, () => {
+      isWriting = true;
+    }),
   );
   const flush = () => {
     try {
@@ -86,13 +95,27 @@ export function openLog({ level, format, slot, fd = 1 }: LogOptions): Log {
     }
   };
   process.once('exit', flush);
-  return { logger, droppedCount: () => dropped, flush };
+  const written = (timeoutMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      if (!isWriting) return resolve();
+      const late = systemClock.setTimeout(resolve, timeoutMs);
+      file.once('drain', () => {
+        systemClock.clearTimeout(late);
+        resolve();
+      });
+    });
+  return { logger, droppedCount: () => dropped, flush, written };
 }
 
 /** Every line also goes to who reads along on the main thread (log-tap.ts). */
-function tapped(destination: DestinationStream, file: { flushSync(): void }): DestinationStream {
+function tapped(
+  destination: DestinationStream,
+  file: { flushSync(): void },
+  onWrite: () => void,
+): DestinationStream {
   return {
     write(line) {
+      onWrite();
       destination.write(line);
       if (lineTap.take !== null) lineTap.take(line);
     },

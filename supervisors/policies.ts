@@ -48,6 +48,9 @@ export const DRAIN_SHARE = 0.5;
 /** Of the ids that the main thread makes (accounts by operators); threads with slots count up from 0. */
 export const ADMIN_SLOT_NUMBER = 63;
 
+/** How long a process that kills itself waits for its last lines to reach the log. A guess. */
+export const LAST_WORDS_MS = 250;
+
 /** Keys are looked at so often; they are replaced when they are 90 days old (keys.ts). */
 export const KEYS_LOOK_MS = 24 * 3_600_000;
 

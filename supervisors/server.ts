@@ -10,7 +10,7 @@ import { connectHeart, type HeartLink } from './heart-link.ts';
 import { claimDataDir, type Instance } from './instance-lock.ts';
 import { type KeyMaterial, openKeys } from './keys.ts';
 import { type Log, openLog } from './log.ts';
-import { KEYS_LOOK_MS } from './policies.ts';
+import { KEYS_LOOK_MS, LAST_WORDS_MS } from './policies.ts';
 import { claimPort } from './port-claim.ts';
 import { logReport } from './report-log.ts';
 import { settleMemory } from './settle-memory.ts';
@@ -30,6 +30,7 @@ class ServerLife {
   #instance: Instance | undefined;
   #server: Server | undefined;
   #isStopping = false;
+  #isEnding = false;
 
   constructor(config: Config, log: Log) {
     this.#config = config;
@@ -140,11 +141,29 @@ class ServerLife {
   }
 
   #exit(code: number): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#log.flush();
+    if (this.#server === undefined) {
+      this.#giveUpClaims();
+      process.exit(code);
+    }
+    // With native handles alive on a gateway thread process.exit would abort and dump core (gateway.md P14). What the thread
+    // pool is writing to the log at this moment, the reason among it, would die with the process.
+    this.#log.written(LAST_WORDS_MS).then(
+      () => this.#kill(),
+      () => this.#kill(),
+    );
+  }
+
+  /** The claims last: until then threads of this process may write. */
+  #kill(): void {
+    this.#giveUpClaims();
+    process.kill(process.pid, 'SIGKILL');
+  }
+
+  #giveUpClaims(): void {
     this.#instance?.release();
     this.#link?.close();
-    this.#log.flush();
-    // With native handles alive on a gateway thread process.exit would abort and dump core (gateway.md P14).
-    if (this.#server !== undefined) process.kill(process.pid, 'SIGKILL');
-    process.exit(code);
   }
 }
