@@ -4,7 +4,16 @@
  * shard. It lives as long as the thread's hosts, so a user actor that crashed leaves a trace here.
  * Bound: users with sessions on this thread, times the guilds of each (200).
  */
-import { type Dest, defineActor, name, at as nameAt, slotsOf } from '../runtime/index.ts';
+import {
+  type Ctx,
+  type Dest,
+  defineActor,
+  type MonitorId,
+  type Ms,
+  name,
+  at as nameAt,
+  slotsOf,
+} from '../runtime/index.ts';
 import type { FanOutP, Id, PresenceHubP, Shown, ShownChange } from './types.ts';
 
 const HUB_NAME = 'presence';
@@ -69,24 +78,60 @@ export interface PresenceHubArg {
   readonly gatewayGroup: string;
 }
 
+/** Ops that the actor sends to itself. */
+interface PresenceHubActorP extends PresenceHubP {
+  lookAgain(slot: string): void;
+}
+
+interface Hub {
+  readonly index: PresenceIndex;
+  /** Slots of gateway threads, by the monitor of their fan-out. */
+  readonly watched: Map<MonitorId, string>;
+}
+
+/** Between two looks whether a gateway thread that was out of reach can be reached again. */
+const LOOK_AGAIN_MS: Ms = 1000;
+
 /**
  * The actor 'presence'. It starts when the thread's entities can be reached: the users that gateway
- * threads hold may have been forgotten with a predecessor of this thread, so they are told again.
+ * threads hold may have been forgotten with a predecessor of this thread, so they are told again. The same when a gateway
+ * thread that was out of reach is back: users here took their connections on it for ended.
  */
-export const PresenceHub = defineActor<PresenceHubP, PresenceIndex, PresenceHubArg>({
+export const PresenceHub = defineActor<PresenceHubActorP, Hub, PresenceHubArg>({
   name: HUB_NAME,
   init: (ctx, { index, gatewayGroup }) => {
     for (const gateway of gatewaysOf(gatewayGroup)) ctx.cast(gateway, 'tellAll', {});
-    return index;
+    const hub: Hub = { index, watched: new Map() };
+    for (const slot of slotsOf(gatewayGroup)) watch(hub, slot, ctx);
+    return hub;
   },
   handle: {
-    online: (index, { gid }) => index.online(gid),
-    shown: (index, { uids }) => uids.flatMap((uid) => index.get(uid) ?? []),
+    online: ({ index }, { gid }) => index.online(gid),
+    shown: ({ index }, { uids }) => uids.flatMap((uid) => index.get(uid) ?? []),
+    lookAgain: (hub, slot, ctx) => {
+      ctx.cast(fanOutOf(slot), 'tellAll', {});
+      watch(hub, slot, ctx);
+    },
+  },
+  onDown: ({ watched }, { monitor }, ctx) => {
+    const slot = watched.get(monitor);
+    if (slot === undefined) return;
+    watched.delete(monitor);
+    ctx.timer(slot, LOOK_AGAIN_MS, 'lookAgain', slot);
   },
 });
 
+/** Its end is told at once while it is out of reach. */
+function watch({ watched }: Hub, slot: string, ctx: Ctx<PresenceHubActorP>): void {
+  watched.set(ctx.monitor(fanOutOf(slot)), slot);
+}
+
+function fanOutOf(slot: string): Dest<FanOutP> {
+  return nameAt<FanOutP>(slot, 'fan-out');
+}
+
 /** Name of the actor on its own thread. */
-export const hubName = name<PresenceHubP>(HUB_NAME);
+export const hubName = name<PresenceHubActorP>(HUB_NAME);
 
 /** The hubs of all shard threads; without a node (tests) the one of this thread. */
 export function hubsOf(shardGroup: string): readonly Dest<PresenceHubP>[] {
@@ -98,7 +143,7 @@ export function hubsOf(shardGroup: string): readonly Dest<PresenceHubP>[] {
 export function gatewaysOf(gatewayGroup: string): readonly Dest<FanOutP>[] {
   const slots = slotsOf(gatewayGroup);
   if (slots.length === 0) return [name<FanOutP>('fan-out')];
-  return slots.map((slot) => nameAt<FanOutP>(slot, 'fan-out'));
+  return slots.map(fanOutOf);
 }
 
 /** Whether two say the same of a user. */

@@ -53,6 +53,22 @@ test('connect: answers that a gateway did not wait for, told so, take no place o
   expect(await call(u, 'connect', { ...base, conn: 131 })).toEqual({ ok: false, close: 4508 });
 });
 
+test('present: a login that was revoked while its gateway was out of reach, is closed and its tokens are void', async () => {
+  const grant = await domain.person();
+  const u = user(grant.user.id);
+  const { login } = grant;
+  await call(u, 'revoke', { login });
+  const told = [
+    call(domain.fanOut, 'next', 'loginRevoked'),
+    call(domain.fanOut, 'next', 'closeConn'),
+  ];
+  const conns = [{ conn: 201, connNo: 3, session: 'held', login }];
+  cast(u, 'present', { gateway: domain.fanOut, conns });
+  const [revoked, closed] = await Promise.all(told);
+  expect(revoked).toMatchObject({ login });
+  expect(closed).toEqual({ conn: 201, code: 4507 });
+});
+
 test('user stream: only its owner may follow it', async () => {
   const [a, b] = [(await domain.person()).user.id, (await domain.person()).user.id];
   expect(await call(stream(a), 'subscribe', { gateway: domain.fanOut, uid: a })).toMatchObject({

@@ -180,6 +180,12 @@ const behaviour: Behaviour<UserActorP, UserActor, UserArg> = {
     },
     present: (s, { gateway, conns }, ctx) => {
       for (const { conn, connNo, login, session } of conns) {
+        // Its gateway was out of reach when that was said.
+        if (s.revoked.peek(login) !== undefined) {
+          ctx.cast(gateway, 'loginRevoked', { login, until: tokensUntil(s) });
+          ctx.cast(gateway, 'closeConn', { conn, code: CLOSE_REVOKED });
+          continue;
+        }
         const key = token(s.environment.rng);
         s.sessions.adopt({ id: session, key, login, connNo, connection: { gateway, conn } });
       }
@@ -326,11 +332,16 @@ function armSweep(s: UserActor, ctx: Ctx<UserActorP>): void {
 // ---------------------------------------------------------------- revocation
 
 /** Ends a login: its tokens are void at every gateway, its sockets learn why and close. */
+/** When the last access token of a login that is revoked now has run out. */
+function tokensUntil({ environment }: UserActor): Ms {
+  return environment.clock.now() + environment.accessTokenTtlMs + TOKEN_SLACK_MS;
+}
+
 function revoke(s: UserActor, login: string, ctx: Ctx<UserActorP>): NoReply {
   const { from } = ctx;
   const { environment } = s;
   s.revoked.set(login, true);
-  const until = environment.clock.now() + environment.accessTokenTtlMs + TOKEN_SLACK_MS;
+  const until = tokensUntil(s);
   for (const slot of slotsOf(environment.gatewayGroup)) {
     ctx.cast(at<FanOutP>(slot, 'fan-out'), 'loginRevoked', { login, until });
   }

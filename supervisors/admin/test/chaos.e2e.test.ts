@@ -30,6 +30,13 @@ async function active(): Promise<void> {
   });
 }
 
+/** Connections of a user, as its own actor counts them. */
+async function connectedOf(uid: number): Promise<number> {
+  const { user } = await operated.call<{ user: { id: string } }>('where', { what: 'user', uid });
+  const seen = await operated.call<{ state: { connected: number } }>('inspect', { id: user.id });
+  return seen.state.connected;
+}
+
 describe('on a server without CHAOS_ENABLED', () => {
   beforeAll(async () => {
     operated = await Operated.start('chaos off');
@@ -127,6 +134,25 @@ describe('chaos.start', () => {
     expect(result.effect?.delayed).toBeGreaterThan(0);
   });
 
+  test('a lane is torn: the users beyond it are connected again afterwards, by the sockets they had', async () => {
+    const users = operated.crowd.members.logins.map(({ id }) => Number(id));
+    const before = await Promise.all(users.map(connectedOf));
+    expect(before.every((count) => count > 0)).toBe(true);
+    const torn = { item: 'cut-lane', mode: 'break', forMs: 300, wait: true } as const;
+    for (const to of ['shard-0', 'shard-1']) {
+      const result = await operated.call<ChaosResult>('chaos.start', {
+        ...torn,
+        id: 'gateway-0',
+        to,
+      });
+      expect(result).toMatchObject({ verdict: 'clean' });
+    }
+    await until('all are connected again', 10_000, async () => {
+      const now = await Promise.all(users.map(connectedOf));
+      return now.every((count, i) => count === before[i]) || undefined;
+    });
+  });
+
   test('all of it: is in the audit log, before and after, and clients saw nothing but delay', async () => {
     const { entries } = await operated.call<{
       entries: { verb: string; phase: string }[];
@@ -134,7 +160,7 @@ describe('chaos.start', () => {
     const phases = entries.filter(({ verb }) => verb === 'chaos.start').map(({ phase }) => phase);
     const count = (phase: string): number => phases.filter((each) => each === phase).length;
     expect(count('began')).toBe(count('done') + count('failed'));
-    expect(count('done')).toBe(4);
+    expect(count('done')).toBe(6);
     await operated.expectUnhurt();
   });
 });
