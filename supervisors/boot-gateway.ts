@@ -29,6 +29,7 @@ import {
 } from '../gateway/index.ts';
 import {
   type Booted,
+  type ChildSpec,
   child,
   systemClock as clock,
   entity,
@@ -43,7 +44,7 @@ import { connectToStore } from './connect-store.ts';
 import { GATEWAY_CONTROL, GatewayControl, type GatewayControlP } from './gateway-control.ts';
 import { healthOf } from './health.ts';
 import type { Logger } from './log.ts';
-import { readMetricsPage } from './metrics/page.ts';
+import { metricsPage, readMetricsPage } from './metrics/page.ts';
 import type { CounterTree, SlotMeasures, ThreadSources } from './metrics/types.ts';
 import { NodeState } from './node-state.ts';
 import { connectionsMaxOf } from './open-files.ts';
@@ -82,7 +83,9 @@ export async function boot(arg: GatewayArg): Promise<Booted> {
   publishSessions(sessionsOf(gateway, clock));
   const control = { gateway, drain, keys: parts.keys, log: log.logger };
   const named = { name: name<GatewayControlP>(GATEWAY_CONTROL) };
-  await startSupervisor({ children: [child(GATEWAY_CONTROL, GatewayControl, control, named)] });
+  await startSupervisor({
+    children: [child(GATEWAY_CONTROL, GatewayControl, control, named), pageOf(arg)],
+  });
   return {
     async stop() {
       await drain();
@@ -90,6 +93,10 @@ export async function boot(arg: GatewayArg): Promise<Booted> {
       log.flush();
     },
   };
+}
+
+function pageOf({ config, databasePath, startedAt, version }: GatewayArg): ChildSpec {
+  return metricsPage({ dataDir: config.dataDir, databasePath, startedAt, version, clock });
 }
 
 async function makeParts(arg: GatewayArg, log: Logger): Promise<Parts> {

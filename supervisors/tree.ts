@@ -34,9 +34,8 @@ import { HealthLook, healthPorts } from './health-checks.ts';
 import type { KeyMaterial } from './keys.ts';
 import type { Logger } from './log.ts';
 import { logTap } from './log-tap.ts';
-import { ReportCounts } from './metrics/gather.ts';
 import { mainCounters } from './metrics/main-counters.ts';
-import { metricsPage } from './metrics/page.ts';
+import { ReportCounts } from './metrics/report-counts.ts';
 import { threadCounters } from './metrics/thread.ts';
 import { THREAD_FLAGS } from './node-flags.ts';
 import { NodeState } from './node-state.ts';
@@ -119,8 +118,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree, tracing });
   const reports = new ReportCounts();
   mainCounters.add('admin', () => ({ ...admin.counters, tree: tree.counters() }));
-  const page = { dataDir: config.dataDir, version, startedAt, reports, clock: systemClock };
-  const databasePath = databasePathOf(config);
   await startSupervisor({
     children: [
       nodeHealth({ down, checks: new HealthLook(healthPorts(config.dataDir, systemClock)) }),
@@ -130,8 +127,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       admin.hub(),
       logTap(systemClock),
       ...tracing.children,
-      threadCounters({ counters: () => mainCounters.read() }),
-      metricsPage({ ...page, databasePath, slots: () => slots() }),
+      threadCounters({
+        counters: () => mainCounters.read(),
+        measures: () => ({ node: { slots: slots(), reports: reports.read() } }),
+      }),
     ],
   });
   const node = await startNode({
@@ -185,17 +184,13 @@ async function drainGateways(timeoutMs: number): Promise<void> {
   await Promise.allSettled(slotsOf('gateway').map(drain));
 }
 
-function databasePathOf({ dataDir }: Config): string {
-  return join(dataDir, 'driftway.db');
-}
-
 function slotsFor(
   { config, keys, modules, version }: ServerOptions,
   state: NodeState,
   startedAt: number,
 ): SlotOptions[] {
   const module = { ...MODULES, ...modules };
-  const databasePath = databasePathOf(config);
+  const databasePath = join(config.dataDir, 'driftway.db');
   const readerCount =
     availableParallelism() >= READERS.manyFrom ? READERS.manyCores : READERS.fewCores;
   const readers = Array.from({ length: readerCount }, (_, i) => `reader-${i}`);

@@ -54,8 +54,8 @@ export interface HttpDeps {
   readonly rateTable: RateTable;
   health(): HealthReport | Promise<HealthReport>;
   ready(): boolean;
-  /** Prometheus text exposition, format 0.0.4. */
-  metrics(): string | Promise<string>;
+  /** Prometheus text exposition, format 0.0.4; undefined when it cannot be had now. */
+  metrics(): string | undefined | Promise<string | undefined>;
   /** Absolute URL without path (a trailing slash is ignored): invite links and the first allowed origin. */
   readonly publicUrl: string;
   /** Further origins for CORS, exact (`https://chat.example`), or `*`. */

@@ -23,10 +23,14 @@ function thread(counters: object, measures: ThreadReport['measures'] = {}): Thre
   };
 }
 
-const view = (threads: NodeView['threads']): NodeView => ({
-  threads,
+const node = {
   slots: [{ name: 'main', group: 'main', thread: 0, up: true, incarnation: 3 }],
   reports: { crash: 4 },
+};
+const pause = () => Promise.resolve();
+
+const view = (threads: NodeView['threads']): NodeView => ({
+  threads,
   process: {
     startedAtS: 1,
     cpuUserS: 2,
@@ -48,7 +52,7 @@ const routes = (count: number) => [
 ];
 
 async function page(threads: NodeView['threads']) {
-  const read = parseExposition(await renderPage(view(threads)));
+  const read = parseExposition(await renderPage(view(threads), pause));
   expect(read.faults).toEqual([]);
   return (name: string): Record<string, number> => {
     const samples = read.families.get(name)?.samples ?? [];
@@ -77,7 +81,7 @@ test('renderPage: one route on two threads, one series that is their sum', async
 
 test('renderPage: counters of a thread, by their path, with levels as gauges', async () => {
   const gateway = { framesIn: 5, connectionsNow: 2, errorsByCode: { 410: 3 }, shed: { typing: 1 } };
-  const text = await renderPage(view([{ slot: 'gateway-0', report: thread({ gateway }) }]));
+  const text = await renderPage(view([{ slot: 'gateway-0', report: thread({ gateway }) }]), pause);
   const { families } = parseExposition(text);
   expect(families.get('driftway_gateway_frames_in')?.type).toBe('counter');
   expect(families.get('driftway_gateway_connections_now')?.type).toBe('gauge');
@@ -89,7 +93,7 @@ test('renderPage: counters of a thread, by their path, with levels as gauges', a
 
 test('renderPage: a thread that does not answer, is down and nothing else is said of it', async () => {
   const read = await page([
-    { slot: 'main', report: thread({}) },
+    { slot: 'main', report: thread({}, { node }) },
     { slot: 'shard-0', report: undefined },
   ]);
   expect(read('driftway_thread_up')).toEqual({ main: 1, 'shard-0': 0 });
@@ -98,7 +102,7 @@ test('renderPage: a thread that does not answer, is down and nothing else is sai
 });
 
 test('renderPage: what the system does not tell, has no sample', async () => {
-  const read = await page([{ slot: 'main', report: thread({}) }]);
+  const read = await page([{ slot: 'main', report: thread({}, { node }) }]);
   expect(read('process_open_fds')).toEqual({});
   expect(read('process_max_fds')).toEqual({ '': 9 });
   expect(read('driftway_reports_total')).toEqual({ crash: 4 });

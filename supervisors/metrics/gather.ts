@@ -1,13 +1,15 @@
 /**
- * Asks every thread and the system for what a page of metrics is made of. Main thread; costs one call per thread, which waits for
- * METRICS_TIMEOUT_MS at most.
+ * Asks every thread and the system for what a page of metrics is made of. Gateway threads, at a scrape; costs one call per
+ * thread, which waits for METRICS_TIMEOUT_MS at most.
  */
 import { readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { at, call, type Report, type SlotStatus } from '../../runtime/index.ts';
+import { at, call, slotsOf } from '../../runtime/index.ts';
 import { METRICS_TIMEOUT_MS } from '../policies.ts';
 import { THREAD_COUNTERS, type ThreadCountersP } from './thread.ts';
 import type { NodeView, ProcessFacts, ThreadView } from './types.ts';
+
+const GROUPS = ['store', 'reader', 'shard', 'gateway'] as const;
 
 /** What the page needs to know of the process. */
 export interface GatherOptions {
@@ -16,55 +18,16 @@ export interface GatherOptions {
   readonly version: string;
   /** Ms since 1970. */
   readonly startedAt: number;
-  /** Threads as the node knows them; none before it has started. */
-  readonly slots: () => readonly SlotStatus[];
-  readonly reports: ReportCounts;
-}
-
-/** Kinds that an alert may be about: there from the start, so that a first one is an increase. */
-const KINDS = [
-  'crash',
-  'childFailed',
-  'restartLimit',
-  'entityUnavailable',
-  'hung',
-  'slow',
-  'longHandler',
-  'handlerTimeout',
-  'mailboxFull',
-  'laneFull',
-  'undeliverable',
-  'unknownMessage',
-  'threadUp',
-  'threadDown',
-] as const satisfies readonly Report['kind'][];
-
-/** Counts what the runtime reports; there are as many entries as kinds of reports. Main thread. */
-export class ReportCounts {
-  readonly #counts = new Map<string, number>(KINDS.map((kind) => [kind, 0]));
-
-  note({ kind }: Pick<Report, 'kind'>): void {
-    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
-  }
-
-  read(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counts);
-  }
 }
 
 /** The node at this moment. */
 export async function gatherView(options: GatherOptions): Promise<NodeView> {
-  const slots = options.slots();
+  const slots = ['main', ...GROUPS.flatMap((group) => slotsOf(group))];
   const [threads, process] = await Promise.all([
-    Promise.all(threadsOf(slots).map(viewOf)),
+    Promise.all(slots.map(viewOf)),
     processFacts(options),
   ]);
-  return { threads, slots, reports: options.reports.read(), process };
-}
-
-/** The main thread is one of the slots, but there are none before the node has started. */
-function threadsOf(slots: readonly SlotStatus[]): readonly string[] {
-  return slots.length === 0 ? ['main'] : slots.map(({ name }) => name);
+  return { threads, process };
 }
 
 async function viewOf(slot: string): Promise<ThreadView> {

@@ -1,10 +1,10 @@
 /**
- * Owns the text of GET /metrics: an actor on the main thread, which gathers what the threads tell and renders it, so that no
- * gateway thread spends its time on that; and the client that gateway threads ask it by. Nothing is loaded or gathered before
- * the first scrape, and whoever scrapes too often gets the last page again.
+ * Owns the text of GET /metrics: an actor of each gateway thread, which gathers what the threads tell and renders it in slices, so
+ * that no socket waits for it. Nothing is loaded or gathered before the first scrape, and whoever scrapes too often gets the last
+ * page again.
  */
 import {
-  at,
+  ActorError,
   type ChildSpec,
   type Clock,
   call,
@@ -16,12 +16,14 @@ import { METRICS_FRESH_MS, METRICS_TIMEOUT_MS } from '../policies.ts';
 import { type GatherOptions, gatherView } from './gather.ts';
 
 const METRICS_PAGE = 'metrics-page';
-/** Scrapes that wait; more are refused and see `driftway_thread_up 0` of the main thread. */
+/** Scrapes that wait; more are refused. */
 const WAITING_MAX = 16;
 
 interface MetricsPageP {
   read(): Promise<string>;
 }
+
+const pageName = name<MetricsPageP>(METRICS_PAGE);
 
 interface State {
   readonly options: MetricsPageOptions;
@@ -45,35 +47,30 @@ const MetricsPage = defineActor<MetricsPageP, State, MetricsPageOptions>({
         import('./exposition.ts'),
         gatherView(state.options),
       ]);
-      state.text = await renderPage(view);
+      state.text = await renderPage(view, nextTurn);
       state.readAtMs = clock.monotonic();
       return state.text;
     },
   },
 });
 
-/** Child that makes the page on the main thread. */
+/** Child that makes the page on this thread. */
 export function metricsPage(options: MetricsPageOptions): ChildSpec {
-  return child(METRICS_PAGE, MetricsPage, options, {
-    name: name<MetricsPageP>(METRICS_PAGE),
-    restart: 'permanent',
-  });
+  return child(METRICS_PAGE, MetricsPage, options, { name: pageName, restart: 'permanent' });
 }
 
-/** Without the main thread nobody knows of the others; that it is silent is what can be said. */
-const NO_ANSWER = [
-  '# HELP driftway_thread_up 1 for a thread that answered this scrape, 0 for one that is being restarted or hangs.',
-  '# TYPE driftway_thread_up gauge',
-  'driftway_thread_up{thread="main"} 0',
-  '',
-].join('\n');
-
-/** The page, from any thread. Never rejects. */
-export async function readMetricsPage(): Promise<string> {
-  const page = at<MetricsPageP>('main', METRICS_PAGE);
+/** The page of this thread; undefined when too many wait for it, or it cannot be made. */
+export async function readMetricsPage(): Promise<string | undefined> {
   try {
-    return await call(page, 'read', undefined, { timeoutMs: METRICS_TIMEOUT_MS * 2 });
-  } catch {
-    return NO_ANSWER;
+    return await call(pageName, 'read', undefined, { timeoutMs: METRICS_TIMEOUT_MS * 3 });
+  } catch (error) {
+    if (error instanceof ActorError) return undefined;
+    throw error;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }

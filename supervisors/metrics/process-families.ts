@@ -2,7 +2,7 @@
  * Metrics of the process, its threads and its disk, under the names that Prometheus clients use where there are such.
  * Declarations only; main thread, loaded at the first scrape.
  */
-import type { Family, NodeView, ProcessFacts, Sample } from './types.ts';
+import type { Family, NodeFacts, NodeView, ProcessFacts, Sample } from './types.ts';
 
 function known(value: number | undefined): readonly Sample[] {
   return value === undefined ? [] : [{ labels: {}, value }];
@@ -27,6 +27,14 @@ function heap(
       report === undefined ? [] : [{ labels: { thread }, value: report.heap[field] }],
     );
   return { name, type: 'gauge', help, read };
+}
+
+function fromNode(read: (facts: NodeFacts) => readonly Sample[]) {
+  return ({ threads }: NodeView): readonly Sample[] =>
+    threads.flatMap(({ report }) => {
+      const facts = report?.measures.node;
+      return facts === undefined ? [] : read(facts);
+    });
 }
 
 /** See families.ts. */
@@ -115,16 +123,18 @@ export const processFamilies: readonly Family[] = [
     name: 'driftway_thread_restarts_total',
     type: 'counter',
     help: 'Times that a thread was replaced.',
-    read: ({ slots }) =>
+    read: fromNode(({ slots }) =>
       slots.map(({ name, incarnation }) => {
         return { labels: { thread: name }, value: incarnation - 1 };
       }),
+    ),
   },
   {
     name: 'driftway_reports_total',
     type: 'counter',
     help: 'What the actor runtime reported, by kind: crash, hung, restartLimit, mailboxFull and so on.',
-    read: ({ reports }) =>
+    read: fromNode(({ reports }) =>
       Object.entries(reports).map(([kind, value]) => ({ labels: { kind }, value })),
+    ),
   },
 ];

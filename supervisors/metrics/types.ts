@@ -15,6 +15,15 @@ export interface SlotMeasures {
   /** By the name of the limit. */
   readonly refusals?: Readonly<Record<string, number>>;
   readonly store?: CommitMeasures;
+  /** What the main thread alone knows. */
+  readonly node?: NodeFacts;
+}
+
+/** Plain data, so that it crosses threads. */
+export interface NodeFacts {
+  readonly slots: readonly SlotStatus[];
+  /** Reports of the runtime by kind. */
+  readonly reports: Readonly<Record<string, number>>;
 }
 
 /** What a thread answers from; all of it cheap and of this moment. */
@@ -58,7 +67,7 @@ export interface ThreadTotals {
   readonly commits: number;
 }
 
-/** A thread as the main thread sees it; no report: it did not answer in time. */
+/** A thread as it answers; no report: it did not answer in time. */
 export interface ThreadView {
   readonly slot: string;
   readonly report: ThreadReport | undefined;
@@ -84,9 +93,6 @@ export interface ProcessFacts {
 /** Everything that a page is made of. */
 export interface NodeView {
   readonly threads: readonly ThreadView[];
-  readonly slots: readonly SlotStatus[];
-  /** Reports of the runtime by kind. */
-  readonly reports: Readonly<Record<string, number>>;
   readonly process: ProcessFacts;
 }
 

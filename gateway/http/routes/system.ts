@@ -43,7 +43,10 @@ export function systemRoutes(deps: HttpDeps): readonly Route[] {
       limit: 'none',
       answers: { 200: { mediaType: 'text/plain; version=0.0.4; charset=utf-8' } },
       errors: ['forbidden', 'rate_limited'],
-      handle: async () => reply(200, await deps.metrics()),
+      handle: async () => {
+        const text = await deps.metrics();
+        return text === undefined ? unavailable() : reply(200, text);
+      },
     }),
     route({
       method: 'GET',
