@@ -49,7 +49,7 @@ import type { CounterTree, SlotMeasures, ThreadSources } from './metrics/types.t
 import { NodeState } from './node-state.ts';
 import { connectionsMaxOf } from './open-files.ts';
 import { openSlot } from './open-slot.ts';
-import { DRAIN_SHARE, limitsFactor, NODE_NAME } from './policies.ts';
+import { DRAIN_SHARE, limitsFactor, NODE_NAME, OBSERVER_RESTARTS } from './policies.ts';
 import { startRemoteAdmin } from './remote-admin.ts';
 import type { GatewayArg } from './slot-args.ts';
 
@@ -83,9 +83,8 @@ export async function boot(arg: GatewayArg): Promise<Booted> {
   publishSessions(sessionsOf(gateway, clock));
   const control = { gateway, drain, keys: parts.keys, log: log.logger };
   const named = { name: name<GatewayControlP>(GATEWAY_CONTROL) };
-  await startSupervisor({
-    children: [child(GATEWAY_CONTROL, GatewayControl, control, named), pageOf(arg)],
-  });
+  await startSupervisor({ children: [child(GATEWAY_CONTROL, GatewayControl, control, named)] });
+  await startSupervisor({ ...OBSERVER_RESTARTS, children: [pageOf(arg)] });
   return {
     async stop() {
       await drain();

@@ -1,6 +1,6 @@
 /**
  * Turns the counters of the threads into metrics by themselves: `gateway.framesIn` of gateway-0 becomes
- * `driftway_gateway_frames_in{thread="gateway-0"}`. What a part counts needs no line here to be seen. Pure; main thread, at a scrape.
+ * `driftway_gateway_frames_in{thread="gateway-0"}`. What a part counts needs no line here to be seen. Pure; gateway threads, at a scrape.
  */
 import type { Family, Labels, Sample, ThreadView } from './types.ts';
 

@@ -1,6 +1,6 @@
 /**
  * The metrics whose names are a promise: those that the field expects, and those that dashboards and alerts are built on
- * (supervisors/ops). Declarations only; main thread, loaded at the first scrape.
+ * (supervisors/ops). Declarations only; gateway threads, loaded at the first scrape.
  */
 import type { RuntimeCounters } from '../../runtime/index.ts';
 import { processFamilies } from './process-families.ts';

@@ -1,6 +1,6 @@
 /**
  * Metrics of the process, its threads and its disk, under the names that Prometheus clients use where there are such.
- * Declarations only; main thread, loaded at the first scrape.
+ * Declarations only; gateway threads, loaded at the first scrape.
  */
 import type { Family, NodeFacts, NodeView, ProcessFacts, Sample } from './types.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Owns the actor through which the main thread reads what another thread counts and measures, for /metrics and for the topic
+ * Owns the actor through which other threads read what this one counts and measures, for /metrics and for the topic
  * `rates`. One on every thread; answers from plain objects, never waits, does nothing unless asked.
  */
 import { performance } from 'node:perf_hooks';

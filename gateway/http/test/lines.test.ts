@@ -38,6 +38,12 @@ describe('the access log', () => {
     expect(lines[1]?.fields).toMatchObject({ status: 503, route: '/api/v1/channels/:id/messages' });
   });
 
+  test('/metrics: it cannot be had now, 503', async () => {
+    const h = await Harness.create({ metrics: () => undefined });
+    const answer = await h.ask('GET', '/metrics', { ip: '127.0.0.1' });
+    expect([answer.status, answer.body.code]).toEqual([503, 'unavailable']);
+  });
+
   test('lines: more than somebody can read, the rest is for debugging and counted', async () => {
     const h = await Harness.create();
     for (let i = 0; i < 120; i++) await h.api('GET', '/nope', { ip: `10.0.0.${i % 250}` });
