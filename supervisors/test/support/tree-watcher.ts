@@ -15,21 +15,10 @@ export interface WatcherReport {
   readonly deltas: number;
   readonly changedRows: number;
   readonly resyncs: number;
-  /** What the tree says of its own actors: ms per second in their handlers, mean of the deltas. */
-  readonly ownMs: number;
 }
-
-const OWN = /\/tree-(model|publisher)$/;
 
 let admin: AdminClient | undefined;
 let report = { snapshotRows: 0, deltas: 0, changedRows: 0, resyncs: 0 };
-/** Of each of its own actors; summed up with each delta. */
-let busyMs = new Map<string, number>();
-let ownMs = 0;
-
-function note(id: string, { busyMs: ms }: { busyMs?: number | null }): void {
-  if (OWN.test(id) && typeof ms === 'number') busyMs.set(id, ms);
-}
 
 function take({ data, kind }: AdminEvent): void {
   if (kind === 'resync') report.resyncs += 1;
@@ -38,13 +27,7 @@ function take({ data, kind }: AdminEvent): void {
     report.snapshotRows += rows.length;
     if (!more) process.send?.('watching');
   } else if (kind === 'delta') {
-    const { added, changed } = data as {
-      added: { id: string; busyMs: number | null }[];
-      changed: [string, { busyMs?: number | null }][];
-    };
-    for (const row of added) note(row.id, row);
-    for (const [id, fields] of changed) note(id, fields);
-    for (const ms of busyMs.values()) ownMs += ms;
+    const { added, changed } = data as { added: unknown[]; changed: unknown[] };
     report.deltas += 1;
     report.changedRows += added.length + changed.length;
   }
@@ -53,14 +36,11 @@ function take({ data, kind }: AdminEvent): void {
 async function carryOut(command: WatcherCommand): Promise<void> {
   if (command.do === 'watch') {
     report = { snapshotRows: 0, deltas: 0, changedRows: 0, resyncs: 0 };
-    busyMs = new Map();
-    ownMs = 0;
     admin = await AdminClient.connect({ socketPath: command.socketPath });
     await admin.subscribe('tree', command.options, take);
   } else {
     await admin?.close();
-    const given: WatcherReport = { ...report, ownMs: ownMs / Math.max(1, report.deltas) };
-    process.send?.(given);
+    process.send?.(report);
   }
 }
 
