@@ -1,5 +1,5 @@
 /**
- * `node bench/tracing.ts`: what tracing costs. Three servers side by side: without tracing, tracing 1 % of all requests, and
+ * `npm run bench:tracing`: what tracing costs. Three servers side by side: without tracing, tracing 1 % of all requests, and
  * tracing 20 %, the last two exporting to a collector; the same load on each, in windows that take turns. CPU per message = user
  * + system time of the whole server process / messages delivered in the window; on a server at its limit, throughput is its
  * inverse. Other work on the machine only adds: of each server the quieter half of the windows counts. What 1 % costs is also told

@@ -26,6 +26,7 @@ const VERBS = {
   driftway: program('supervisors/cli/main.ts'),
   'bench-smoke': program('bench/smoke.ts'),
   'bench-runtime': program('bench/runtime/main.ts'),
+  'bench-tracing': program('bench/tracing.ts'),
   conformance: program('conformance/main.ts'),
   evidence: program('supervisors/test/evidence/main.ts'),
   fuzz: program('supervisors/test/fuzz/main.ts'),

@@ -5,7 +5,15 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const NAMES = ['chaos', 'chaos-menu', 'slow-readers', 'reconnect-storm', 'presence', 'revocation', 'tree-cost'];
+const NAMES = [
+  'chaos',
+  'chaos-menu',
+  'slow-readers',
+  'reconnect-storm',
+  'presence',
+  'revocation',
+  'tree-cost',
+];
 
 const HELP = `Usage: npm run evidence [-- NAME ...]
 
