@@ -27,7 +27,7 @@ const settings = readSettings(
     seconds: { short: 2, long: 20, what: 'length of each window' },
     pairs: {
       short: 1,
-      long: 8,
+      long: 7,
       what: 'windows without and with a subscriber, at rest and under traffic',
     },
     settle: { short: 1, long: 10, what: 'seconds after a beginning, whose cost is told by itself' },
