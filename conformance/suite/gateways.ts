@@ -14,8 +14,9 @@ export interface Held {
 }
 
 const SAMPLE = /^driftway_gateway_connections_now\{thread="([^"]+)"\} (\d+)$/gm;
-const LOOKS = 100;
-const LOOK_MS = 20;
+const LOOKS = 40;
+/** A server may make the page anew only a few times a second. */
+const LOOK_MS = 400;
 /** Each try misses one of two threads with probability 1/2. */
 const TRIES = 40;
 

@@ -8,6 +8,7 @@ import { unique } from './support/api-answers.ts';
 import { useServer } from './support/fixture.ts';
 import { PASSWORD } from './support/http-client.ts';
 import { ApiDocument, Walk, type WalkCall } from './support/openapi.ts';
+import { whileDisabled } from './support/operator.ts';
 import { exampleCalls, UNREACHED } from './support/walk-examples.ts';
 
 const fixture = useServer({ users: 3, env: { DRIFTWAY_LIMITS: 'trusted' } });
@@ -69,11 +70,13 @@ describe('accounts and the server', () => {
     await call(404, 'POST /auth/register', {}, { body: invited });
     await call(401, 'POST /auth/login', {}, { body: { ...body, password: 'wrong words' } });
     const login = await call(200, 'POST /auth/login', {}, { body });
-    const { refreshToken } = login;
+    const refused = () => call(403, 'POST /auth/login', {}, { body });
+    await whileDisabled(fixture.server, body.username, refused);
+    const { refreshToken } = await call(200, 'POST /auth/login', {}, { body });
+    await call(401, 'POST /auth/refresh', {}, { body: { refreshToken: login.refreshToken } });
     const next = await call(200, 'POST /auth/refresh', {}, { body: { refreshToken } });
     await call(401, 'POST /auth/refresh', {}, { body: { refreshToken: 'nonsense' } });
-    const last = { body: { refreshToken: next.refreshToken } };
-    await call(204, 'POST /auth/logout', {}, last);
+    await call(204, 'POST /auth/logout', {}, { body: { refreshToken: next.refreshToken } });
     await call(204, 'POST /auth/logout', {}, { body: { refreshToken: 'nonsense' } });
   });
 

@@ -43,6 +43,8 @@ export class Hostile {
     beforeAll(async () => {
       const gapMs = options.isPublic === true ? PUBLIC_GAP_MS : undefined;
       this.#witness = await Witness.start(this.fixture, 'witness', gapMs);
+      // What makes the page of /metrics is loaded with the first one, and stays.
+      await this.fixture.http.raw('/metrics');
       this.#startMb = this.rssMb();
     }, 60_000);
   }
