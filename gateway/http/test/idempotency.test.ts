@@ -177,17 +177,20 @@ describe('interrupted requests', () => {
     const { h, uid, token } = await withAlice();
     const { gid } = await h.guild((await h.user('bob')).uid);
     h.world.addMember(gid, uid);
-    let release = () => {};
-    const waits = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    h.world.before = () => waits;
+    const begun = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    h.world.before = () => {
+      begun.resolve();
+      return held.promise;
+    };
     const ask = { token, body: {}, headers: key('k') };
     const first = h.api('POST', `/guilds/${gid}/invites`, ask);
+    // Tokens are verified off the thread: which of two requests goes on first is open.
+    await begun.promise;
     const second = await h.api('POST', `/guilds/${gid}/invites`, ask);
     expectError(second, 409, 'idempotency_in_progress');
     expect(second.headers.get('retry-after')).toBe('1');
-    release();
+    held.resolve();
     expect((await first).status).toBe(201);
     expect((await h.api('POST', `/guilds/${gid}/invites`, ask)).body).toEqual((await first).body);
   });
