@@ -127,6 +127,8 @@ describe('chaos.start', () => {
     const id = await operated.rowOf(operated.sids[0] ?? 0);
     const slow = { item: 'delay-mailbox', id, forMs: 60_000, delayMs: 20 };
     expect(await operated.call('chaos.start', slow)).toMatchObject({ run: expect.any(Number) });
+    await active();
+    await operated.progress(20);
     await operated.call('restart', { id: 'n1/reader-0' });
     const result = await over(last);
     expect(result).toMatchObject({ verdict: 'clean', endedBy: 'guard' });

@@ -21,6 +21,7 @@ const P99_MAX_MS = 250;
 const SETTLE_MAX_MS = 20_000;
 /** Public limits let a user write once a second to a stream. */
 const PUBLIC_GAP_MS = 1100;
+const PAGE_MAX_MS = 5000;
 
 export interface HostileOptions extends FixtureOptions {
   /** Limits as they are for everybody; default: LIMITS=trusted. */
@@ -68,9 +69,15 @@ export class Hostile {
     this.#startMb = this.rssMb();
   }
 
-  /** A counter of /metrics, summed over the threads; 0 where there is none yet. */
+  /** A counter of /metrics as it is now, summed over the threads; 0 where there is none yet. */
   async counter(name: string, labels = ''): Promise<number> {
-    const { text } = await this.fixture.http.raw('/metrics');
+    const page = async (): Promise<string> => (await this.fixture.http.raw('/metrics')).text;
+    // The page is made a few times a second only: the first one may be older than what is asked about.
+    const old = await page();
+    const text = await until('a new page of /metrics', PAGE_MAX_MS, async () => {
+      const next = await page();
+      return next === old ? undefined : next;
+    });
     let sum = 0;
     for (const line of text.split('\n')) {
       if (!line.startsWith(`driftway_${name}{`) || !line.includes(labels)) continue;
