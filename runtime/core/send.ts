@@ -109,6 +109,7 @@ export function deliver(
   from: number,
   deadline: Ms,
 ): void {
+  if (late.size > 0 && via !== 0 && joinLate(via, key, op, arg, from, deadline)) return;
   const place = via === 0 || via === '' ? undefined : places.get(via);
   if (place?.cast !== undefined && from === 0) {
     place.cast(key, op, arg);
@@ -121,15 +122,51 @@ export function deliver(
     else post(cell, op, arg, from, deadline);
   } else if (from === 0) rt.counters.deadLetters++;
   else if (via !== 0 && cell === 'noproc' && threadOf(from) !== rt.thread) {
-    // A name used from another thread is resolved once more: its owner may be about to be restarted. Not
-    // before what is runnable now had its turn, which may be one setImmediate away.
-    const again = (): void => {
-      const found = resolve(via, key);
-      if (typeof found === 'object' && 'compiled' in found) post(found, op, arg, from, deadline);
-      else failFrom(from, found);
-    };
-    setImmediate(() => setImmediate(again));
+    waitLate(via, key, op, arg, from, deadline);
   } else failFrom(from, cell);
+}
+
+/**
+ * A name used from another thread is resolved once more: its owner may be about to be restarted. Not before what is runnable now
+ * had its turn, which may be one setImmediate away. What comes for the same name meanwhile waits behind it, so that the owner
+ * gets it in the order in which it was sent. By via and key.
+ */
+const late = new Map<string, (() => void)[]>();
+/** Messages that wait for one name; a call beyond it fails, a cast is dropped. */
+const LATE_MAX = 10_000;
+
+function waitLate(via: Via, key: Key, op: string, arg: unknown, from: number, deadline: Ms): void {
+  const again = (): void => {
+    const found = resolve(via, key);
+    if (typeof found === 'object' && 'compiled' in found) post(found, op, arg, from, deadline);
+    else failFrom(from, found);
+  };
+  const waiting = [again];
+  late.set(`${via}:${key}`, waiting);
+  const run = (): void => {
+    late.delete(`${via}:${key}`);
+    for (const each of waiting) each();
+  };
+  setImmediate(() => setImmediate(run));
+}
+
+/** False: nothing waits for this name. */
+function joinLate(
+  via: Via,
+  key: Key,
+  op: string,
+  arg: unknown,
+  from: number,
+  deadline: Ms,
+): boolean {
+  const waiting = late.get(`${via}:${key}`);
+  if (waiting === undefined) return false;
+  if (waiting.length < LATE_MAX) waiting.push(() => deliver(via, key, op, arg, from, deadline));
+  else {
+    rt.counters.dropped++;
+    if (from !== 0) failFrom(from, 'mailboxFull');
+  }
+  return true;
 }
 
 function resolve(via: Via, key: Key): Cell | FailReason {
