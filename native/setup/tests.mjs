@@ -1,5 +1,6 @@
 /**
- * Owns `npm test`: vitest with the real counts as the last line, and an exit code that cannot hide a failure.
+ * Owns `npm test`: vitest, then a line for each failure, the real counts as the last line, and an exit code that cannot hide a
+ * failure.
  * Runs in the launcher process.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -24,7 +25,8 @@ export async function runTests({ root, node, env, args }) {
         ...args,
       ],
     });
-    const { passed, failed, skipped } = readCounts(file);
+    const { passed, failed, skipped, failures } = readCounts(file);
+    for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
     process.stdout.write(
       `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
     );
@@ -39,6 +41,6 @@ function readCounts(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 }; // vitest ended before it could count: its own exit code says so
+    return { passed: 0, failed: 0, skipped: 0, failures: [] }; // vitest ended before it could count: its own exit code says so
   }
 }

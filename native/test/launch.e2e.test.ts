@@ -237,6 +237,8 @@ test.each([
       exitCode,
       lastLine,
     ]);
+    const failed = Number(/ (\d+) failed/.exec(lastLine)?.[1]);
+    expect(run.output.match(/^failed: .+: .+$/gm) ?? []).toHaveLength(failed);
   },
 );
 
