@@ -1,0 +1,66 @@
+/**
+ * Starts one media worker process. Loads mediasoup at the first start and never before: a server without voice does not pay for it.
+ */
+import type { Worker } from 'mediasoup/types';
+import type { Clock } from '../../runtime/index.ts';
+
+/** A worker is up in about 80 ms (voice.md 6); on a machine under heavy load in a few seconds. */
+const START_MS_MAX = 10_000;
+const LOG_LENGTH_MAX = 200;
+
+/**
+ * Huge pages for the worker's memory: 10 % less CPU time per packet in calls of two, whose cost is cache misses (peers.md B2).
+ */
+const WORKER_ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
+
+export type Started =
+  | { readonly ok: true; readonly worker: Worker }
+  | { readonly ok: false; readonly message: string };
+
+export async function spawnWorker(
+  path: string,
+  clock: Clock,
+  onLog: (text: string) => void,
+): Promise<Started> {
+  const { createWorker, setLogEventListeners } = await import('mediasoup');
+  setLogEventListeners({ onerror: (_space, text) => onLog(text.slice(0, LOG_LENGTH_MAX)) });
+  const starting = inOwnEnvironment(() =>
+    createWorker({ workerBin: path, logLevel: 'error', logTags: [] }),
+  );
+  return new Promise((resolve) => {
+    const timer = clock.setTimeout(() => {
+      resolve({ ok: false, message: 'no answer from the new process' });
+      // It may come up still: nobody waits for it then.
+      void starting.then(
+        (worker) => worker.close(),
+        (error: unknown) => onLog(`late start failed: ${String(error)}`.slice(0, LOG_LENGTH_MAX)),
+      );
+    }, START_MS_MAX);
+    const settle = (result: Started) => {
+      clock.clearTimeout(timer);
+      resolve(result);
+    };
+    starting.then(
+      (worker) => settle({ ok: true, worker }),
+      (error: unknown) => settle({ ok: false, message: textOf(error) }),
+    );
+  });
+}
+
+/**
+ * mediasoup hands its process the whole environment of ours. The worker meets hostile packets, so it must not hold what the
+ * environment may: secrets. mediasoup spawns before it returns, so nobody else sees the exchange.
+ */
+function inOwnEnvironment<T>(spawn: () => T): T {
+  const own = process.env;
+  process.env = { ...WORKER_ENVIRONMENT };
+  try {
+    return spawn();
+  } finally {
+    process.env = own;
+  }
+}
+
+function textOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, LOG_LENGTH_MAX);
+}
