@@ -128,6 +128,11 @@ export function isSchedulerHeld(): boolean {
   return held;
 }
 
+/** Whether a drain is on its way by itself, because cells wait for a turn or lanes for a flush. */
+export function isSchedulerBusy(): boolean {
+  return pending && !held;
+}
+
 /** Cells that wait for a turn. */
 export function runnableCount(): number {
   return count;

@@ -2,6 +2,10 @@
  * A clock that stands still until a test moves it, and a seeded random source. For tests only.
  */
 import type { Clock, Ms, Rng, TimerHandle } from '../clock.ts';
+import { isSchedulerBusy } from '../core/scheduler.ts';
+
+const QUIET_TURNS = 5;
+const SETTLE_TURNS_MAX = 200;
 
 interface FakeTimer {
   readonly dueMs: Ms;
@@ -75,9 +79,17 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Resolves when promises and actors of this thread had their turn: five turns of the event loop. */
+/**
+ * Resolves when promises and actors of this thread had their turn: after five turns of the event loop in a row that found no actor
+ * waiting. How much an actor gets done in a turn depends on the machine (scheduler.ts), so turns alone would not do. Gives up
+ * after 200 turns, for actors that never rest.
+ */
 export async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  let quiet = 0;
+  for (let turns = 0; quiet < QUIET_TURNS && turns < SETTLE_TURNS_MAX; turns++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    quiet = isSchedulerBusy() ? 0 : quiet + 1;
+  }
 }
 
 /** The same numbers for the same seed (mulberry32). Not for secrets. */

@@ -53,6 +53,18 @@ export class Delays {
     return this.#disturbances.at(-1)?.to === Number.POSITIVE_INFINITY;
   }
 
+  /** p99 of the messages sent in each second; in order, seconds without messages left out. */
+  secondsP99(): number[] {
+    const seconds = new Map<number, number[]>();
+    for (const { sentMs, delayMs } of this.#samples) {
+      const second = Math.floor(sentMs / 1000);
+      const delays = seconds.get(second);
+      if (delays === undefined) seconds.set(second, [delayMs]);
+      else delays.push(delayMs);
+    }
+    return [...seconds].sort(([a], [b]) => a - b).map(([, delays]) => percentile(delays, 0.99));
+  }
+
   /** Figures of the unaffected; `disturbed` are nonces that needed more than one attempt. */
   result(disturbed: ReadonlySet<string> = new Set()): DelayFigures {
     const calm = this.#samples.filter(
