@@ -4,7 +4,16 @@
  */
 import { pad, unpad } from './ids.ts';
 import type { StreamDoc } from './stream-core.ts';
-import type { AuditAction, AuditChange, Id, Ms, Overwrite, Seq, WireValue } from './types.ts';
+import type {
+  AuditAction,
+  AuditChange,
+  Id,
+  Ms,
+  Overwrite,
+  Seq,
+  VoiceSettings,
+  WireValue,
+} from './types.ts';
 
 /** `user/<uid>`; unique `username:<folded>`, `email:<folded>`. Written by accounts and user-admin, by revision. */
 export interface UserDoc {
@@ -56,6 +65,8 @@ export interface ChannelDoc {
   /** Of a thread: channel and message it began with. Its rights and its class are the parent's. */
   readonly parent?: Id;
   readonly startSeq?: Seq;
+  /** Of a voice channel; absent: the defaults. */
+  readonly voice?: VoiceSettings;
 }
 
 /** `role/<gid>/<rid>`. Everyone (rid = gid) has defaults while its document is absent. */

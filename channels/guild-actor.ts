@@ -31,6 +31,7 @@ import {
   type PresenceTimerP,
 } from './guild-presence-ports.ts';
 import { GuildUnread } from './guild-unread.ts';
+import { GuildRooms } from './guild-voice.ts';
 import type { IdAllocator } from './ids.ts';
 import type { NoticeCounters } from './notice-counters.ts';
 import { FAILED, settle } from './settle.ts';
@@ -88,6 +89,8 @@ export interface GuildActor {
   readonly watchers: Map<Ref<StreamP>, Watcher>;
   /** Who is there: PRESENCE, member windows, MEMBERS. */
   readonly presence: PresencePart;
+  /** Voice rooms that hear of changes. */
+  readonly rooms: GuildRooms;
   /** False at first and after a failed commit: read again before the next op. */
   loaded: boolean;
   /** The guild document as it was before a commit whose outcome is not known. */
@@ -122,7 +125,8 @@ export function newGuildActor(ctx: GuildCtx, { gid, environment }: GuildArg): Gu
     timer: (ms) => ctx.timer('unread', ms, 'tellUnread'),
     broadcast: (view, notice) => broadcast(ctx, watchers, view, notice),
   });
-  const base = { gid, environment, tools, outbox, unread, watchers, ...nothing };
+  const rooms = new GuildRooms(ctx);
+  const base = { gid, environment, tools, outbox, unread, watchers, rooms, ...nothing };
   const presence = makeGuildPresence(ctx, gid, environment, () => actor);
   const actor: GuildActor = { ...base, presence };
   return actor;
@@ -250,6 +254,7 @@ async function commit<T>(
     s.presence.lost();
     return 'stale';
   }
+  const before = data.channels;
   if (next === null) {
     s.data = undefined;
     s.presence.removed();
@@ -260,6 +265,7 @@ async function commit<T>(
   }
   for (const entry of entries) s.outbox.add(entry);
   if (plan.rights !== undefined) tellRights(s, ctx, plan.rights);
+  s.rooms.channels(before, s.data?.channels);
   pump(s, ctx);
   return 'done';
 }
@@ -291,8 +297,10 @@ function written<T>(s: GuildActor, data: GuildData, plan: Plan<T>): Written {
   return { next, batch, entries };
 }
 
-/** Streams that are awake ask again for the rights of these users. */
-function tellRights(s: GuildActor, ctx: GuildCtx, { uids, sids }: RightsChange): void {
+/** Streams and rooms that are awake ask again for the rights of these users. */
+function tellRights(s: GuildActor, ctx: GuildCtx, change: RightsChange): void {
+  const { uids, sids } = change;
+  s.rooms.rights(change);
   for (const [stream, watcher] of s.watchers) {
     if (sids !== 'all' && !sids.includes(watcher.sid)) continue;
     for (const uid of uids === 'all' ? [0] : uids) ctx.cast(stream, 'permsChanged', { uid });

@@ -34,7 +34,8 @@ import {
 } from './guild-plan.ts';
 import { highestPosition } from './guild-rights.ts';
 import { may, PERM_MANAGE, PERMS_ALL } from './permissions.ts';
-import type { AuditChange, Channel, DocWrite, Id, Overwrite } from './types.ts';
+import type { AuditChange, Channel, DocWrite, Id, Overwrite, VoiceSettings } from './types.ts';
+import { withVoice } from './voice-settings.ts';
 
 /** Streams per connection (protocol.md 2.13), so that a client can follow a whole guild. */
 const CHANNELS_MAX = 400;
@@ -50,6 +51,7 @@ export async function planCreateChannel(
     readonly name: string;
     readonly topic: string | null;
     readonly type?: 'text' | 'voice';
+    readonly voice?: Partial<VoiceSettings>;
   },
 ): Promise<Planned<Channel>> {
   const actor = await managerOf(tools, data, m.uid);
@@ -58,7 +60,10 @@ export async function planCreateChannel(
   if (tops.length >= CHANNELS_MAX || !nameFits(data, m.name)) return CONFLICT;
   const { name, topic } = m;
   const type = m.type === 'voice' ? CHANNEL_TYPE_VOICE : CHANNEL_TYPE_TEXT;
-  const made = { id: tools.ids.next(), name, topic, position: data.nextPosition(), type } as const;
+  const bare = { id: tools.ids.next(), name, topic, position: data.nextPosition(), type } as const;
+  const voiced = withVoice(bare, m.voice);
+  if (!voiced.ok) return voiced;
+  const made = voiced.channel;
   const next = reclassed(tools, data, [[made.id, made]], m.uid);
   const channel = next.channels.get(made.id) ?? made;
   return {
@@ -91,6 +96,7 @@ export async function planUpdateChannel(
     readonly topic?: string | null;
     readonly position?: number;
     readonly slowModeS?: number;
+    readonly voice?: Partial<VoiceSettings>;
   },
 ): Promise<Planned<Channel>> {
   const managed = await managedChannel(tools, data, m);
@@ -102,13 +108,16 @@ export async function planUpdateChannel(
   if (m.position !== undefined && old.parent !== undefined) return invalid('position');
   if (!nameFits(data, m.name ?? old.name, old.name)) return CONFLICT;
   const topic = m.topic === undefined ? old.topic : m.topic;
-  const edited: ChannelDoc = { ...old, name: m.name ?? old.name, topic, slowModeS };
+  const voiced = withVoice({ ...old, name: m.name ?? old.name, topic, slowModeS }, m.voice);
+  if (!voiced.ok) return voiced;
+  const edited = voiced.channel;
   const moves = m.position !== undefined && m.position !== old.position;
   const changed = moves ? data.moved(edited, m.position) : [edited];
   const now = changed[0] ?? edited;
   const value = data.channelView(now);
+  const before = data.channelView(old);
   const fields = ['name', 'topic', 'position', 'slowModeS'] as const;
-  const changes = changesOf(data.channelView(old), value, fields);
+  const changes = [...changesOf(before, value, fields), ...voiceChanges(before, value)];
   if (changes.length === 0) return { ok: true, unchanged: true, value };
   const slower = slowModeS !== (old.slowModeS ?? 0);
   return {
@@ -325,6 +334,11 @@ export function streamDeletes(gid: Id, sid: Id): DocWrite[] {
     { kind: 'channel', key: childKey(gid, sid), expect: 'any', value: null },
     { kind: 'stream', key: streamKey(sid), expect: 'any', value: null },
   ];
+}
+
+function voiceChanges(old: Channel, now: Channel): AuditChange[] {
+  if (old.voice === null || now.voice === null) return [];
+  return changesOf(old.voice, now.voice, ['bitrate', 'userLimit', 'mode', 'e2e']);
 }
 
 function updateEvent(data: GuildData, actor: Id, channel: ChannelDoc): OutboxItem {

@@ -20,6 +20,7 @@ import { channelRights, everyoneRole, guildRights, type RightsFacts } from './gu
 import { unpad } from './ids.ts';
 import { may, PERM_HISTORY, PERM_VIEW } from './permissions.ts';
 import type { Channel, Doc, DocStore, Guild, Id, Role } from './types.ts';
+import { voiceSettings } from './voice-settings.ts';
 
 /** Members kept; the others are read when asked for. A guess: covers those who are online. */
 const MEMBERS_MAX = 10_000;
@@ -228,7 +229,8 @@ export class GuildData {
     const { id, name, topic, position, type = 1, slowModeS = 0, overwrites = [] } = channel;
     const { parent = null, startSeq = null } = channel;
     const shown = { id, guildId: this.gid, name, type: CHANNEL_TYPES[type], topic, position };
-    return { ...shown, slowModeS, overwrites, parentId: parent, startSeq };
+    const voice = voiceSettings(channel) ?? null;
+    return { ...shown, slowModeS, overwrites, parentId: parent, startSeq, voice };
   }
 
   roleView(role: RoleDoc): Role {

@@ -47,6 +47,7 @@ import { FORBIDDEN, NOT_FOUND, SMALL_GUILD_MAX, UNAVAILABLE } from './guild-plan
 import { banPage, guildView, memberPage, oneMember } from './guild-reads.ts';
 import { planCreateRole, planRemoveRole, planUpdateRole } from './guild-roles.ts';
 import { planCreateThread, threadsOf } from './guild-threads.ts';
+import { planVoiceAct, voiceChannel, voicePerms } from './guild-voice.ts';
 import { may, PERM_MANAGE, PERM_VIEW } from './permissions.ts';
 import { FAILED, settle } from './settle.ts';
 import { wakeAfterCrash } from './untold.ts';
@@ -90,6 +91,23 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
       s.presence.followed(sid);
       return ctx.self;
     },
+    voiceWatch: async (s, { sid, watcher }, ctx) => {
+      if (!(await load(s, ctx))) return null;
+      const channel = voiceChannel(s.data, sid);
+      if (channel === undefined) return undefined;
+      s.rooms.watch(sid, watcher);
+      return { guild: ctx.self, channel };
+    },
+    voiceUnwatch: (s, { sid, watcher }) => s.rooms.unwatch(sid, watcher),
+    voiceChannel: async (s, { sid }, ctx) =>
+      (await load(s, ctx)) ? voiceChannel(s.data, sid) : null,
+    // Not beside the handlers: an answer may not come behind what a later commit tells.
+    voicePerms: async (s, { sid, uids }, ctx) => {
+      if (!(await load(s, ctx))) return null;
+      const perms = await settle(voicePerms(s.tools, s.data, sid, uids));
+      return perms === FAILED ? null : perms;
+    },
+    voiceAct: (s, m, ctx) => change(s, ctx, (data) => planVoiceAct(s.tools, data, m)),
     resume: async (s, _m, ctx) => {
       if (await load(s, ctx)) pump(s, ctx);
     },
@@ -187,7 +205,7 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
     unban: (s, m, ctx) => change(s, ctx, (data) => planUnban(s.tools, data, m)),
   },
   onDown: (s, { monitor, reason }) => {
-    if (s.presence.down(monitor)) return;
+    if (s.presence.down(monitor) || s.rooms.down(monitor)) return;
     for (const [stream, { sid, monitor: watch }] of s.watchers) {
       if (watch !== monitor) continue;
       s.watchers.delete(stream);
@@ -195,7 +213,11 @@ const behaviour: Behaviour<GuildActorP, GuildActor, GuildArg> = {
     }
   },
   mayPassivate: (s) =>
-    s.watchers.size === 0 && s.outbox.empty && s.unsure === undefined && s.presence.isIdle,
+    s.watchers.size === 0 &&
+    s.rooms.isIdle &&
+    s.outbox.empty &&
+    s.unsure === undefined &&
+    s.presence.isIdle,
   formatStatus: ({ data, gid, loaded, outbox, presence, unsure, watchers }) => ({
     gid,
     loaded,

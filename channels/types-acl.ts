@@ -4,6 +4,7 @@
  */
 import type { Id, Ms } from './store-contract.ts';
 import type { Channel, Guild, Invite, Member, Overwrite, Result } from './types-domain.ts';
+import type { VoiceAct } from './types-voice.ts';
 
 export interface Role {
   /** The everyone role has the id of its guild. */
@@ -41,7 +42,8 @@ export type AuditAction =
   | 'member.ban'
   | 'member.unban'
   | 'invite.create'
-  | 'invite.delete';
+  | 'invite.delete'
+  | `voice.${VoiceAct['kind']}`;
 
 /** One field that an act changed: its name, what it was, what it became. */
 export interface AuditChange {

@@ -59,6 +59,21 @@ export interface Overwrite {
 /** Guild channels are text, voice or thread; dm and group are those of entity 'dm'. */
 export type ChannelType = 'text' | 'voice' | 'dm' | 'group' | 'thread';
 
+/** `push_to_talk`: nobody is forwarded without a held key; `stage`: speakers and listeners; `music`: stereo, no DTX. */
+export type VoiceMode = 'open' | 'stage' | 'music' | 'push_to_talk';
+
+/** Settings of a voice channel, kept in its document. */
+export interface VoiceSettings {
+  /** bit/s per speaker, 16,000 to 128,000; default 40,000. */
+  readonly bitrate: number;
+  /** People at once, 0 (default) for no limit; at most 10,000. */
+  readonly userLimit: number;
+  /** Default 'open'. */
+  readonly mode: VoiceMode;
+  /** End-to-end encryption: lowest version that may join, 0 (default) for none; at most 255. */
+  readonly e2e: number;
+}
+
 export interface Channel {
   readonly id: Id;
   readonly guildId: Id;
@@ -72,6 +87,8 @@ export interface Channel {
   /** Of a thread: the channel and the message that it began with. */
   readonly parentId: Id | null;
   readonly startSeq: Seq | null;
+  /** Of a voice channel. */
+  readonly voice: VoiceSettings | null;
 }
 
 export interface Invite {

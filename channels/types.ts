@@ -14,7 +14,15 @@ import type {
   ReactorsReply,
   ReactorsRequest,
 } from './types-dm.ts';
-import type { Channel, Guild, Invite, Member, Result, User } from './types-domain.ts';
+import type {
+  Channel,
+  Guild,
+  Invite,
+  Member,
+  Result,
+  User,
+  VoiceSettings,
+} from './types-domain.ts';
 import type {
   Notice,
   NoticeCodec,
@@ -29,6 +37,7 @@ import type {
   StreamTypingP,
   UserPresenceP,
 } from './types-presence.ts';
+import type { GuildVoiceP } from './types-voice.ts';
 
 export type * from './store-contract.ts';
 export type * from './types-acl.ts';
@@ -36,6 +45,7 @@ export type * from './types-dm.ts';
 export type * from './types-domain.ts';
 export type * from './types-notices.ts';
 export type * from './types-presence.ts';
+export type * from './types-voice.ts';
 
 // ---------------------------------------------------------------- event codec (given by the composition root)
 
@@ -271,7 +281,7 @@ export interface GuildView {
   readonly large: boolean;
 }
 
-export interface GuildP extends GuildRightsP, GuildThreadsP, GuildPresenceP, UnreadP {
+export interface GuildP extends GuildRightsP, GuildThreadsP, GuildPresenceP, GuildVoiceP, UnreadP {
   /**
    * Wire perms of a user in a channel or view of this guild; 0 = may not view or absent; null = the
    * store cannot be read now.
@@ -296,6 +306,8 @@ export interface GuildP extends GuildRightsP, GuildThreadsP, GuildPresenceP, Unr
     readonly topic: string | null;
     /** Default 'text'. */
     readonly type?: 'text' | 'voice';
+    /** Of a voice channel; what is absent has its default. */
+    readonly voice?: Partial<VoiceSettings>;
   }): Result<Channel>;
   updateChannel(m: {
     readonly uid: Id;
@@ -305,6 +317,8 @@ export interface GuildP extends GuildRightsP, GuildThreadsP, GuildPresenceP, Unr
     readonly position?: number;
     /** 0 to 21,600. */
     readonly slowModeS?: number;
+    /** Voice channels only. */
+    readonly voice?: Partial<VoiceSettings>;
   }): Result<Channel>;
   removeChannel(m: { readonly uid: Id; readonly sid: Id }): Result<null>;
   createInvite(m: {

@@ -180,6 +180,7 @@ export class FakeWorld {
       overwrites: [],
       parentId: null,
       startSeq: null,
+      voice: null,
     };
     channels.set(id, channel);
     this.streams.set(id, { type: 'channel', gid });
@@ -229,7 +230,7 @@ export class FakeWorld {
       },
       createChannel: ({ uid, name, topic }) =>
         owned(uid, () => ok(this.addChannel(gid, name, topic))),
-      updateChannel: ({ uid, sid, ...change }) =>
+      updateChannel: ({ uid, sid, voice: _, ...change }) =>
         owned(uid, (found) => {
           const channel = found.channels.get(sid);
           if (channel === undefined) return no('not_found');
