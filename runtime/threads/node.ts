@@ -13,7 +13,7 @@ import type { RuntimeCounters } from '../inspect/types.ts';
 import { bounceChild } from '../supervision/admin.ts';
 import { child } from '../supervision/child-spec.ts';
 import { startSupervisor } from '../supervision/supervisor.ts';
-import type { SupervisorP } from '../supervision/types.ts';
+import type { CompleteChildSpec, SupervisorP } from '../supervision/types.ts';
 import type { Ref, Report, TreeNode } from '../types.ts';
 import { Mesh } from './mesh.ts';
 import { Spares } from './prepared.ts';
@@ -22,6 +22,7 @@ import { Router } from './router.ts';
 import { makeShared, marksOf, setWatched, THREADS_MAX } from './shared.ts';
 import { Slot } from './slot.ts';
 import { SlotThread, type ThreadEvents } from './slot-thread.ts';
+import { type StandbySlot, StandbySlots } from './standby.ts';
 import type {
   LaneLimits,
   NamedSilence,
@@ -60,7 +61,7 @@ function checkOptions({ slots, entities, lanes }: NodeOptions): void {
   }
   const names = new Set(['main']);
   const known = new Set(['main']);
-  for (const { name, group, onDown } of slots) {
+  for (const { name, group, onDown, standby } of slots) {
     if (name === '' || names.has(name)) {
       throw new TypeError(`startNode: slot name: got "${name}", want a new one`);
     }
@@ -69,6 +70,9 @@ function checkOptions({ slots, entities, lanes }: NodeOptions): void {
     if (group !== undefined) known.add(group);
     if (onDown !== 'restart' && onDown !== 'fatal') {
       throw new TypeError(`startNode: slot ${name}: onDown: got ${String(onDown)}`);
+    }
+    if (standby !== undefined && onDown !== 'restart') {
+      throw new TypeError(`startNode: slot ${name}: standby: got onDown ${onDown}, want restart`);
     }
   }
   for (const [type, group] of Object.entries(entities ?? {})) {
@@ -110,6 +114,7 @@ class Node implements NodeHandle {
   readonly #router: Router;
   readonly #mesh: Mesh;
   readonly #spares: Spares;
+  readonly #standby: StandbySlots;
   /** Made ahead, so that all modules load while the first slots boot. */
   readonly #ahead = new Map<number, SlotThread>();
   readonly #current = new Map<number, SlotThread>();
@@ -132,6 +137,7 @@ class Node implements NodeHandle {
     const flags = execArgv === undefined ? {} : { execArgv: [...execArgv] };
     this.#mesh = new Mesh(topology, shared, this.#router, fatal, flags);
     this.#spares = new Spares(flags);
+    this.#standby = new StandbySlots(this.#standbySlots());
     becomeThread(0, 'main', serialMark());
     const marks = marksOf(shared);
     marks[0] = serialMark();
@@ -150,33 +156,41 @@ class Node implements NodeHandle {
       this.#silent(silence),
     );
     const { slots, restart } = this.#options;
-    for (const [i, slot] of slots.entries()) this.#ahead.set(i + 1, this.#makeThread(slot, i + 1));
+    const started = [...slots.entries()].filter(([, slot]) => slot.standby === undefined);
+    for (const [i, slot] of started) this.#ahead.set(i + 1, this.#makeThread(slot, i + 1));
     try {
       this.#supervisor = await startSupervisor({
         ...restart,
         strategy: 'oneForOne',
-        children: slots.map((slot, i) =>
-          child(
-            slot.name,
-            Slot,
-            {
-              mesh: this.#mesh,
-              take: () => this.#take(slot, i + 1),
-              booted: () => this.#booted(slot),
-            },
-            {
-              restart: slot.onDown === 'restart' ? 'permanent' : 'transient',
-              shutdown: Number.POSITIVE_INFINITY,
-            },
-          ),
-        ),
+        children: started.map(([i, slot]) => this.#childOf(slot, i + 1)),
       });
     } catch (error) {
       await this.stop();
       throw error;
     }
     // Not before: nothing is to take a processor away from the start.
-    for (const slot of slots) this.#spares.refill(slot);
+    for (const [, slot] of started) this.#spares.refill(slot);
+  }
+
+  #childOf(slot: SlotOptions, thread: number): CompleteChildSpec {
+    const arg = {
+      mesh: this.#mesh,
+      take: () => this.#take(slot, thread),
+      booted: () => this.#booted(slot),
+    };
+    return child(slot.name, Slot, arg, {
+      restart: slot.onDown === 'restart' ? 'permanent' : 'transient',
+      shutdown: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  #standbySlots(): ReadonlyMap<string, StandbySlot> {
+    const found = new Map<string, StandbySlot>();
+    for (const [i, slot] of this.#options.slots.entries()) {
+      const { name, standby: limit } = slot;
+      if (limit !== undefined) found.set(name, { limit, child: this.#childOf(slot, i + 1) });
+    }
+    return found;
   }
 
   stop(): Promise<void> {
@@ -186,6 +200,7 @@ class Node implements NodeHandle {
 
   async #stop(): Promise<void> {
     setWatched(rt.pulse, false);
+    await this.#standby.close();
     if (this.#supervisor !== undefined) {
       // It may have given up before: then its children are down already.
       await stop(this.#supervisor, 'shutdown').catch(() => undefined);
@@ -251,11 +266,20 @@ class Node implements NodeHandle {
     const { incarnation } = this.#restartable(name, 'restartSlot');
     const reason = { name: 'ThreadRestarted', message: 'stopped and started on request' };
     report({ kind: 'threadDown', thread: name, incarnation, reason });
-    const result = await bounceChild(this.#supervisor as Ref<SupervisorP>, name);
+    const supervisor = this.#standby.supervisorOf(name) ?? this.#supervisor;
+    const result = await bounceChild(supervisor as Ref<SupervisorP>, name);
     if (result.ok) return;
     throw new DriftwayError('DRIFT_RUNTIME_THREAD', `slot ${name}: did not start: ${result.why}`, {
       data: { result },
     });
+  }
+
+  startSlot(name: string): Promise<void> {
+    return this.#standby.start(name);
+  }
+
+  stopSlot(name: string): Promise<void> {
+    return this.#standby.stop(name);
   }
 
   breakLane(a: string, b: string, forMs: Ms): (() => void) | undefined {
@@ -288,7 +312,8 @@ class Node implements NodeHandle {
 
   #report(each: Report): void {
     this.#deliverReport(each);
-    if (each.kind === 'restartLimit' && each.ref === this.#supervisor) {
+    if (each.kind !== 'restartLimit' || this.#standby.gaveUp(each.ref)) return;
+    if (each.ref === this.#supervisor) {
       this.#mesh.fail({ slot: 'main', why: 'restartLimit', reason: each.reason });
     }
   }
@@ -298,13 +323,16 @@ class Node implements NodeHandle {
   }
 
   slots(): readonly SlotStatus[] {
-    return this.#mesh.topology.slots.map(({ name, group, thread }) => ({
-      name,
-      group,
-      thread,
-      up: this.#mesh.isUp(thread),
-      incarnation: thread === 0 ? 1 : this.#mesh.incarnation(thread),
-    }));
+    const standby = this.#standby;
+    return this.#mesh.topology.slots
+      .filter(({ name }) => !standby.has(name) || standby.isWanted(name))
+      .map(({ name, group, thread }) => ({
+        name,
+        group,
+        thread,
+        up: this.#mesh.isUp(thread),
+        incarnation: thread === 0 ? 1 : this.#mesh.incarnation(thread),
+      }));
   }
 
   async tree(): Promise<Readonly<Record<string, readonly TreeNode[]>>> {

@@ -44,6 +44,11 @@ export interface SlotOptions {
    * 40 and the loading. One for all slots of the same module and limits; costs the memory of a thread. Default false.
    */
   readonly spare?: boolean;
+  /**
+   * Not started with the node but by NodeHandle.startSlot; has a place from the start all the same. Replaced within this limit, which
+   * is its own: beyond it the slot is in standby again and the node goes on. Only with onDown 'restart'.
+   */
+  readonly standby?: RestartLimit;
 }
 
 /** How a lane gathers: at most one flush per `gatherMs`; the first after a pause leaves at once. */
@@ -118,7 +123,15 @@ export interface SlotStatus {
 export interface NodeHandle {
   /** Stops the slots in reverse order, each with its tree; idempotent; never rejects. */
   stop(): Promise<void>;
+  /** All that are up or should be: a slot in standby is not among them. */
   slots(): readonly SlotStatus[];
+  /**
+   * Starts a slot in standby; resolves when it has booted, at once when it is up. RangeError for any other slot or a stopping node,
+   * ActorError when it does not boot: it is in standby then.
+   */
+  startSlot(name: string): Promise<void>;
+  /** Stops such a slot in order; it is in standby then. Idempotent; never rejects. RangeError for any other slot. */
+  stopSlot(name: string): Promise<void>;
   /** Actors of all threads that answer within 2 s, by slot. */
   tree(): Promise<Readonly<Record<string, readonly TreeNode[]>>>;
   /** Counters of all threads that answer within 2 s, by slot. */
