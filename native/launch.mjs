@@ -11,7 +11,7 @@ import { ensurePackages } from './setup/install.mjs';
 import { ensureNode } from './setup/node.mjs';
 import { environment, runHeart, runTool } from './setup/run.mjs';
 import { SetupError, say } from './setup/say.mjs';
-import { runTests } from './setup/tests.mjs';
+import { prepareMediaWorker, runTests } from './setup/tests.mjs';
 import { ensureTypeCache } from './setup/type-cache-state.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -24,9 +24,11 @@ const VERBS = {
   setup: async () => 0,
   chat: program('client/terminal/main.ts'),
   driftway: program('supervisors/cli/main.ts'),
+  'media-worker': program('native/media-worker/main.ts'),
   'bench-smoke': program('bench/smoke.ts'),
   'bench-runtime': program('bench/runtime/main.ts'),
   'bench-tracing': program('bench/tracing.ts'),
+  'bench-voice': program('bench/voice/main.ts'),
   conformance: program('conformance/main.ts'),
   evidence: program('supervisors/test/evidence/main.ts'),
   fuzz: program('supervisors/test/fuzz/main.ts'),
@@ -73,9 +75,9 @@ function tool(path, ...first) {
     runTool({ ...at, cwd: root, args: [inRoot(`node_modules/${path}`), ...first, ...at.args] });
 }
 
-function test(at) {
+async function test(at) {
   ensureDebianPackages();
-  return runTests(at);
+  return runTests({ ...at, env: await prepareMediaWorker({ ...at, preload: TYPE_CACHE }) });
 }
 
 async function ok(at) {

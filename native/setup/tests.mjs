@@ -1,12 +1,26 @@
 /**
- * Owns `npm test`: vitest, then a line for each failure, the real counts as the last line, and an exit code that cannot hide a
- * failure.
+ * Owns `npm test`: the native programs that tests need, then vitest, then a line for each failure, the real counts as the last line, and
+ * an exit code that cannot hide a failure.
  * Runs in the launcher process.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runTool } from './run.mjs';
+
+/** Set for all that tests start: a launcher inside a test need not look for the media worker again. */
+const PREPARED = 'DRIFTWAY_MEDIA_WORKER_PREPARED';
+
+/**
+ * Gets the media worker before the tests, so that none of them waits for a build; returns the environment to go on with. Without one
+ * the tests that need it fail with the reason, and the build's log is above.
+ */
+export async function prepareMediaWorker({ root, node, env, preload }) {
+  if (env[PREPARED]) return env;
+  const main = join(root, 'native', 'media-worker', 'main.ts');
+  await runTool({ node, cwd: root, env, args: [...preload, main] });
+  return { ...env, [PREPARED]: '1' };
+}
 
 /** Runs all tests, or those that `args` (vitest's own) select; resolves with the exit code. */
 export async function runTests({ root, node, env, args }) {

@@ -1,0 +1,12 @@
+/** The entry of native/build/: what every native part needs to be built once per machine and kept. Exports only. */
+export { aptLine, canInstall, installPackages, missingPackages } from './apt.ts';
+export {
+  accept,
+  cacheFolder,
+  contentHash,
+  hostIdentity,
+  keepNewest,
+  withBuildLock,
+} from './cache.ts';
+export { runTool } from './run.ts';
+export type { NeededPackage, ToolResult, ToolRun } from './types.ts';

@@ -1,0 +1,9 @@
+/** The entry of native/media-worker/: the mediasoup-worker binary of this machine. Exports only. */
+export { cachedMediaWorker, mediaWorkerBinary } from './binary.ts';
+export type {
+  MediaWorkerFault,
+  MediaWorkerOptions,
+  MediaWorkerProgress,
+  MediaWorkerResult,
+  MediaWorkerStep,
+} from './types.ts';
