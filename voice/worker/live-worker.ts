@@ -45,9 +45,10 @@ export async function startWorker(
     const live = new LiveWorker(slot, worker, server, udpSockets[0]?.port ?? null, clock);
     return { ok: true, live };
   } catch (error) {
+    const what = worker.died ? 'spawn' : 'bind';
     worker.close();
     const message = error instanceof Error ? error.message : String(error);
-    return { ok: false, what: 'bind', message: message.slice(0, 200) };
+    return { ok: false, what, message: message.slice(0, 200) };
   }
 }
 

@@ -224,8 +224,7 @@ class Pool implements MediaPool, PoolInside {
     const { live } = slot;
     this.#counters.started += 1;
     if (this.#slots.every(({ state }) => state === 'up')) this.#detail = undefined;
-    // An empty place of an active worker is worth more than a spare.
-    if (slot === this.#spare) this.#promoteSpareIfNeeded();
+    if (slot === this.#spare) this.#useSpareIfNeeded();
     this.#tell({ level: 'info', what: 'worker_up', slot: slot.index, detail: `pid ${live?.pid}` });
     this.#wakeWaiting();
   }
@@ -251,8 +250,11 @@ class Pool implements MediaPool, PoolInside {
     this.#wakeWaiting();
   }
 
-  #promoteSpareIfNeeded(): void {
-    const empty = this.#slots.find((slot) => slot !== this.#spare && slot.state === 'out');
+  /** The spare is the one that nobody needs: where an active place is empty, that is the next spare. */
+  #useSpareIfNeeded(): void {
+    const active = this.#slots.filter((slot) => slot !== this.#spare);
+    const isNeeded = this.#usable(active).length === 0;
+    const empty = active.find(({ state }) => (isNeeded ? state !== 'up' : state === 'out'));
     if (empty !== undefined) this.#spare = empty;
   }
 
@@ -276,8 +278,7 @@ class Pool implements MediaPool, PoolInside {
       const live = this.#choose();
       const left = deadline - this.#clock.monotonic();
       if (live !== null || left <= 0 || this.#isClosed) return live;
-      if (!this.#slots.some(({ state }) => state === 'starting' || state === 'waiting'))
-        return null;
+      if (!this.#slots.some(({ isPromising }) => isPromising)) return null;
       await this.#nextChange(left);
     }
   }

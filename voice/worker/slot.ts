@@ -12,6 +12,8 @@ const DEATHS_WITHIN_MS = 60_000;
 const OUT_MS = 60_000;
 const RETRY_FIRST_MS = 100;
 const RETRY_MS_MAX = 5_000;
+/** A port may be held for some moments by a worker that is ending; after 0.7 s it is another one's. */
+const PROMISING_FAILURES = 3;
 
 export type SlotState = 'down' | 'starting' | 'up' | 'waiting' | 'out';
 
@@ -53,6 +55,11 @@ export class Slot {
   }
   get live(): LiveWorker | null {
     return this.#live;
+  }
+  /** A worker can be expected soon. */
+  get isPromising(): boolean {
+    const isComing = this.#state === 'starting' || this.#state === 'waiting';
+    return isComing && this.#failures < PROMISING_FAILURES;
   }
   get deaths(): number {
     return this.#deaths;
