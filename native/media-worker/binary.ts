@@ -50,8 +50,9 @@ function outcomeOf(child: ChildProcess, options: MediaWorkerOptions): Promise<Me
   let result: MediaWorkerResult | undefined;
   let errors = '';
   onLines(child, (line) => {
-    const message = JSON.parse(line) as MediaWorkerProgress | MediaWorkerResult;
-    if ('ok' in message) result = message;
+    const message = messageOf(line);
+    if (message === undefined) errors = `${errors}${line}\n`.slice(-ERROR_CHARS);
+    else if ('ok' in message) result = message;
     else options.onProgress?.(message);
   });
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -79,6 +80,15 @@ function outcomeOf(child: ChildProcess, options: MediaWorkerOptions): Promise<Me
       done(`its process ended with ${code ?? signal}: ${errors.trim()}`),
     );
   });
+}
+
+/** What a line says; undefined for a line that something else in the child has printed. */
+function messageOf(line: string): MediaWorkerProgress | MediaWorkerResult | undefined {
+  try {
+    return JSON.parse(line) as MediaWorkerProgress | MediaWorkerResult;
+  } catch {
+    return undefined;
+  }
 }
 
 function onLines(child: ChildProcess, onLine: (line: string) => void): void {

@@ -25,6 +25,7 @@ export async function buildWorker(work: Work, install: boolean): Promise<Step> {
     () => compile(work),
     () => testHeaders(work),
   ]) {
+    if (work.signal?.aborted) return failed('aborted', 'building the media worker: stopped');
     const outcome = await step();
     if (!outcome.ok) return outcome;
   }

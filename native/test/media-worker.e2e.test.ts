@@ -68,6 +68,13 @@ test('mediaWorkerBinary: a given binary that crashes under the test, is rejected
   expect(await mediaWorkerBinary({ given })).toMatchObject({ ok: false, code: 'rejected' });
 });
 
+test('mediaWorkerBinary: its process prints other lines, they change nothing', async () => {
+  const noise = encodeURIComponent('console.log("noise")');
+  vi.stubEnv('NODE_OPTIONS', `--import=data:text/javascript,${noise}`);
+  const given = join(folder, 'nothing');
+  expect(await mediaWorkerBinary({ given })).toMatchObject({ ok: false, code: 'rejected' });
+});
+
 test('mediaWorkerBinary: its signal fires, stops the work and keeps nothing', async () => {
   vi.stubEnv('XDG_CACHE_HOME', folder);
   vi.stubEnv('MEDIASOUP_SKIP_WORKER_PREBUILT_DOWNLOAD', '1');
