@@ -3,8 +3,10 @@
  * workers. Types only. A room is the entity 'room' of a voice channel and lives on a `voice-<i>` thread; the ops are those of
  * protocol.md 2.15. A value that protocol.md calls `J` stays a string on gateway threads: the room parses it with its own schema.
  */
-import type { Id, Ms } from '../channels/index.ts';
+import type { Id, VoiceAct as ModerationAct, Ms } from '../channels/index.ts';
 import type { Ref } from '../runtime/index.ts';
+
+export type { VoiceAct as ModerationAct, VoiceSettings } from '../channels/index.ts';
 
 /** Membership of one session in one room; unique in the life of a node. */
 export type Vsid = number;
@@ -28,6 +30,9 @@ export const JOIN_DEAF = 2;
 export const JOIN_BUNDLED = 4;
 /** Listener only: no transport to send. */
 export const JOIN_LISTEN = 8;
+
+/** Bit of V_PRODUCE's flags; others are refused: the producer begins paused. */
+export const PRODUCE_PAUSED = 1;
 
 /** Bits of a participant's flags. */
 export const PART_MUTED = 1;
@@ -69,6 +74,27 @@ export const VOICE_QUALITY = 14;
 export const VOICE_RECORDING = 15;
 /** `[uid]`, 0 for nobody: the dominant speaker. */
 export const VOICE_DOMINANT = 16;
+/** `[]`: make new transports while the old ones go on, produce there again, then V_CLOSE the old ones (planned move). */
+export const VOICE_RELOCATE = 17;
+
+/** VOICE 9 `[reason]`. */
+export type EndReason =
+  | 'channel_deleted'
+  /** By a moderator. */
+  | 'disconnected'
+  /** The right to be here is gone. */
+  | 'forbidden'
+  | 'e2e_required'
+  /** The same user joined from another session. */
+  | 'replaced'
+  /** The connection did not come back in time. */
+  | 'expired'
+  /** The server stops. */
+  | 'moving'
+  | 'failed';
+
+/** The level of a speaker in kind 6: 0 fell silent, 127 the loudest; 64 where only the client says that it speaks. */
+export const LEVEL_MAX = 127;
 
 export type VoiceErr =
   | 'not_found'
@@ -104,6 +130,8 @@ export interface JoinRequest {
   readonly uid: Id;
   readonly session: string;
   readonly gateway: Ref<VoiceOutP>;
+  /** Number of the session's connection: rises with each resume. */
+  readonly connNo: number;
   readonly rtpCaps: JsonText;
   readonly flags: number;
   /** Highest version of end-to-end encryption that the client knows, 0 for none. */
@@ -125,6 +153,8 @@ export interface ConsumerOffer {
 
 export interface Joined {
   readonly vsid: Vsid;
+  /** This life of the room, to be monitored: with it ends the membership. */
+  readonly room: Ref<unknown>;
   readonly ver: number;
   readonly epoch: number;
   readonly routerCaps: JsonText;
@@ -145,8 +175,12 @@ export interface Member {
   readonly session: string;
 }
 
-/** The entity 'room', key = sid of the voice channel. Any thread may call. */
+/**
+ * The entity 'room', key = sid of the voice channel. Any thread may call. tid, pid and cid are of one number space; ids of
+ * before the present epoch, and of anybody else, are 'voice_gone'.
+ */
 export interface RoomP {
+  /** Again by the same session: the same vsid, its media begins anew, the mute and deaf bits are not looked at. */
   join(m: JoinRequest): VoiceResult<Joined>;
   leave(m: Member): VoiceResult<null>;
   transport(m: Member & { readonly dir: 1 | 2 }): VoiceResult<TransportOffer>;
@@ -165,18 +199,29 @@ export interface RoomP {
     m: Member & { readonly tid: TransportId; readonly pid: ProducerId },
   ): VoiceResult<ConsumerOffer>;
   pause(m: Member & { readonly id: number; readonly paused: boolean }): VoiceResult<null>;
+  /** A transport, producer or consumer of one's own. */
   close(m: Member & { readonly id: number }): VoiceResult<null>;
-  state(m: Member & { readonly mute: boolean; readonly deaf: boolean }): VoiceResult<null>;
+  /** `hand`: asks to speak in a stage. `talk`: the key or the voice gate of the client is open. Absent: as before. */
+  state(
+    m: Member & {
+      readonly mute: boolean;
+      readonly deaf: boolean;
+      readonly hand?: boolean;
+      readonly talk?: boolean;
+    },
+  ): VoiceResult<null>;
   ice(m: Member & { readonly tid: TransportId }): VoiceResult<{ readonly ice: JsonText }>;
   sync(
     m: Member & {
       /** The present gateway of the session: a resumed one may be on another thread. */
       readonly gateway: Ref<VoiceOutP>;
+      readonly connNo: number;
       readonly tids: readonly TransportId[];
       readonly pids: readonly ProducerId[];
       readonly cids: readonly ConsumerId[];
     },
   ): VoiceResult<{
+    readonly room: Ref<unknown>;
     readonly ver: number;
     readonly participants: readonly Participant[];
     readonly lostTids: readonly TransportId[];
@@ -186,8 +231,8 @@ export interface RoomP {
   e2e(
     m: Member & { readonly to: Id | null; readonly type: number; readonly data: string },
   ): VoiceResult<null>;
-  /** Media stays for 60 s after the connection went (protocol.md 2.15). */
-  connectionLost(m: Member): void;
+  /** Media stays for 60 s after the connection went (protocol.md 2.15). That of an older connection changes nothing. */
+  connectionLost(m: Member & { readonly connNo: number }): void;
   /** Moderation: the right (move others, manage) is checked here. */
   moderate(m: {
     readonly by: Id;
@@ -196,20 +241,4 @@ export interface RoomP {
   }): VoiceResult<null>;
   /** Who is there, for those who may view the channel. */
   roster(m: { readonly uid: Id }): VoiceResult<readonly Participant[]>;
-}
-
-export type ModerationAct =
-  | { readonly kind: 'mute' | 'deafen' | 'priority' | 'speaker' | 'record'; readonly on: boolean }
-  | { readonly kind: 'move'; readonly to: Id }
-  | { readonly kind: 'disconnect' };
-
-/** Settings of a voice channel, kept in its document. */
-export interface VoiceSettings {
-  /** bit/s per speaker, 16,000 to 128,000; default 40,000. */
-  readonly bitrate: number;
-  /** People at once, 0 for no limit. */
-  readonly userLimit: number;
-  readonly mode: 'open' | 'stage' | 'music' | 'push_to_talk';
-  /** End-to-end encryption: lowest version that may join, 0 for none. */
-  readonly e2e: number;
 }
