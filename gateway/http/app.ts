@@ -29,6 +29,7 @@ import { roleRoutes } from './routes/roles.ts';
 import { documentRoutes, PAGE_POLICY, systemRoutes } from './routes/system.ts';
 import { threadRoutes } from './routes/threads.ts';
 import { userRoutes } from './routes/users.ts';
+import { DEMO_PATHS, serveDemo } from './serve-demo.ts';
 import { failureResponse, problemOf, serveRoute } from './serve-route.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import type { HttpDeps, HttpHandler, RequestEnv } from './types.ts';
@@ -228,6 +229,14 @@ function mount(deps: HttpDeps, keys: IdempotencyKeys, routes: readonly Route[]):
     return c.html(landingPage(deps.version), 200, headers);
   });
   methods.set('/', ['GET']);
+  for (const path of deps.voiceDemo === undefined ? [] : DEMO_PATHS) {
+    methods.set(path, ['GET']);
+    router.get(path, async (c) => {
+      c.env.trace.route = path;
+      const answer = await serveDemo(deps, c.env.ip, c.req.param('file') ?? '');
+      return 'failed' in answer ? failureResponse(answer, c.env.requestId) : answer;
+    });
+  }
   for (const [path, allowed] of methods) {
     const allow = [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
     router.all(path, (c) => {

@@ -64,8 +64,27 @@ export interface HttpDeps {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: HttpLog;
+  /** The voice demo page; without it there is none. */
+  readonly voiceDemo?: VoiceDemo;
   /** Compares every answer with its schema and fails the request if it differs (tests). Default false. */
   readonly checkAnswers?: boolean;
+}
+
+/** One file of the voice demo page. */
+export interface DemoFile {
+  readonly mediaType: string;
+  readonly text: string;
+  /** The name says the content: it may be kept for ever. */
+  readonly isHashed: boolean;
+}
+
+/** The voice demo page. */
+export interface VoiceDemo {
+  /**
+   * A file by the rest of its path behind `/voice-demo/`, '' for the page itself.
+   * @returns undefined where there is none, `failed` when the page could not be built
+   */
+  file(name: string): Promise<DemoFile | undefined | 'failed'>;
 }
 
 /** What the adapter knows and a Request does not say. Bindings of the Hono app. */
