@@ -13,7 +13,13 @@ import { FakeClock, settle } from '../runtime/testkit/index.ts';
 import { type HostedVoice, hostVoice, type VoiceHostOptions } from './host.ts';
 import { FakePool } from './room/test/fake-media.ts';
 import { CAPS, Ear, FakeGuilds, type Heard, SID, value } from './room/test/kit.ts';
-import { JOIN_BUNDLED, type JoinRequest, type RoomP, type VoiceOutP } from './types.ts';
+import {
+  JOIN_BUNDLED,
+  type JoinRequest,
+  PART_SERVER_MUTED,
+  type RoomP,
+  type VoiceOutP,
+} from './types.ts';
 
 const room = (sid = SID) => entity<RoomP>('room', sid);
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
@@ -24,6 +30,8 @@ let voice: HostedVoice;
 let heard: Heard[];
 let gateway: Ref<VoiceOutP>;
 let idle: number;
+/** Thrown in the middle of the next join. */
+let crash: Error | undefined;
 
 const options = (): VoiceHostOptions => ({
   ...{ binary: 'none', workers: 1, turn: null, slotNumber: 3, clock, log: silent },
@@ -32,7 +40,14 @@ const options = (): VoiceHostOptions => ({
   onIdle: () => {
     idle += 1;
   },
-  parts: { pool: () => pool, guilds: new FakeGuilds() },
+  parts: {
+    pool: () => pool,
+    guilds: new FakeGuilds(),
+    iceServers: () => {
+      if (crash) throw crash;
+      return '[]';
+    },
+  },
 });
 
 beforeEach(async () => {
@@ -96,6 +111,19 @@ describe('hostVoice', () => {
     expect(voice.counters).toMatchObject({ roomsNow: 1, participantsNow: 1 });
   });
 
+  test('a room that crashes, tells its members, and its next life knows what moderators decided', async () => {
+    const { vsid } = await join(1);
+    await call(room(), 'moderate', { by: 9, target: 1, act: { kind: 'mute', on: true } });
+    crash = new Error('a bug');
+    await expect(call(room(), 'join', request(2))).rejects.toThrow();
+    crash = undefined;
+    await settle();
+    expect(heard.find(({ kind }) => kind === 9)).toMatchObject({ vsids: [vsid], body: ['failed'] });
+    expect(pool.room.closed).toBe(true);
+    expect((await join(1)).participants).toEqual([[1, PART_SERVER_MUTED, []]]);
+    expect(pool.rooms).toHaveLength(2);
+  });
+
   test('close, tells everybody, then ends the workers', async () => {
     const { vsid } = await join(1);
     await voice.close();
@@ -132,6 +160,6 @@ describe('hostVoice', () => {
     await call(room(), 'moderate', { by: 9, target: 1, act: { kind: 'mute', on: true } });
     value(await call(room(), 'leave', { vsid, session: 's1' }));
     await clock.advance(5 * 60_000);
-    expect((await join(1)).participants).toEqual([[1, 4, []]]);
+    expect((await join(1)).participants).toEqual([[1, PART_SERVER_MUTED, []]]);
   });
 });

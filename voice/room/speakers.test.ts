@@ -51,16 +51,23 @@ describe('Speakers', () => {
 
   test('the elected one, is dominant while it speaks, and again without another election', () => {
     const speakers = new Speakers();
-    speakers.elected(7, 0);
-    expect(speakers.news(0, false)).toEqual({ speaking: [[7, 64]], dominant: 7 });
-    expect(speakers.news(SILENT_AFTER_MS, false)).toEqual({ speaking: [[7, 0]], dominant: 0 });
+    speakers.elected(7);
+    // mediasoup elects the first producer that there is, whether it sends or not.
+    expect(speakers.news(0, false)).toEqual({ speaking: [] });
+    speakers.measured(7, -20, 100);
+    expect(speakers.news(100, false)).toEqual({ speaking: [[7, 107]], dominant: 7 });
+    expect(speakers.news(100 + SILENT_AFTER_MS, false)).toEqual({
+      speaking: [[7, 0]],
+      dominant: 0,
+    });
     speakers.measured(7, -20, 5000);
     expect(speakers.news(5000, false)).toEqual({ speaking: [[7, 107]], dominant: 7 });
   });
 
   test('one that left or was muted, falls silent at once', () => {
     const speakers = new Speakers();
-    speakers.elected(7, 0);
+    speakers.elected(7);
+    speakers.measured(7, -20, 0);
     speakers.talking(8, true);
     speakers.news(0, false);
     speakers.delete(7);

@@ -61,10 +61,9 @@ export class Speakers {
     else this.#talking.delete(uid);
   }
 
-  /** The media worker elected a speaker: it says so only when it is another one. */
-  elected(uid: Id, nowMs: Ms): void {
+  /** The media worker elected a speaker, maybe before it spoke; it says so only when it is another one. */
+  elected(uid: Id): void {
     this.#elected = uid;
-    if (!this.#measured.has(uid)) this.#measured.set(uid, { level: LEVEL_SAID, at: nowMs });
   }
 
   /** Left, muted, or without a producer. */

@@ -62,6 +62,9 @@ describe('speaking', () => {
     const [one] = await talkers(3);
     if (!one) throw new Error('nobody');
     rig.pool.room.options.events.dominant(producerOf(one));
+    await settle();
+    expect(rig.bodies(VOICE_DOMINANT)).toEqual([]);
+    await speak(one);
     await rig.advance(1500);
     expect(rig.bodies(VOICE_DOMINANT)).toEqual([[1], [0]]);
   });

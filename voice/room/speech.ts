@@ -52,7 +52,7 @@ export class Speech {
   elected(handle: MediaProducer): void {
     const producer = this.#ports.wiring.ofHandle(handle);
     if (producer === undefined) return;
-    this.#speakers.elected(producer.owner.uid, this.#ports.nowMs());
+    this.#speakers.elected(producer.owner.uid);
     this.changed();
   }
 
