@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
-import { runTool } from './run.ts';
+import { runUnbroken } from './run.ts';
 import type { NeededPackage, ToolResult } from './types.ts';
 
 const INSTALL = ['install', '-y', '--no-install-recommends'];
@@ -32,13 +32,13 @@ export function canInstall(): boolean {
   return process.getuid?.() === 0 && isThere('apt-get');
 }
 
-/** Installs `packages` as root with apt, after an update of its lists. */
+/** Installs `packages` as root with apt, after an update of its lists. What has begun is never cut off: dpkg would need mending by hand. */
 export async function installPackages(
   packages: readonly string[],
   at: { readonly cwd: string; readonly log: string; readonly signal?: AbortSignal },
 ): Promise<ToolResult> {
   const apt = (args: readonly string[]) =>
-    runTool({ ...at, command: 'apt-get', args, env: { DEBIAN_FRONTEND: 'noninteractive' } });
+    runUnbroken({ ...at, command: 'apt-get', args, env: { DEBIAN_FRONTEND: 'noninteractive' } });
   const updated = await apt([...LOCK, '-q', 'update']);
   const installed = await apt([...LOCK, '-q', ...INSTALL, ...packages]);
   return installed.ok || updated.ok ? installed : updated;

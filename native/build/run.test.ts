@@ -1,9 +1,10 @@
 /** Tests of running tools, with real processes. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runTool } from './run.ts';
+import { runTool, runUnbroken } from './run.ts';
 import type { ToolRun } from './types.ts';
 
 let folder = '';
@@ -56,4 +57,30 @@ test('runTool: variables of its own, are added to ours', async () => {
   const lines: string[] = [];
   await shell('echo "$EXTRA $PATH"', { env: { EXTRA: 'x' }, onLine: (line) => lines.push(line) });
   expect(lines).toEqual([`x ${process.env.PATH}`]);
+});
+
+test('runUnbroken: its signal fires, answers at once and lets the tool end by itself', async () => {
+  execFileSync('mkfifo', [join(folder, 'gate')]);
+  const controller = new AbortController();
+  const running = runUnbroken({
+    command: 'sh',
+    args: ['-c', 'read line < gate; echo ended > result'],
+    cwd: folder,
+    log: join(folder, 'log'),
+    signal: controller.signal,
+  });
+  controller.abort();
+  expect(await running).toMatchObject({ ok: false, code: null });
+  expect(existsSync(join(folder, 'result'))).toBe(false);
+  writeFileSync(join(folder, 'gate'), 'go\n');
+  await expect.poll(() => existsSync(join(folder, 'result')), { timeout: 20_000 }).toBe(true);
+});
+
+test.each([
+  ['ends with 0', 'echo fine', { ok: true }],
+  ['fails', 'echo bad; exit 4', { ok: false, code: 4, tail: expect.stringMatching(/bad$/) }],
+])('runUnbroken: it %s, tells so', async (_title, script, wanted) => {
+  const log = join(folder, 'log');
+  const run = { command: 'sh', args: ['-c', script], cwd: folder, log };
+  expect(await runUnbroken(run)).toEqual(wanted);
 });

@@ -3,7 +3,7 @@
  * Runs in the child process of a build, never in the server.
  */
 import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { closeSync, createWriteStream, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ToolResult, ToolRun } from './types.ts';
@@ -14,7 +14,7 @@ const LINE_CHARS_MAX = 400;
 /** Runs a tool to its end. Never rejects: what went wrong is in the result and in the log. */
 export async function runTool(run: ToolRun): Promise<ToolResult> {
   const log = createWriteStream(run.log, { flags: 'a' });
-  log.write(`$ ${[run.command, ...run.args].join(' ')}\n`);
+  log.write(titleOf(run));
   const tail: string[] = [];
   const code = await exitOf(run, (line) => {
     log.write(`${line}\n`);
@@ -26,6 +26,40 @@ export async function runTool(run: ToolRun): Promise<ToolResult> {
   await finished(log);
   if (code === 0) return { ok: true };
   return { ok: false, code, tail: tail.join('\n') };
+}
+
+/**
+ * Runs a tool that must not be cut off, a package manager say: in a session of its own, its output straight into the log. When the
+ * signal fires, or when we end, it goes on to its end; only the answer comes at once then.
+ */
+export async function runUnbroken(run: ToolRun): Promise<ToolResult> {
+  if (run.signal?.aborted) return { ok: false, code: null, tail: '' };
+  const log = openSync(run.log, 'a');
+  writeSync(log, titleOf(run));
+  const child = spawn(run.command, run.args, {
+    cwd: run.cwd,
+    env: { ...process.env, ...run.env },
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const code = await new Promise<number | null>((resolve) => {
+    const leave = () => resolve(null);
+    run.signal?.addEventListener('abort', leave, { once: true });
+    child.once('error', leave);
+    child.once('close', (ended) => {
+      run.signal?.removeEventListener('abort', leave);
+      resolve(ended);
+    });
+  });
+  child.unref();
+  if (code === 0) return { ok: true };
+  const lines = readFileSync(run.log, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES);
+  return { ok: false, code, tail: lines.map((line) => line.slice(0, LINE_CHARS_MAX)).join('\n') };
+}
+
+function titleOf(run: ToolRun): string {
+  return `$ ${[run.command, ...run.args].join(' ')}\n`;
 }
 
 function exitOf(run: ToolRun, onLine: (line: string) => void): Promise<number | null> {

@@ -47,7 +47,11 @@ test('mediaWorkerBinary: it is in the cache, answers without a step of work', as
 test('mediaWorkerBinary: a given binary that works, passes the self-test', async () => {
   const given = await realBinary();
   const steps: string[] = [];
-  const got = await mediaWorkerBinary({ given, onProgress: ({ step }) => steps.push(step) });
+  const got = await mediaWorkerBinary({
+    given,
+    background: false,
+    onProgress: ({ step }) => steps.push(step),
+  });
   expect(got).toEqual({ ok: true, path: given });
   expect(steps).toEqual(['testing']);
 });
@@ -57,7 +61,7 @@ test.each([
   ['cannot be run', ''],
 ])('mediaWorkerBinary: a given binary that %s, is rejected', async (_title, text) => {
   const given = text === '' ? join(folder, 'nothing') : script('worker', text);
-  const got = await mediaWorkerBinary({ given });
+  const got = await mediaWorkerBinary({ given, background: false });
   expect(got).toMatchObject({ ok: false, code: 'rejected' });
   expect(got.ok ? '' : got.message).toContain(given);
 });
@@ -65,14 +69,20 @@ test.each([
 test('mediaWorkerBinary: a given binary that crashes under the test, is rejected', async () => {
   const real = await realBinary();
   const given = script('worker', `(sleep 0.1; kill -SEGV $$) & exec '${real}' "$@"`);
-  expect(await mediaWorkerBinary({ given })).toMatchObject({ ok: false, code: 'rejected' });
+  expect(await mediaWorkerBinary({ given, background: false })).toMatchObject({
+    ok: false,
+    code: 'rejected',
+  });
 });
 
 test('mediaWorkerBinary: its process prints other lines, they change nothing', async () => {
   const noise = encodeURIComponent('console.log("noise")');
   vi.stubEnv('NODE_OPTIONS', `--import=data:text/javascript,${noise}`);
   const given = join(folder, 'nothing');
-  expect(await mediaWorkerBinary({ given })).toMatchObject({ ok: false, code: 'rejected' });
+  expect(await mediaWorkerBinary({ given, background: false })).toMatchObject({
+    ok: false,
+    code: 'rejected',
+  });
 });
 
 test('mediaWorkerBinary: its signal fires, stops the work and keeps nothing', async () => {
