@@ -14,6 +14,7 @@ import type {
   MemberResult,
   StreamEvent,
   SubResult,
+  VoiceFrame,
   WireValue,
 } from '../gateway/protocol/index.ts';
 import {
@@ -21,6 +22,7 @@ import {
   historyFrame,
   Kind,
   membersFrame,
+  Op,
   parseGuildResult,
   parseHistoryResult,
   parseMembersResult,
@@ -30,7 +32,7 @@ import {
 } from '../gateway/protocol/index.ts';
 import { repairDelayMs } from './backoff.ts';
 import { type Clock, type Rng, systemClock, systemRng } from './clock.ts';
-import type { OpenSocket, SocketLike } from './connection.ts';
+import type { OpenSocket, Reply, SocketLike } from './connection.ts';
 import { Emitter, type Unlisten } from './emitter.ts';
 import { ClientError } from './errors.ts';
 import { type ClientState, Link } from './link.ts';
@@ -76,6 +78,8 @@ export interface ClientEvents extends NoticeEvents {
   readonly ended: { readonly sid: number; readonly code: number };
   /** Mentioned in a message. Comes from the own inbox: subscribe to `identity.userSid`. */
   readonly mention: { readonly sid: number; readonly seq: number };
+  /** What happens in a voice room that this session is in. */
+  readonly voice: VoiceFrame;
   /** A message of the outbox is durable. */
   readonly sent: { readonly entry: OutboxEntry; readonly result: AppendResult };
   /** A message of the outbox failed for good, or nobody can tell (DRIFT_CLIENT_OUTCOME_UNKNOWN). */
@@ -154,7 +158,8 @@ export class DriftwayClient {
       online: (result) => this.#onOnline(result),
       offline: () => this.#onOffline(),
       frame: (frame) => {
-        if (!this.#notices.frame(frame)) this.#streams.frame(frame);
+        if (frame.op === Op.VOICE) emit.emit('voice', frame);
+        else if (!this.#notices.frame(frame)) this.#streams.frame(frame);
       },
     });
   }
@@ -381,6 +386,11 @@ export class DriftwayClient {
 
   closeWindow(gid: number): void {
     this.#notices.closeWindow(gid);
+  }
+
+  /** One voice request, raw: V_JOIN and its like. Never rejects; not repeated. */
+  voice(build: (rid: number) => Frame): Promise<Reply> {
+    return this.#link.request(build);
   }
 
   /** Server time now, ms since 1970. */

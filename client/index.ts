@@ -6,7 +6,7 @@ export type { ClientEvents, ClientOptions } from './client.ts';
 export { DriftwayClient } from './client.ts';
 export type { Clock, Rng } from './clock.ts';
 export { createNonce, systemClock, systemRng } from './clock.ts';
-export type { OpenSocket, SocketLike } from './connection.ts';
+export type { OpenSocket, Reply, SocketLike } from './connection.ts';
 export type { Unlisten } from './emitter.ts';
 export { Emitter } from './emitter.ts';
 export type { ClientErrorCode, ClientErrorData } from './errors.ts';
@@ -30,6 +30,7 @@ export type {
   RestMessage,
   RestMessages,
   RestUser,
+  RestVoiceSettings,
 } from './rest-types.ts';
 export type { Outgoing } from './sender.ts';
 export type { ClientStorage } from './storage.ts';

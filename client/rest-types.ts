@@ -35,6 +35,18 @@ export interface RestChannel {
   /** Channel of a thread, and the message that it began with. */
   readonly parentId: string | null;
   readonly startSeq: number | null;
+  /** Of a voice channel. */
+  readonly voice: RestVoiceSettings | null;
+}
+
+export interface RestVoiceSettings {
+  /** bit/s per speaker. */
+  readonly bitrate: number;
+  /** People at once, 0 = no limit. */
+  readonly userLimit: number;
+  readonly mode: 'open' | 'stage' | 'music' | 'push_to_talk';
+  /** Lowest version of end-to-end encryption, 0 = none. */
+  readonly e2e: number;
 }
 
 /** A direct message or a group; its id is that of its channel. */

@@ -5,34 +5,24 @@
  */
 import type { FanOutP } from '../channels/index.ts';
 import { loadUws, type TemplatedApp } from '../native/index.ts';
-import {
-  type Clock,
-  type Ctx,
-  child,
-  defer,
-  name,
-  type Rng,
-  startSupervisor,
-  stop,
-} from '../runtime/index.ts';
+import { type Ctx, child, defer, name, startSupervisor, stop } from '../runtime/index.ts';
 import { SocketLog } from './access-log.ts';
 import { Admission } from './admission.ts';
-import type { RevokedLogins, TokenVerifier } from './auth/index.ts';
 import { Backpressure } from './backpressure.ts';
 import { type Connection, type ConnectionHost, Phase } from './connection.ts';
 import { Connections, SWEEP_STEP_MS } from './connections.ts';
 import { closeConnections, drainConnections } from './drain.ts';
 import { FanOut } from './fan-out.ts';
 import { FAN_OUT_NAME, FanOutActor, type FanOutBinding } from './fan-out-actor.ts';
+import type { GatewayHandle, GatewayOptions } from './gateway-options.ts';
 import { HerdPeak, helloFor } from './hello.ts';
-import { Listener, type SocketEvents, type TlsFiles } from './listener.ts';
+import { Listener, type SocketEvents } from './listener.ts';
 import { createMetrics, type GatewayMetrics } from './metrics.ts';
 import { OwnMarkers } from './own-markers.ts';
 import { COHORT_MS, PingCohorts } from './ping-cohorts.ts';
 import { PresenceOps } from './presence-ops.ts';
 import { Pressure } from './pressure.ts';
 import { Close, encodeFrame } from './protocol/index.ts';
-import type { RateTable } from './rates/index.ts';
 import { PULLS_MAX } from './replay.ts';
 import { Requests } from './requests.ts';
 import { Sessions } from './session.ts';
@@ -53,72 +43,18 @@ import {
 } from './thread-view.ts';
 import { Ticker } from './ticker.ts';
 import type { GatewayMeasures } from './timings.ts';
-import type { GatewayLog, SocketContext, Upstream } from './types.ts';
+import type { SocketContext } from './types.ts';
 import { createUpstream } from './upstream.ts';
+import { createVoiceUpstream, VOICE_OUT_NAME, type VoiceOutP } from './upstream-voice.ts';
+import { VoiceOps } from './voice-ops.ts';
+import { VoiceOut, VoiceOutActor, type VoiceOutBinding } from './voice-out.ts';
 
 const FAN_OUT_TICK_MS = 500;
 const OWN_MARKERS_TICK_MS = 250;
+const VOICE_TICK_MS = 1000;
 const CLOSE_FRAMES_MS = 100;
 const RESTART_INTENSITY = 5;
 const RESTART_PERIOD_S = 10;
-
-/** Options of startGateway. */
-export interface GatewayOptions {
-  readonly host: string;
-  /** 0 = any free one; see GatewayHandle.port. */
-  readonly port: number;
-  /** https and wss instead of http and ws. */
-  readonly tls?: TlsFiles;
-  /** Do not share the port, not even with other threads (tests, P16). Default false. */
-  readonly isExclusive?: boolean;
-  /** Exact origins that browsers may come from (protocol.md 2.2); `*` = any. */
-  readonly allowedOrigins: readonly string[];
-  readonly verifier: TokenVerifier;
-  readonly revoked: RevokedLogins;
-  readonly rates: RateTable;
-  /** 1, or TRUSTED_FACTOR for `LIMITS=trusted`. */
-  readonly limitsFactor: number;
-  /** Attaches the HTTP routes (http/); called before each listen. Without it only `GET /gw` is answered. */
-  readonly attachHttp?: (app: TemplatedApp) => void;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: GatewayLog;
-  /** Name in HELLO, at most 64 bytes. */
-  readonly nodeName: string;
-  /** 0 memory, 1 survives death of the process, 2 fsynced, 3 quorum. */
-  readonly durability: number;
-  readonly replayMax: number;
-  /** Gateway threads of this process: shares of process-wide bounds. Default 1. */
-  readonly gatewayThreads?: number;
-  /** Most open connections of this thread; default none. */
-  readonly connectionsMax?: number;
-  /** Connections per second that this thread can take in, for herd_ms. Default 500. */
-  readonly acceptsPerS?: number;
-  /** Entities; default: through the runtime. */
-  readonly upstream?: (fanOut: () => Ctx<FanOutP> | undefined) => Upstream;
-}
-
-/** A running gateway thread. */
-export interface GatewayHandle {
-  /** Port that is listened on. */
-  readonly port: number;
-  /** Counters; the same object always. */
-  metrics(): GatewayMetrics;
-  /** What is measured beside the counters. O(streams that are followed). */
-  measures(): GatewayMeasures;
-  /** True from drain() on. */
-  isDraining(): boolean;
-  /** Open connections of a user, of everybody for null; at most `limit`. O(connections). */
-  connectionsOf(uid: number | null, limit: number): readonly ConnectionFacts[];
-  /** Who listens to a stream here; undefined: nobody. O(subscribers). */
-  audienceOf(sid: number): AudienceFacts | undefined;
-  /** New certificate for new connections. Throws GatewayError DRIFT_GATEWAY_TLS, then nothing has changed. */
-  reloadTls(): void;
-  /** Sends all clients away within `windowMs`, refuses new ones meanwhile. Then call close(). */
-  drain(windowMs: number): Promise<void>;
-  /** Stops listening, closes what is left with 4001, ends the native server. Idempotent. */
-  close(): Promise<void>;
-}
 
 /**
  * Starts the socket side on this thread: the 'fan-out' actor, then the listener.
@@ -131,8 +67,11 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
   return gateway;
 }
 
-class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, SocketEvents {
+class GatewayThread
+  implements GatewayHandle, ConnectionHost, FanOutBinding, SocketEvents, VoiceOutBinding
+{
   readonly fanOut: FanOut;
+  readonly voice: VoiceOut;
   readonly #options: GatewayOptions;
   readonly #metrics = createMetrics();
   readonly shedding = new Shedding();
@@ -143,6 +82,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   readonly #sessions: Sessions;
   readonly #requests: Requests;
   readonly #ownMarkers: OwnMarkers;
+  readonly #voiceOps: VoiceOps;
   readonly #pings: PingCohorts;
   readonly #backpressure: Backpressure;
   readonly #pressure: Pressure;
@@ -151,6 +91,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
   readonly #ticker: Ticker;
   readonly #startMs: number;
   #ctx: Ctx<FanOutP> | undefined;
+  #voiceCtx: Ctx<VoiceOutP> | undefined;
   #supervisor: Awaited<ReturnType<typeof startSupervisor>> | undefined;
   #isDraining = false;
   /** `publishedBytes` at the end of the last round of the sweep. */
@@ -217,11 +158,13 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     });
     const subscriptions = new Subscriptions(context, fanOut);
     const sessions = this.#sessions;
-    const { upstream } = context;
-    this.#ownMarkers = new OwnMarkers({ clock, metrics, upstream });
+    this.#ownMarkers = new OwnMarkers({ clock, metrics, upstream: context.upstream });
     const ownMarkers = this.#ownMarkers;
     const { presence } = this;
-    const parts = { context, sessions, subscriptions, ownMarkers, presence };
+    const { ops: voice, out } = this.#createVoice();
+    this.#voiceOps = voice;
+    this.voice = out;
+    const parts = { context, sessions, subscriptions, ownMarkers, presence, voice };
     this.#requests = new Requests({ ...parts, isDraining, nowS });
     this.#ticker = new Ticker(clock, (task, error) => this.failed(task, error, undefined));
   }
@@ -236,6 +179,10 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
           name: name<FanOutP>(FAN_OUT_NAME),
           restart: 'permanent',
         }),
+        child(VOICE_OUT_NAME, VoiceOutActor, this, {
+          name: name<VoiceOutP>(VOICE_OUT_NAME),
+          restart: 'permanent',
+        }),
       ],
     });
     try {
@@ -248,6 +195,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     this.#ticker.every('fan-out', FAN_OUT_TICK_MS, () => this.fanOut.tick());
     this.#ticker.every('presence', FAN_OUT_TICK_MS, () => this.presence.tick());
     this.#ticker.every('own markers', OWN_MARKERS_TICK_MS, () => this.#ownMarkers.tick());
+    this.#ticker.every('voice', VOICE_TICK_MS, () => this.voice.tick());
     this.#ticker.every('ping', COHORT_MS, () => this.#pings.tick());
   }
 
@@ -315,6 +263,12 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     this.presence.rebind();
   }
 
+  bindVoice(ctx: Ctx<VoiceOutP>): void {
+    const isAgain = this.#voiceCtx !== undefined;
+    this.#voiceCtx = ctx;
+    if (isAgain) this.voice.rebind();
+  }
+
   closeConn(conn: number, code: number): void {
     this.#connections.get(conn)?.close(code);
   }
@@ -343,6 +297,7 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
     this.#backpressure.forget(connection);
     this.#pings.leave(connection);
     this.#ownMarkers.flush(connection);
+    this.#voiceOps.ended(connection);
     this.#sessions.ended(connection);
   }
 
@@ -462,6 +417,15 @@ class GatewayThread implements GatewayHandle, ConnectionHost, FanOutBinding, Soc
       upstream: upstream?.(fanOut) ?? createUpstream({ clock, rng, fanOut }),
       log,
     };
+  }
+
+  #createVoice(): { readonly ops: VoiceOps; readonly out: VoiceOut } {
+    const { clock, limitsFactor, rates, rng, voice, voiceUpstream } = this.#options;
+    const rooms = (voiceUpstream ?? createVoiceUpstream)(() => this.#voiceCtx);
+    const upstream = () => rooms;
+    const out = new VoiceOut({ clock, metrics: this.#metrics, upstream });
+    const ops = new VoiceOps({ clock, rng, rates, limitsFactor, out, upstream, port: voice });
+    return { ops, out };
   }
 
   #createListener(): Listener {

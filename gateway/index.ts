@@ -2,7 +2,8 @@
 export * from './auth/index.ts';
 export { GatewayError, type GatewayErrorCode } from './errors.ts';
 export { FAN_OUT_NAME } from './fan-out-actor.ts';
-export { type GatewayHandle, type GatewayOptions, startGateway } from './gateway.ts';
+export { startGateway } from './gateway.ts';
+export type { GatewayHandle, GatewayOptions } from './gateway-options.ts';
 export * from './http/index.ts';
 export type { TlsFiles } from './listener.ts';
 export type { GatewayMetrics } from './metrics.ts';
@@ -17,3 +18,4 @@ export {
   traceHttp,
 } from './trace/index.ts';
 export type { GatewayLog, Upstream } from './types.ts';
+export type { VoicePort } from './voice-ops.ts';

@@ -98,6 +98,22 @@ export interface GatewayMetrics {
   unreadsForgotten: number;
   /** Casts of own-markers.ts. */
   ownMarkersTold: number;
+  /** Sessions in voice rooms, and those rooms. */
+  voiceMembersNow: number;
+  voiceRoomsNow: number;
+  /** VOICE by what became of it: sent; nobody there; the membership unknown; dropped for a socket that lags. */
+  voiceSent: number;
+  voiceUnsent: number;
+  voiceUnheard: number;
+  voiceShed: number;
+  /** Changes of a roster that an answer has told already. */
+  voiceStale: number;
+  /** Events beyond those that may wait for the answer of a join. */
+  voiceHeldOverflows: number;
+  /** Memberships without a connection that were forgotten: their time was over, or there were too many. */
+  voiceForgotten: number;
+  /** Rooms that ended with members in them. */
+  voiceRoomsLost: number;
   /** shedding.ts: 0 to 3, and the seconds spent above 0. */
   shedLevelNow: number;
   shedSeconds: number;
@@ -218,6 +234,16 @@ function streamZeros() {
     unreadsRefreshed: 0,
     unreadsForgotten: 0,
     ownMarkersTold: 0,
+    voiceMembersNow: 0,
+    voiceRoomsNow: 0,
+    voiceSent: 0,
+    voiceUnsent: 0,
+    voiceUnheard: 0,
+    voiceShed: 0,
+    voiceStale: 0,
+    voiceHeldOverflows: 0,
+    voiceForgotten: 0,
+    voiceRoomsLost: 0,
     shedLevelNow: 0,
     shedSeconds: 0,
   };

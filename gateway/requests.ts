@@ -25,6 +25,7 @@ import {
   parseRequest,
   type Request,
   ridOf,
+  type VoiceRequest,
 } from './protocol/index.ts';
 import * as queries from './queries.ts';
 import { CONNECTION_LIMITS, type RateLimit } from './rates/index.ts';
@@ -39,6 +40,7 @@ import {
 import type { Subscriptions } from './subscriptions.ts';
 import { beginRequest, noteRefused } from './trace/index.ts';
 import type { SocketContext } from './types.ts';
+import type { VoiceOps } from './voice-ops.ts';
 
 const ADMIN_OP_FIRST = 96;
 const ADMIN_OP_LAST = 127;
@@ -50,6 +52,7 @@ export interface RequestsOptions {
   readonly subscriptions: Subscriptions;
   readonly ownMarkers: OwnMarkers;
   readonly presence: PresenceOps;
+  readonly voice: VoiceOps;
   readonly isDraining: () => boolean;
   /** Seconds of the thread; `nowMs` = the monotonic clock as just read. */
   readonly nowS: (nowMs?: number) => number;
@@ -261,6 +264,11 @@ export class Requests {
       case Op.MARK:
         this.#mark(connection, request);
         break;
+      case Op.TYPE:
+        // Served before: it has no rid.
+        break;
+      default:
+        this.#voice(connection, request, nowMs);
     }
   }
 
@@ -355,6 +363,21 @@ export class Requests {
       if (answer instanceof Uint8Array) this.#reply(connection, rid, answer);
       else this.#fail(connection, rid, answer);
     });
+  }
+
+  /** The OK of V_JOIN goes out before anything that its room tells. */
+  #voice(connection: Connection, request: VoiceRequest, nowMs: number): void {
+    const { rid } = request;
+    this.#options.voice.serve(
+      connection,
+      request,
+      nowMs,
+      (answer) => {
+        if (answer instanceof Uint8Array) this.#reply(connection, rid, answer);
+        else this.#fail(connection, rid, answer);
+      },
+      (error) => this.#crashed(connection, rid, error),
+    );
   }
 
   // -------------------------------------------------------------- after the op

@@ -29,6 +29,7 @@ import { roleRoutes } from './routes/roles.ts';
 import { documentRoutes, PAGE_POLICY, systemRoutes } from './routes/system.ts';
 import { threadRoutes } from './routes/threads.ts';
 import { userRoutes } from './routes/users.ts';
+import { voiceRoutes } from './routes/voice.ts';
 import { DEMO_PATHS, serveDemo } from './serve-demo.ts';
 import { failureResponse, problemOf, serveRoute } from './serve-route.ts';
 import { StreamLookup } from './stream-lookup.ts';
@@ -145,6 +146,7 @@ function subjectRoutes(
     ...roleRoutes(deps, streams),
     ...moderationRoutes(deps),
     ...channelRoutes(deps, streams),
+    ...voiceRoutes(deps, streams),
     ...threadRoutes(deps, streams),
     ...dmRoutes(deps, onRepeat),
     ...inviteRoutes(deps, publicUrl),

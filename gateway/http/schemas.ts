@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { checkContent, checkText, isNonce, Limits } from '../protocol/index.ts';
+import { voiceBody, voiceSettings } from './schemas-voice.ts';
 import {
   isEmail,
   isPassword,
@@ -145,6 +146,7 @@ export const createChannelBody = z.strictObject({
   name,
   type: z.enum(['text', 'voice']).optional().meta({ description: 'text where absent' }),
   topic: topic.nullish(),
+  voice: voiceBody.optional().meta({ description: 'Of a voice channel' }),
 });
 const slowModeS = z
   .int()
@@ -156,6 +158,7 @@ export const patchChannelBody = z.strictObject({
   topic: topic.nullish(),
   position: z.int().min(0).max(1_000_000).optional(),
   slowModeS: slowModeS.optional(),
+  voice: voiceBody.optional().meta({ description: 'Of a voice channel' }),
 });
 export const createInviteBody = z.strictObject({
   maxUses: z
@@ -244,6 +247,7 @@ export const channel = z
     overwrites: z.array(overwrite),
     parentId: id.nullable().meta({ description: 'Channel of a thread' }),
     startSeq: seq.nullable().meta({ description: 'Message that a thread began with' }),
+    voice: voiceSettings.nullable().meta({ description: 'Of a voice channel' }),
   })
   .meta({ id: 'Channel' });
 export const invite = z

@@ -4,6 +4,7 @@
  */
 import type { Accounts, DmP, DocStore, GuildP, Id, StreamP, UserP } from '../../channels/index.ts';
 import type { CallRest, Clock, Ops, Reply, Rng } from '../../runtime/index.ts';
+import type { RoomP } from '../../voice/index.ts';
 import type { JwksDocument, TokenIssuer, TokenVerifier } from '../auth/index.ts';
 import type { RateTable } from '../rates/index.ts';
 
@@ -44,6 +45,8 @@ export interface HttpDeps {
   dm(sid: Id, requestId?: string): Caller<DmP>;
   user(uid: Id, requestId?: string): Caller<UserP>;
   stream(sid: Id, requestId?: string): Caller<StreamP>;
+  /** Voice rooms; absent: this server has no voice. */
+  room?(sid: Id, requestId?: string): Caller<RoomP>;
   /** Document `stream/pad(sid)`; what a sid is never changes, so positive answers are cached. */
   streamInfo(sid: Id): Promise<StreamInfo | undefined>;
   /** Kept answers of Idempotency-Key, kind `idempotency`; nothing else is read or written here. */

@@ -13,8 +13,11 @@ import type {
   Role,
   User,
 } from '../../channels/index.ts';
+import type { Participant } from '../../voice/index.ts';
+import { VoicePart } from '../protocol/index.ts';
 import type * as schemas from './schemas.ts';
 import type * as guilds from './schemas-guilds.ts';
+import type * as rooms from './schemas-rooms.ts';
 import type * as talk from './schemas-talk.ts';
 
 type View<T extends z.ZodType> = z.input<T>;
@@ -31,6 +34,7 @@ export function guildView(guild: Guild): View<typeof schemas.guild> {
 
 export function channelView(channel: Channel): View<typeof schemas.channel> {
   const { id, guildId, name, topic, position, slowModeS, overwrites, parentId, startSeq } = channel;
+  const { voice } = channel;
   const type = channel.type === 'voice' || channel.type === 'thread' ? channel.type : 'text';
   return {
     id: String(id),
@@ -48,6 +52,22 @@ export function channelView(channel: Channel): View<typeof schemas.channel> {
     })),
     parentId: parentId === null ? null : String(parentId),
     startSeq,
+    voice,
+  };
+}
+
+export function participantView([uid, flags]: Participant): View<typeof rooms.voiceParticipant> {
+  const has = (bit: number): boolean => (flags & bit) !== 0;
+  return {
+    userId: String(uid),
+    muted: has(VoicePart.MUTED),
+    deafened: has(VoicePart.DEAF),
+    serverMuted: has(VoicePart.SERVER_MUTED),
+    serverDeafened: has(VoicePart.SERVER_DEAF),
+    priority: has(VoicePart.PRIORITY),
+    speaker: has(VoicePart.SPEAKER),
+    hand: has(VoicePart.HAND),
+    recorded: has(VoicePart.RECORDED),
   };
 }
 

@@ -10,9 +10,9 @@ import {
   NUMBER_SPACES,
   RATE_ROWS,
 } from './catalogue.ts';
-import { OP_ROWS, type OpRow } from './catalogue-ops.ts';
+import { OP_ROWS } from './catalogue-ops.ts';
 import { Close, closeAction } from './close-codes.ts';
-import { arraySchema, notation, type Schema } from './elements.ts';
+import { arraySchema, notation, type OpRow, type Schema } from './elements.ts';
 import { Err } from './err-codes.ts';
 import { Kind } from './kinds.ts';
 import { SUBPROTOCOL } from './limits.ts';

@@ -2,17 +2,9 @@
  * Every opcode with its frame and the result in its OK, as data: PROTOCOL.md's table and the AsyncAPI document are made
  * from it, a test holds it against ops.ts. Data only; runs anywhere.
  */
-import { type Element, list, one, rest, tuple, values } from './elements.ts';
+import { VOICE_CLIENT_OPS, VOICE_SERVER_OPS } from './catalogue-voice.ts';
+import { list, type OpRow, one, rest, tuple, values } from './elements.ts';
 import type { OpName } from './ops.ts';
-
-/** One opcode. */
-export interface OpRow {
-  /** Elements after the opcode. */
-  readonly frame: readonly Element[];
-  /** Elements of the OK after its rid; absent: a client's op without a reply, or an op of the server. */
-  readonly result?: readonly Element[];
-  readonly what: string;
-}
 
 const rid = one('rid', 'rid');
 const sid = one('sid', 'id');
@@ -211,6 +203,9 @@ const CLIENT: Readonly<Record<string, OpRow>> = {
 };
 
 /** Opcodes by name, those of the server first. */
-export const OP_ROWS: Readonly<Record<OpName, OpRow>> = { ...SERVER, ...CLIENT } as Readonly<
-  Record<OpName, OpRow>
->;
+export const OP_ROWS: Readonly<Record<OpName, OpRow>> = {
+  ...SERVER,
+  ...VOICE_SERVER_OPS,
+  ...CLIENT,
+  ...VOICE_CLIENT_OPS,
+} as Readonly<Record<OpName, OpRow>>;

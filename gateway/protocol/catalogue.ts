@@ -2,6 +2,7 @@
  * What the number spaces mean, as data: event kinds, ERR codes, close codes, small numbers and limits. PROTOCOL.md's
  * tables and the AsyncAPI document are made from it, tests hold it against the code. Data only; runs anywhere.
  */
+import { VOICE_NUMBER_SPACES } from './catalogue-voice.ts';
 import type { CloseName } from './close-codes.ts';
 import { type Element, list, one, values } from './elements.ts';
 import type { ErrName } from './err-codes.ts';
@@ -122,6 +123,10 @@ export const ERR_MEANINGS: Readonly<Record<ErrName, string>> = {
   OUTCOME_UNKNOWN: 'may be committed: send again with the same nonce',
   UNAVAILABLE: 'cannot now; nothing was committed',
   DRAINING: 'the server is stopping: reconnect',
+  VOICE_GONE: 'no such membership, transport, producer or consumer (any more): join again',
+  VOICE_FULL: 'no place in the room',
+  VOICE_REJECTED: 'a J that is not taken, or a request out of order',
+  E2E_REQUIRED: 'the channel wants a higher version of end-to-end encryption',
 };
 
 /** What a client does at each close code. */
@@ -172,6 +177,9 @@ export const LIMIT_ROWS: readonly LimitRow[] = [
   bound('names and session ids', Limits.nameBytesMax, 'bytes', 'ERR 111'),
   bound('emoji', Limits.emojiBytesMax, 'bytes', 'ERR 111'),
   bound('access token', Limits.tokenBytesMax, 'bytes', 'ERR 111'),
+  bound('a J (JSON text of voice)', Limits.jsonBytesMax, 'bytes', 'ERR 111'),
+  bound('base64 of V_E2E', Limits.voiceRelayBytesMax, 'bytes', 'ERR 111'),
+  bound('ids in each list of V_SYNC', Limits.voiceIdsMax, '', 'ERR 101'),
   bound('any other string', Limits.stringBytesMax, 'bytes', 'ERR 111'),
   bound('nonce', Limits.nonceCharsMax, 'characters', 'ERR 101'),
   bound('combining marks in a row', Limits.combiningRunMax, '', 'ERR 110'),
@@ -223,6 +231,8 @@ export const RATE_ROWS: readonly RateRow[] = [
     past: 'ERR 420',
   },
   { name: 'sub-entries', what: 'entries of SUB', burst: 1000, perS: 100, past: 'ERR 420' },
+  { name: 'voice-joins', what: 'V_JOIN', burst: 10, perS: 0.5, past: 'ERR 420' },
+  { name: 'voice-relays', what: 'V_E2E', burst: 40, perS: 4, past: 'ERR 420' },
   { name: 'pings', what: 'WebSocket pings', burst: 10, perS: 1, past: '4008' },
   { name: 'connect-ip', what: 'new connections per address', burst: 20, perS: 2, past: 'HTTP 429' },
 ];
@@ -260,7 +270,8 @@ export const NUMBER_SPACES: Readonly<Record<string, Readonly<Record<number, stri
     6: 'connect',
     7: 'speak',
     8: 'video',
-    9: 'move others',
+    9: 'move others, and moderate in voice',
+    10: 'record',
   },
   'message flags (bit)': {
     0: 'silent',
@@ -268,4 +279,5 @@ export const NUMBER_SPACES: Readonly<Record<string, Readonly<Record<number, stri
     2: 'edited (set by the server)',
   },
   'caps (bit)': { 0: 'json-debug fields', 1: 'e2e voice', 2: 'receipts' },
+  ...VOICE_NUMBER_SPACES,
 };

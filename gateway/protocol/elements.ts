@@ -51,6 +51,15 @@ export type Element =
   /** All further elements. */
   | { readonly is: 'rest'; readonly name: string; readonly optional: true };
 
+/** One opcode. */
+export interface OpRow {
+  /** Elements after the opcode. */
+  readonly frame: readonly Element[];
+  /** Elements of the OK after its rid; absent: a client's op without a reply, or an op of the server. */
+  readonly result?: readonly Element[];
+  readonly what: string;
+}
+
 /**
  * One value.
  * @param name as on the page; a `?` at its end: may be null, or missing at the end

@@ -27,6 +27,10 @@ export const Err = {
   OUTCOME_UNKNOWN: 501,
   UNAVAILABLE: 502,
   DRAINING: 503,
+  VOICE_GONE: 601,
+  VOICE_FULL: 602,
+  VOICE_REJECTED: 603,
+  E2E_REQUIRED: 604,
 } as const;
 
 /** Name of an ERR code in this file. */

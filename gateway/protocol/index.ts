@@ -20,6 +20,20 @@ export {
   windowCloseFrame,
   windowOpenFrame,
 } from './client-frames-presence.ts';
+export {
+  vCloseFrame,
+  vConnectFrame,
+  vConsumeFrame,
+  vE2eFrame,
+  vIceFrame,
+  vJoinFrame,
+  vLeaveFrame,
+  vPauseFrame,
+  vProduceFrame,
+  vStateFrame,
+  vSyncFrame,
+  vTransportFrame,
+} from './client-frames-voice.ts';
 export type { CloseCode, CloseName } from './close-codes.ts';
 export { Close, closeAction, closeName } from './close-codes.ts';
 export { decodeFrame, encodeFrame, encodeOkAppend } from './codec.ts';
@@ -44,7 +58,18 @@ export {
 } from './event.ts';
 export { fitHistory, glueBatch, glueHistoryOk, packBatches, transcodeToJson } from './glue.ts';
 export { decodeJson, encodeJson, encodeJsonText } from './json.ts';
-export { GapReason, gapVoidsCache, Kind, MsgFlag, Perm, SubStatus } from './kinds.ts';
+export {
+  GapReason,
+  gapVoidsCache,
+  Kind,
+  MsgFlag,
+  Perm,
+  SubStatus,
+  VoiceJoin,
+  VoiceKind,
+  VoicePart,
+  VoiceState,
+} from './kinds.ts';
 export { isU32, isU53, Limits, PROTOCOL_VERSION, SUBPROTOCOL } from './limits.ts';
 export { decodeMp } from './mp-decode.ts';
 export { encodeMp } from './mp-encode.ts';
@@ -64,6 +89,14 @@ export {
   parseSubResult,
   parseSyncResult,
 } from './parse-server.ts';
+export {
+  parseVConsumeResult,
+  parseVIceResult,
+  parseVJoinResult,
+  parseVProduceResult,
+  parseVSyncResult,
+  parseVTransportResult,
+} from './parse-voice.ts';
 export {
   authExpiringFrame,
   closeErrFrame,
@@ -96,6 +129,8 @@ export {
   typingFrame,
   windowFrame,
 } from './server-frames-presence.ts';
+export type { ParticipantElement } from './server-frames-voice.ts';
+export { okVJoinFrame, okVSyncFrame, voiceFrame } from './server-frames-voice.ts';
 export type {
   AppendResult,
   BadFrameReason,
@@ -120,6 +155,7 @@ export type {
   SubResult,
   SyncResult,
   UnreadEntry,
+  VoiceFrame,
   WireValue,
 } from './types.ts';
 export type {
@@ -131,3 +167,13 @@ export type {
   WindowResult,
   WindowRow,
 } from './types-presence.ts';
+export type {
+  VoiceConsumerResult,
+  VoiceJoinResult,
+  VoiceMedia,
+  VoiceMemberRequest,
+  VoiceParticipant,
+  VoiceRequest,
+  VoiceSyncResult,
+  VoiceTransportResult,
+} from './types-voice.ts';

@@ -1,6 +1,6 @@
 /**
  * Small number spaces inside frames: event kinds, message flags, permission bits, GAP reasons,
- * SUB statuses (protocol.md 2.4, 2.5, 2.7). Runs anywhere.
+ * SUB statuses, voice (protocol.md 2.4, 2.5, 2.7, 2.15). Runs anywhere.
  */
 
 /** Event kinds (element 5 of EV). Clients advance their position over kinds they do not know. */
@@ -46,6 +46,7 @@ export const Perm = {
   SPEAK: 128,
   VIDEO: 256,
   MOVE: 512,
+  RECORD: 1024,
 } as const;
 
 /** Reasons of a GAP. For EPOCH, FORK and AHEAD everything cached for the stream is void. */
@@ -62,6 +63,45 @@ export const GapReason = {
 
 /** Status of a SUB entry. */
 export const SubStatus = { LIVE: 0, REPLAYING: 1, GAP: 2, REFUSED: 3, OVER_LIMIT: 4 } as const;
+
+/** Kinds of VOICE. Clients ignore kinds they do not know. */
+export const VoiceKind = {
+  JOINED: 1,
+  LEFT: 2,
+  STATE: 3,
+  PRODUCER: 4,
+  PRODUCER_CLOSED: 5,
+  SPEAKING: 6,
+  PRODUCER_PAUSED: 7,
+  MOVED: 8,
+  ENDED: 9,
+  E2E: 10,
+  EPOCH: 11,
+  CONSUMER: 12,
+  CONSUMER_CLOSED: 13,
+  QUALITY: 14,
+  RECORDING: 15,
+  DOMINANT: 16,
+  RELOCATE: 17,
+} as const;
+
+/** Bits of V_JOIN's flags; others are refused. */
+export const VoiceJoin = { MUTED: 1, DEAF: 2, BUNDLED: 4, LISTEN: 8 } as const;
+
+/** Bits of V_STATE's flags; others are refused. */
+export const VoiceState = { HAND: 1, TALK: 2 } as const;
+
+/** Bits of a participant's flags. */
+export const VoicePart = {
+  MUTED: 1,
+  DEAF: 2,
+  SERVER_MUTED: 4,
+  SERVER_DEAF: 8,
+  PRIORITY: 16,
+  SPEAKER: 32,
+  HAND: 64,
+  RECORDED: 128,
+} as const;
 
 /**
  * Whether a GAP reason voids everything that the client has cached for the stream.

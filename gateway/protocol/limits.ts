@@ -34,6 +34,12 @@ export const Limits = {
   nonceCharsMax: 36,
   /** Access tokens are the one string above stringBytesMax (a JWT of this server is about 400 bytes). */
   tokenBytesMax: 4096,
+  /** A `J`: JSON text that the room reads. */
+  jsonBytesMax: 24 * 1024,
+  /** base64 of V_E2E, so that what it becomes stays a broadcast frame. */
+  voiceRelayBytesMax: 12 * 1024,
+  /** Ids in each list of V_SYNC. */
+  voiceIdsMax: 500,
   attachmentsMax: 10,
   combiningRunMax: 16,
   streamsMax: 500,

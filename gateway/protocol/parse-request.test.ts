@@ -82,7 +82,7 @@ describe('parseRequest: refusals', () => {
   test.each<[string, WireValue[], [number, number]]>([
     ['unknown op', [200, 7], [7, 103]],
     ["a server's op", [16, 7], [7, 103]],
-    ['an op of a later issue', [52, 7, 1, 1], [7, 103]],
+    ['an op of a later issue', [59, 7, 1, 1], [7, 103]],
     ['an admin op', [96, 'x'], [0, 103]],
     ['rid missing', [7], [0, 101]],
     ['rid 0', [7, 0], [0, 101]],

@@ -17,6 +17,20 @@ import {
   parseWindowClose,
   parseWindowOpen,
 } from './parse-presence.ts';
+import {
+  parseVClose,
+  parseVConnect,
+  parseVConsume,
+  parseVE2e,
+  parseVIce,
+  parseVJoin,
+  parseVLeave,
+  parseVPause,
+  parseVProduce,
+  parseVState,
+  parseVSync,
+  parseVTransport,
+} from './parse-voice.ts';
 import type { Frame, ParsedRequest, Request, SubEntry, WireValue } from './types.ts';
 
 /**
@@ -69,6 +83,18 @@ const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
   [Op.MWIN_OPEN, parseWindowOpen],
   [Op.MWIN_CLOSE, parseWindowClose],
   [Op.MEMBERS, parseMembers],
+  [Op.V_JOIN, parseVJoin],
+  [Op.V_LEAVE, parseVLeave],
+  [Op.V_TRANSPORT, parseVTransport],
+  [Op.V_CONNECT, parseVConnect],
+  [Op.V_PRODUCE, parseVProduce],
+  [Op.V_CONSUME, parseVConsume],
+  [Op.V_PAUSE, parseVPause],
+  [Op.V_CLOSE, parseVClose],
+  [Op.V_STATE, parseVState],
+  [Op.V_ICE, parseVIce],
+  [Op.V_SYNC, parseVSync],
+  [Op.V_E2E, parseVE2e],
   [Op.GUILD, (rid, [, , gid]) => (isU53(gid) ? { op: Op.GUILD, rid, gid } : Err.BAD_ARGS)],
 ]);
 

@@ -7,6 +7,7 @@ import { isU32, isU53 } from './limits.ts';
 import { Op } from './ops.ts';
 import { parseReceipt, parseUnread } from './parse-notices.ts';
 import { parsePresence, parseTyping, parseWindow } from './parse-presence.ts';
+import { parseVoice } from './parse-voice.ts';
 import type {
   AppendResult,
   Frame,
@@ -62,6 +63,8 @@ export function parseServerFrame(frame: Frame | Values): ServerFrame | null {
       return parsePresence(frame);
     case Op.MWIN:
       return parseWindow(frame);
+    case Op.VOICE:
+      return parseVoice(frame);
     case Op.RECEIPT:
       return parseReceipt(frame);
     case Op.SUBEND:

@@ -17,6 +17,10 @@ import {
   Perm,
   parseAppendBody,
   SubStatus,
+  VoiceJoin,
+  VoiceKind,
+  VoicePart,
+  VoiceState,
 } from './index.ts';
 import { pageTables } from './page-tables.ts';
 
@@ -87,6 +91,11 @@ describe('the catalogue and the code', () => {
     expect(meanings('GAP reason')).toEqual(Object.values(GapReason));
     expect(meanings('perms (bit)').map((bit) => 2 ** bit)).toEqual(Object.values(Perm));
     expect(meanings('message flags (bit)').map((bit) => 2 ** bit)).toEqual(Object.values(MsgFlag));
+    expect(meanings('VOICE kind')).toEqual(Object.values(VoiceKind));
+    const bits = (name: string): number[] => meanings(name).map((bit) => 2 ** bit);
+    expect(bits('V_JOIN flags (bit)')).toEqual(Object.values(VoiceJoin));
+    expect(bits('V_STATE flags (bit)')).toEqual(Object.values(VoiceState));
+    expect(bits('participant flags (bit)')).toEqual(Object.values(VoicePart));
   });
 
   test('limits: every bound of the code is on the page', () => {

@@ -5,6 +5,7 @@
 import type { ErrCode } from './err-codes.ts';
 import type { Op } from './ops.ts';
 import type { PresenceFrame, PresenceRequest } from './types-presence.ts';
+import type { VoiceRequest } from './types-voice.ts';
 
 /** What a frame may hold (protocol.md 2.3). Numbers are integers within plus or minus 2^53 - 1. */
 export type WireValue = null | boolean | number | string | readonly WireValue[];
@@ -180,6 +181,7 @@ export interface SubEntry {
 /** A checked request of a client. */
 export type Request =
   | PresenceRequest
+  | VoiceRequest
   | {
       readonly op: typeof Op.IDENTIFY;
       readonly rid: number;
@@ -237,9 +239,19 @@ export type ParsedRequest =
   | { readonly ok: true; readonly request: Request }
   | { readonly ok: false; readonly rid: number; readonly code: ErrCode };
 
+/** `[23, vsid, ver, kind, ...body]`; kinds are VoiceKind, unknown ones are ignored. */
+export interface VoiceFrame {
+  readonly op: typeof Op.VOICE;
+  readonly vsid: number;
+  readonly ver: number;
+  readonly kind: number;
+  readonly body: readonly WireValue[];
+}
+
 /** A frame of the server as the client reads it. */
 export type ServerFrame =
   | PresenceFrame
+  | VoiceFrame
   | ({ readonly op: typeof Op.HELLO } & HelloFields)
   | { readonly op: typeof Op.OK; readonly rid: number; readonly result: readonly WireValue[] }
   | {

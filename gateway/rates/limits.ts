@@ -69,6 +69,10 @@ export const CONNECTION_LIMITS = {
   history: { space: 33, name: 'history', ratePerS: 2, burst: 10 },
   /** SUB entries. */
   subEntries: { space: 34, name: 'sub-entries', ratePerS: 100, burst: 1000 },
+  /** V_JOIN: transports, consumers of everybody. A guess, as is the next. */
+  voiceJoins: { space: 36, name: 'voice-joins', ratePerS: 0.5, burst: 10 },
+  /** V_E2E: goes to everybody in the room. */
+  voiceRelays: { space: 37, name: 'voice-relays', ratePerS: 4, burst: 40 },
   /** WebSocket pings from the client. */
   pings: { space: 35, name: 'pings', ratePerS: 1, burst: 10 },
 } as const satisfies Record<string, RateLimit>;

@@ -8,7 +8,8 @@ import type { FanOutP } from '../../channels/index.ts';
 import { type Clock, type Ctx, cast, systemClock, systemRng } from '../../runtime/index.ts';
 import { RevokedLogins, type TokenVerifier } from '../auth/index.ts';
 import type { FanOut } from '../fan-out.ts';
-import { type GatewayHandle, type GatewayOptions, startGateway } from '../gateway.ts';
+import { startGateway } from '../gateway.ts';
+import type { GatewayHandle, GatewayOptions } from '../gateway-options.ts';
 import {
   decodeFrame,
   type Encoding,

@@ -12,7 +12,7 @@ import {
   type Store,
 } from '../../channels/index.ts';
 import { type AnyRef, stop, systemRng } from '../../runtime/index.ts';
-import type { GatewayOptions } from '../gateway.ts';
+import type { GatewayOptions } from '../gateway-options.ts';
 import {
   decodeEvent,
   type Encoding,

@@ -26,11 +26,8 @@ describe('guilds and channels', () => {
       createdAt: expect.any(Number),
     });
     const path = `/guilds/${guild.id}`;
-    const list = await fixture.http.want<{ items: Record<string, unknown>[] }>(
-      200,
-      `${path}/channels`,
-      { token: owner() },
-    );
+    type List = { items: Record<string, unknown>[] };
+    const list = await fixture.http.want<List>(200, `${path}/channels`, { token: owner() });
     expect(list).toEqual({
       items: [
         {
@@ -44,6 +41,7 @@ describe('guilds and channels', () => {
           overwrites: [],
           parentId: null,
           startSeq: null,
+          voice: null,
         },
       ],
       next: null,
@@ -112,6 +110,7 @@ describe('guilds and channels', () => {
       overwrites: [],
       parentId: null,
       startSeq: null,
+      voice: null,
     });
     expect(await refused(path, { token: member(), body: { name: 'x' } })).toEqual([
       403,

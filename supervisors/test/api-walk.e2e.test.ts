@@ -121,9 +121,9 @@ describe('guilds, channels, invites', () => {
     const second = await call(200, 'GET /guilds/{id}/channels', id, rest);
     expect([first.items.length, second.items[0]?.id, second.next]).toEqual([1, channel.id, null]);
     await again('GET /guilds/{id}/channels', id, fixture.token(0));
-    const slower = { ...owner(), body: { slowModeS: 5 } };
-    const slow = await call(200, 'PATCH /channels/{id}', { id: channel.id }, slower);
-    expect(slow.slowModeS).toBe(5);
+    await again('GET /channels/{id}/voice', { id: channel.id }, fixture.token(0));
+    const slower = { ...owner(), body: { slowModeS: 5, voice: { userLimit: 9 } } };
+    expect((await call(200, 'PATCH /channels/{id}', { id: channel.id }, slower)).slowModeS).toBe(5);
     await call(204, 'DELETE /channels/{id}', { id: channel.id }, owner());
     await call(409, 'DELETE /guilds/{id}/members/@me', id, owner());
     await call(204, 'DELETE /guilds/{id}', id, owner());

@@ -1,10 +1,13 @@
 /** Channels of a guild. Gateway threads; rights are judged by the guild entity. */
+import type * as z from 'zod';
+import type { VoiceSettings } from '../../../channels/index.ts';
 import { answer } from '../answer.ts';
 import { askOnce, askRead, unwrap } from '../ask.ts';
 import { guildOfChannel } from '../guild-of.ts';
 import { pageOf } from '../paging.ts';
 import { type Route, reply, route } from '../route.ts';
 import * as schemas from '../schemas.ts';
+import type { voiceBody } from '../schemas-voice.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
 import type { HttpDeps } from '../types.ts';
 import { channelView } from '../views.ts';
@@ -44,13 +47,14 @@ export function channelRoutes(deps: HttpDeps, streams: StreamLookup): readonly R
       answers: { 201: schemas.channel },
       errors: ['not_found', 'forbidden', 'conflict'],
       handle: async ({ uid, params, body, requestId }) => {
-        const { name, topic, type = 'text' } = body;
+        const { name, topic, type = 'text', voice } = body;
         const ask = () =>
           deps.guild(params.id, requestId)('createChannel', {
             uid,
             name,
             topic: topic ?? null,
             type,
+            ...(voice === undefined ? {} : { voice: given(voice) }),
           });
         const made = unwrap(await askOnce(ask));
         return made.ok ? reply(201, channelView(made.value)) : made.failure;
@@ -66,7 +70,8 @@ function patchChannel(deps: HttpDeps, streams: StreamLookup): Route {
     method: 'PATCH',
     path: '/api/v1/channels/:id',
     tag,
-    summary: 'Change name, topic, position or slow mode of a channel (right to manage)',
+    summary:
+      'Change name, topic, position, slow mode or voice settings of a channel (right to manage)',
     auth: 'user',
     limit: 'general',
     params: schemas.idParams,
@@ -78,12 +83,13 @@ function patchChannel(deps: HttpDeps, streams: StreamLookup): Route {
       const found = await guildOfChannel(deps, streams, sid, requestId);
       if (!found.ok) return found.failure;
       const guild = found.value;
-      const { name, topic, position, slowModeS } = body;
+      const { name, topic, position, slowModeS, voice } = body;
       const change = {
         ...(name === undefined ? {} : { name }),
         ...(topic === undefined ? {} : { topic }),
         ...(position === undefined ? {} : { position }),
         ...(slowModeS === undefined ? {} : { slowModeS }),
+        ...(voice === undefined ? {} : { voice: given(voice) }),
       };
       const done = unwrap(await askOnce(() => guild('updateChannel', { uid, sid, ...change })));
       return done.ok ? reply(200, channelView(done.value)) : done.failure;
@@ -111,4 +117,12 @@ function deleteChannel(deps: HttpDeps, streams: StreamLookup): Route {
       return done.ok ? reply(204) : done.failure;
     },
   });
+}
+
+type Settings = z.output<typeof voiceBody>;
+
+/** Without the fields that are undefined. */
+function given(settings: Settings): Partial<VoiceSettings> {
+  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries);
 }

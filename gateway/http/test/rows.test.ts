@@ -235,6 +235,7 @@ describe('guild and channel rows', () => {
       overwrites: [],
       parentId: null,
       startSeq: null,
+      voice: null,
     };
     expect(made.body).toEqual(view);
     const plain = await h.api('POST', `/guilds/${gid}/channels`, { token, body: { name: 'x' } });

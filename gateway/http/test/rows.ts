@@ -22,6 +22,15 @@ const ROWS_OF_RIGHTS: readonly Row[] = [
   ['DELETE', '/api/v1/invites/{code}', 204],
 ];
 
+/** The same for voice rooms. */
+const ROWS_OF_VOICE: readonly Row[] = [
+  ['GET', '/api/v1/channels/{id}/voice', 200],
+  ['PATCH', '/api/v1/channels/{id}/voice/{uid}', 204],
+  ['DELETE', '/api/v1/channels/{id}/voice/{uid}', 204],
+  ['PUT', '/api/v1/channels/{id}/recording', 204],
+  ['DELETE', '/api/v1/channels/{id}/recording', 204],
+];
+
 /** The same for direct messages, threads, single messages, reactions, pins and markers. */
 const ROWS_OF_TALK: readonly Row[] = [
   ['GET', '/api/v1/users/@me/dms', 200],
@@ -69,6 +78,7 @@ export const ROWS: readonly Row[] = [
   ['DELETE', '/api/v1/guilds/{id}/members/@me', 204],
   ...ROWS_OF_RIGHTS,
   ...ROWS_OF_TALK,
+  ...ROWS_OF_VOICE,
   ['GET', '/api/v1/channels/{id}/messages', 200],
   ['POST', '/api/v1/channels/{id}/messages', 201],
   ['GET', '/.well-known/jwks.json', 200],

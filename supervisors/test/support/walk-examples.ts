@@ -24,6 +24,7 @@ export function exampleCalls(
     [v1('PATCH', '/channels/{id}/messages/{seq}')]: { body: { content: 'x' } },
     [v1('POST', '/channels/{id}/threads')]: { body: { name: 'x', seq: at.seq } },
     [v1('PUT', '/channels/{id}/marker')]: { body: { seq: 1 } },
+    [v1('PATCH', '/channels/{id}/voice/{uid}')]: { body: { muted: true } },
     [v1('POST', '/users/@me/dms')]: { body: { userId: uid } },
     [v1('PATCH', '/dms/{id}')]: { body: { name: 'x' } },
     [v1('PUT', '/guilds/{id}/bans/{uid}')]: { body: { reason: 'x' } },
@@ -38,4 +39,9 @@ export const UNREACHED: Readonly<Record<string, readonly number[]>> = {
   // A user that is gone while the token lives: accounts cannot be deleted yet.
   'GET /api/v1/users/@me': [404],
   'PATCH /api/v1/users/@me': [404],
+  // Somebody has to be in the room, by WebRTC: voice-rights.e2e.test.ts.
+  'PATCH /api/v1/channels/{id}/voice/{uid}': [204, 403, 409],
+  'DELETE /api/v1/channels/{id}/voice/{uid}': [204, 403, 409],
+  'PUT /api/v1/channels/{id}/recording': [204, 403, 409],
+  'DELETE /api/v1/channels/{id}/recording': [204, 403, 409],
 };
