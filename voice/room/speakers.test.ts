@@ -6,7 +6,7 @@ describe('Speakers', () => {
   test('a level, is told once and again when it changes much', () => {
     const speakers = new Speakers();
     speakers.measured(7, -27, 0);
-    expect(speakers.news(0, false)).toEqual({ speaking: [[7, 100]] });
+    expect(speakers.news(0, false)).toEqual({ speaking: [[7, 100]], dominant: 7 });
     speakers.measured(7, -30, 250);
     expect(speakers.news(250, false)).toEqual({ speaking: [] });
     speakers.measured(7, -40, 500);
@@ -16,10 +16,11 @@ describe('Speakers', () => {
   test('a large room, hears of beginnings and ends only', () => {
     const speakers = new Speakers();
     speakers.measured(7, -27, 0);
-    expect(speakers.news(0, true)).toEqual({ speaking: [[7, 100]] });
+    expect(speakers.news(0, true)).toEqual({ speaking: [[7, 100]], dominant: 7 });
     speakers.measured(7, -57, 250);
     expect(speakers.news(250, true)).toEqual({ speaking: [] });
-    expect(speakers.news(250 + SILENT_AFTER_MS, true)).toEqual({ speaking: [[7, 0]] });
+    const { speaking } = speakers.news(250 + SILENT_AFTER_MS, true);
+    expect(speaking).toEqual([[7, 0]]);
   });
 
   test('noise, is not speech', () => {
@@ -36,7 +37,7 @@ describe('Speakers', () => {
     const lookedAt = 1000 + SILENT_AFTER_MS + SPEAKING_EVERY_MS;
     expect(lookedAt).toBeLessThan(2500);
     expect(speakers.isBusy).toBe(true);
-    expect(speakers.news(lookedAt, false)).toEqual({ speaking: [[7, 0]] });
+    expect(speakers.news(lookedAt, false)).toEqual({ speaking: [[7, 0]], dominant: 0 });
     expect(speakers.isBusy).toBe(false);
   });
 
@@ -62,6 +63,18 @@ describe('Speakers', () => {
     });
     speakers.measured(7, -20, 5000);
     expect(speakers.news(5000, false)).toEqual({ speaking: [[7, 107]], dominant: 7 });
+  });
+
+  test('before an election, the loudest is dominant, and stays so while it speaks', () => {
+    const speakers = new Speakers();
+    speakers.measured(7, -30, 0);
+    speakers.measured(8, -20, 0);
+    expect(speakers.news(0, false).dominant).toBe(8);
+    speakers.measured(7, -10, 250);
+    speakers.measured(8, -20, 250);
+    expect(speakers.news(250, false).dominant).toBeUndefined();
+    speakers.elected(7);
+    expect(speakers.news(251, false).dominant).toBe(7);
   });
 
   test('one that left or was muted, falls silent at once', () => {

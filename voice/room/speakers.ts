@@ -95,10 +95,20 @@ export class Speakers {
       speaking.push([uid, 0]);
       this.#told.delete(uid);
     }
-    const dominant = now.has(this.#elected) ? this.#elected : 0;
+    const dominant = this.#dominant();
     if (dominant === this.#dominantTold) return { speaking };
     this.#dominantTold = dominant;
     return { speaking, dominant };
+  }
+
+  /**
+   * The elected one while it is heard. The election takes up to 2.5 s when somebody begins after a silence: until then who was
+   * dominant and still speaks, or else the loudest.
+   */
+  #dominant(): Id {
+    for (const uid of [this.#elected, this.#dominantTold]) if (this.#measured.has(uid)) return uid;
+    const loudest = [...this.#measured].sort(([, a], [, b]) => b.level - a.level);
+    return loudest[0]?.[0] ?? 0;
   }
 
   #now(nowMs: Ms): Map<Id, number> {
