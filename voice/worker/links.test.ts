@@ -4,8 +4,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { closeRtc, RtpStream, readRtp } from '../test/index.ts';
+import { afterEach, expect, test } from 'vitest';
+import { RtpStream, readRtp } from '../test/index.ts';
 import {
   codeOf,
   endCall,
@@ -13,21 +13,14 @@ import {
   good,
   Listener,
   makeCall,
-  makePool,
   openRoom,
   Talker,
-  type TestPool,
-  workerBinary,
+  useMedia,
 } from './test/kit.ts';
 import type { Endpoint } from './types.ts';
 
-const open: TestPool[] = [];
 const sockets: Socket[] = [];
-function pool(...args: Parameters<typeof makePool>): TestPool {
-  const made = makePool(...args);
-  open.push(made);
-  return made;
-}
+const pool = useMedia();
 
 async function socket(): Promise<{ readonly socket: Socket; readonly at: Endpoint }> {
   const made = createSocket('udp4').bind(0, '127.0.0.1');
@@ -37,13 +30,8 @@ async function socket(): Promise<{ readonly socket: Socket; readonly at: Endpoin
   return { socket: made, at: { ip, port } };
 }
 
-afterAll(closeRtc);
-beforeAll(async () => {
-  await workerBinary();
-}, 600_000);
 afterEach(async () => {
   for (const one of sockets.splice(0)) one.close();
-  await Promise.all(open.splice(0).map((one) => one.pool.close()));
 });
 
 test('tap: a talker, the packets come to the process from the address that was told', async () => {

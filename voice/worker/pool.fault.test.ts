@@ -6,8 +6,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { closeRtc } from '../test/index.ts';
+import { describe, expect, test } from 'vitest';
 import {
   activeOf,
   codeOf,
@@ -17,28 +16,14 @@ import {
   good,
   isAlive,
   makeCall,
-  makePool,
   openRoom,
   pidOf,
   spareOf,
-  type TestPool,
+  useMedia,
   workerBinary,
 } from './test/kit.ts';
 
-const open: TestPool[] = [];
-function pool(...args: Parameters<typeof makePool>): TestPool {
-  const made = makePool(...args);
-  open.push(made);
-  return made;
-}
-
-afterAll(closeRtc);
-beforeAll(async () => {
-  await workerBinary();
-}, 600_000);
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.pool.close()));
-});
+const pool = useMedia();
 
 describe('SIGKILL of a worker', () => {
   test('died: a call goes on, the room is told once and hears again on the warm spare', async () => {

@@ -83,6 +83,8 @@ export class RoomMediaOne implements RoomMedia, RoomInside, Tenant, SampledRoom 
   #closed = false;
   #home: Leg | null = null;
   #consumers = 0;
+  /** Id of the dominant speaker, as the observer has it. */
+  #elected = '';
   /** A home in the making; every transport that comes meanwhile waits for it. */
   #settling: Promise<MediaResult<null>> | null = null;
   readonly #legs = new Set<Leg>();
@@ -111,8 +113,8 @@ export class RoomMediaOne implements RoomMedia, RoomInside, Tenant, SampledRoom 
       sourceOn: (producer, leg) => this.sourceOn(producer, leg),
       levels: (levels) => this.#levels(levels),
       dominant: (id) => {
-        const producer = this.#producers.get(id);
-        if (producer !== undefined) this.#events.dominant(producer);
+        this.#elected = id;
+        this.#tellDominant();
       },
     });
   }
@@ -292,6 +294,7 @@ export class RoomMediaOne implements RoomMedia, RoomInside, Tenant, SampledRoom 
 
   producerLive(producer: ProducerHandle): void {
     this.#events.live(producer);
+    if (producer.id === this.#elected) this.#tellDominant();
   }
 
   producerClosed(producer: ProducerHandle): void {
@@ -429,6 +432,12 @@ export class RoomMediaOne implements RoomMedia, RoomInside, Tenant, SampledRoom 
     if (!this.#leaving.delete(leg) || this.#leaving.size > 0) return;
     this.#pool.count('relocations');
     this.#events.relocated();
+  }
+
+  /** mediasoup elects the first producer before it has sent anything. */
+  #tellDominant(): void {
+    const producer = this.#producers.get(this.#elected);
+    if (producer?.live === true) this.#events.dominant(producer);
   }
 
   #levels(levels: readonly (readonly [producerId: string, dbov: number])[]): void {

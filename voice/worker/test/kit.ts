@@ -3,8 +3,9 @@
  * and peers that talk and listen over real ICE, DTLS and SRTP.
  */
 import { readFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { mediaWorkerBinary } from '../../../native/media-worker/index.ts';
-import { opusParameters, RtcTransport, RtpStream, readRtp } from '../../test/index.ts';
+import { closeRtc, opusParameters, RtcTransport, RtpStream, readRtp } from '../../test/index.ts';
 import { createMediaPool, type PoolParts } from '../index.ts';
 import type {
   DtlsParameters,
@@ -30,6 +31,33 @@ export function workerBinary(): Promise<string> {
     return found.path;
   });
   return binary;
+}
+
+/** Built from nothing in the worst case; otherwise there at once. */
+const BUILD_MS_MAX = 1_500_000;
+
+const pools: TestPool[] = [];
+const peers = new Set<RtcTransport>();
+
+/**
+ * To be called once in a test file: gets the binary before the first test, and ends peers and pools after each.
+ * @returns makes a pool that ends with its test
+ */
+export function useMedia(): typeof makePool {
+  beforeAll(async () => {
+    await workerBinary();
+  }, BUILD_MS_MAX);
+  afterEach(async () => {
+    for (const peer of peers) peer.close();
+    peers.clear();
+    await Promise.all(pools.splice(0).map(({ pool }) => pool.close()));
+  });
+  afterAll(closeRtc);
+  return (...args) => {
+    const made = makePool(...args);
+    pools.push(made);
+    return made;
+  };
 }
 
 /** `ok`, or why not. */
@@ -149,6 +177,9 @@ export async function openRoom(pool: MediaPool, key = 1, people = 2): Promise<Te
 
 let serial = 0;
 
+/** dB below the loudest, packet by packet: some syllables, then a breath. */
+const WAVE = [0, 4, 1, 9, 15, 2, 0, 6, 12, 3, 1, 8, 20, 5, 0, 7, 107, 107, 107, 107, 107, 107];
+
 /** A peer that sends. */
 export class Talker {
   readonly transport: MediaTransport;
@@ -174,6 +205,7 @@ export class Talker {
     const own = stream ?? new RtpStream(serial * 1000);
     const transport = good(await media.createTransport({ direction: 'send', owner }));
     const rtc = new RtcTransport(`talker-${serial}`, 'send', own.ssrc);
+    peers.add(rtc);
     const [, producer] = await Promise.all([
       link(transport, rtc),
       transport.produce({ media: 1, rtp: opus(own.ssrc), paused: false }),
@@ -182,13 +214,23 @@ export class Talker {
   }
 
   /** A packet of 20 ms. */
-  say(level?: number): void {
-    this.#rtc.send(this.#stream.next(level));
+  say(level: number): void {
+    try {
+      this.#rtc.send(this.#stream.next(level));
+    } catch {
+      // The other end has closed it a moment ago.
+      this.quiet();
+    }
   }
 
-  /** One packet every 20 ms until `stop`. */
-  talk(level?: number): this {
-    this.#timer ??= setInterval(() => this.say(level), 20);
+  /** One packet every 20 ms until `stop`. Up and down around `level` as voices are: an even one passes for noise. */
+  talk(level = 20): this {
+    let said = 0;
+    this.#timer ??= setInterval(() => {
+      const [wave = 0] = WAVE.slice(said % WAVE.length);
+      said += 1;
+      this.say(Math.min(127, level + wave));
+    }, 20);
     return this;
   }
 
@@ -212,6 +254,8 @@ export class Talker {
 export interface HeardStream {
   packets: number;
   readonly timestamps: number[];
+  /** ms, monotonic. */
+  readonly arrivals: number[];
 }
 
 /** A peer that receives. */
@@ -230,6 +274,7 @@ export class Listener {
       const heard = this.#of(head.ssrc);
       heard.packets += 1;
       heard.timestamps.push(head.timestamp);
+      heard.arrivals.push(performance.now());
       for (const wake of [...this.#waiting]) wake();
     };
   }
@@ -238,6 +283,7 @@ export class Listener {
     serial += 1;
     const transport = good(await media.createTransport({ direction: 'receive', owner }));
     const rtc = new RtcTransport(`listener-${serial}`, 'receive');
+    peers.add(rtc);
     const listener = new Listener(transport, rtc);
     await link(transport, rtc);
     return listener;
@@ -255,7 +301,7 @@ export class Listener {
   }
 
   #of(ssrc: number): HeardStream {
-    const heard = this.#heard.get(ssrc) ?? { packets: 0, timestamps: [] };
+    const heard = this.#heard.get(ssrc) ?? { packets: 0, timestamps: [], arrivals: [] };
     this.#heard.set(ssrc, heard);
     return heard;
   }
