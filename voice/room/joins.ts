@@ -166,7 +166,8 @@ async function enterAgain(
   if (member.isGone) return VOICE_GONE;
   room.counters.rejoins += 1;
   if (m.connNo >= member.connNo) room.recover(member, m.gateway, m.connNo);
-  room.dropMedia(member);
+  // In a planned move the old media go on until the client closes them, so that nobody misses a word.
+  if (!room.isRelocating) room.dropMedia(member);
   member.caps = caps;
   member.e2e = m.e2e;
   const prepared = await prepare(room, member, m.flags);

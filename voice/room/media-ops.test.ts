@@ -386,6 +386,26 @@ describe('what the media worker advises', () => {
   });
 });
 
+test('a planned move, lets who simply joins again keep the old media until the new ones work', async () => {
+  const one = await rig.joinTalking(1);
+  const two = await rig.joinTalking(2);
+  rig.pool.room.options.events.mustRelocate('load');
+  await settle();
+  const again = await rig.join(1);
+  expect(again.vsid).toBe(one.vsid);
+  expect(again.joined.bundle?.consumers.map(({ pid }) => pid)).toEqual([two.pid]);
+  expect(rig.bodies(VOICE_PRODUCER_CLOSED)).toEqual([]);
+  const pid = await rig.produce(again, { cnonce: 'again' });
+  expect(rig.pool.room.producers).toHaveLength(3);
+  expect(rig.heardBy(two, VOICE_CONSUMER).map(({ body }) => body[0])).toContain(pid);
+  for (const direction of ['send', 'receive'] as const) {
+    await rig.ask(one, 'close', { id: one.joined.bundle?.[direction]?.tid });
+  }
+  await settle();
+  expect(rig.bodies(VOICE_PRODUCER_CLOSED)).toEqual([[one.pid]]);
+  expect(rig.pool.room.consumers).toHaveLength(2);
+});
+
 test('a listener, may still make a transport to send when it gets the right', async () => {
   const one = await rig.join(1, { flags: 4 | JOIN_LISTEN });
   const { tid } = value(await rig.ask(one, 'transport', { dir: 1 }));

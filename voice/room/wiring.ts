@@ -151,9 +151,10 @@ export class Wiring {
     this.#ports.beside(work);
   }
 
-  /** What a member may be told again after its connection was away. */
+  /** What a member has on its newest transport: for its join, and again after its connection was away. */
   offersOf(member: Member): ConsumerOffer[] {
-    return [...member.consumers.values()].map(offerOf);
+    const newest = member.transport('receive')?.tid;
+    return [...member.consumers.values()].filter(({ tid }) => tid === newest).map(offerOf);
   }
 
   /** A consumer that the client does not know of. */
