@@ -99,9 +99,13 @@ async function enter(
   return UNAVAILABLE;
 }
 
-/** The rights of who may come in now. */
+/** The rights of who may come in now. Those of members are kept up to date: a new epoch waits for no guild. */
 async function allow(room: Room, m: JoinRequest): Promise<VoiceResult<number>> {
-  const [failed, perms] = await Promise.all([room.rights.watch(), room.rights.permsOf(m.uid)]);
+  const known = room.roster.ofSession(m.session);
+  const [failed, perms] = await Promise.all([
+    room.rights.watch(),
+    known?.uid === m.uid ? known.perms : room.rights.permsOf(m.uid),
+  ]);
   if (failed === 'not_found') return NOT_FOUND;
   if (failed === 'unavailable' || perms === null) return UNAVAILABLE;
   const error = refusal(perms);

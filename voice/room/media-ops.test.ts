@@ -316,6 +316,15 @@ describe('epoch', () => {
     expect(new Set(pairs).size).toBe(6);
   });
 
+  test('a guild that nobody can ask, keeps no member from the next epoch', async () => {
+    await rig.join(1);
+    rig.guilds.isDown = true;
+    rig.pool.room.die();
+    await settle();
+    expect((await rig.join(1)).joined.epoch).toBe(2);
+    expect(await rig.tryJoin(2)).toMatchObject({ error: 'unavailable' });
+  });
+
   test('an op that runs as the worker dies, is gone', async () => {
     const one = await rig.join(1);
     rig.pool.hold();
