@@ -38,13 +38,14 @@ function freePort(): Promise<number> {
   });
 }
 
-function exited(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => child.once('exit', () => resolve()));
-}
-
-/** Driftway with one gateway and one shard thread, a durable store in a new folder, trusted limits; `more` wins. */
-export async function startDriftway(more: Readonly<Record<string, string>> = {}): Promise<Server> {
+/**
+ * Driftway with one gateway and one shard thread, a durable store in a new folder, trusted limits; `more` wins. `cores` binds all of
+ * it to some ("0", "0-3").
+ */
+export async function startDriftway(
+  more: Readonly<Record<string, string>> = {},
+  cores?: string,
+): Promise<Server> {
   const port = await freePort();
   const dataDir = mkdtempSync(join(tmpdir(), 'driftway-bench-'));
   const env = {
@@ -58,7 +59,8 @@ export async function startDriftway(more: Readonly<Record<string, string>> = {})
     DRIFTWAY_STOP_TIMEOUT_MS: '2000',
     ...more,
   };
-  const child = spawn(process.execPath, [join(REPO, 'native/launch.mjs'), 'start'], {
+  const launch = boundTo(cores, [process.execPath, join(REPO, 'native/launch.mjs'), 'start']);
+  const child = spawn(launch.file, launch.args, {
     cwd: REPO,
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -78,6 +80,21 @@ export async function startDriftway(more: Readonly<Record<string, string>> = {})
       rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** A command that runs on some cores only ("0", "0-3"), with all that it starts; as it is without `cores`. */
+export function boundTo(
+  cores: string | undefined,
+  command: readonly [string, ...string[]],
+): { readonly file: string; readonly args: readonly string[] } {
+  const [file, ...args] = command;
+  if (cores === undefined) return { file, args };
+  return { file: 'taskset', args: ['-c', cores, file, ...args] };
+}
+
+export function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => child.once('exit', () => resolve()));
 }
 
 async function isReady(port: number): Promise<boolean> {

@@ -37,6 +37,11 @@ const EXCEPTIONS: readonly { from: RegExp; to: RegExp; why: string }[] = [
     why: 'bench:runtime measures the library itself, not a server over the wire',
   },
   {
+    from: /^bench\/voice\//,
+    to: /^native\/(media-worker|audio)\/index\.ts$/,
+    why: 'bench:voice gives the bare server the media worker that Driftway uses, and measures driftway-audio by itself',
+  },
+  {
     from: /^conformance\/sdk\//,
     to: /^client\/index\.ts$/,
     why: 'the cases of a client under test need one; the rest of the suite knows the wire only',
