@@ -223,13 +223,17 @@ export class Talker {
     }
   }
 
-  /** One packet every 20 ms until `stop`. Up and down around `level` as voices are: an even one passes for noise. */
-  talk(level = 20): this {
+  /**
+   * One packet every 20 ms until `stop`. Up and down around `level` as voices are: an even one passes for noise.
+   * @param arrives false: the packet is lost on the way
+   */
+  talk(level = 20, arrives: (packet: number) => boolean = () => true): this {
     let said = 0;
     this.#timer ??= setInterval(() => {
-      const [wave = 0] = WAVE.slice(said % WAVE.length);
+      const wave = WAVE[said % WAVE.length] ?? 0;
       said += 1;
-      this.say(Math.min(127, level + wave));
+      if (arrives(said)) this.say(Math.min(127, level + wave));
+      else this.#stream.next();
     }, 20);
     return this;
   }
