@@ -15,6 +15,7 @@ import type {
   RestMessage,
   RestMessages,
   RestUser,
+  RestVoiceSettings,
 } from './rest-types.ts';
 
 /** Where access tokens come from. */
@@ -137,14 +138,24 @@ export class RestClient {
 
   createChannel(
     guildId: string,
-    body: { readonly name: string; readonly type?: string; readonly topic?: string },
+    body: {
+      readonly name: string;
+      readonly type?: string;
+      readonly topic?: string;
+      readonly voice?: Partial<RestVoiceSettings>;
+    },
   ): Promise<RestChannel> {
     return this.#call({ method: 'POST', path: `/guilds/${part(guildId)}/channels`, body });
   }
 
   updateChannel(
     id: string,
-    body: { readonly name?: string; readonly topic?: string | null; readonly position?: number },
+    body: {
+      readonly name?: string;
+      readonly topic?: string | null;
+      readonly position?: number;
+      readonly voice?: Partial<RestVoiceSettings>;
+    },
   ): Promise<RestChannel> {
     return this.#call({ method: 'PATCH', path: `/channels/${part(id)}`, body });
   }

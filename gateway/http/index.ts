@@ -14,5 +14,5 @@ export type {
   RequestEnv,
   StreamInfo,
 } from './types.ts';
-export { createVoiceDemo } from './voice-demo.ts';
 export type { UwsHttpApp, UwsRequest, UwsResponse } from './uws-types.ts';
+export { createVoiceDemo } from './voice-demo.ts';

@@ -35,6 +35,7 @@ export function landingPage(version: string): string {
     `<h1>Driftway</h1><p>A self-hosted chat and voice server, version ${escapeHtml(version)}. It is running.</p>
 <ul><li><a href="/api/docs">HTTP API</a> (<a href="/api/v1/openapi.json">OpenAPI document</a>)</li>
 <li>WebSocket: <code>/gw</code>, subprotocols <code>driftway.v1.mp</code> and <code>driftway.v1.json</code> (<a href="/api/v1/asyncapi.json">AsyncAPI document</a>)</li>
+<li><a href="/voice-demo">Voice demo</a>: open it in two windows</li>
 <li><a href="/health">Health</a>, <a href="/ready">readiness</a></li></ul>
 <p>From a copy of the project, <code>npm run chat -- --as NAME --server URL</code> opens the terminal client.</p>`,
   );
