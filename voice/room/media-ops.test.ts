@@ -51,6 +51,7 @@ describe('transport, connect, ice', () => {
   test.each([
     ['connect with hostile JSON', 'connect', { dtls: '[[' }, 'voice_rejected'],
     ['connect of an unknown transport', 'connect', { tid: 99, dtls: DTLS }, 'voice_gone'],
+    ['a transport in no direction', 'transport', { dir: 3 }, 'invalid'],
     ['ice of an unknown transport', 'ice', { tid: 99 }, 'voice_gone'],
     ['close of an unknown id', 'close', { id: 99 }, 'voice_gone'],
     ['pause of an unknown id', 'pause', { id: 99, paused: true }, 'voice_gone'],

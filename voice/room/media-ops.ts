@@ -24,7 +24,7 @@ import type { Room } from './room.ts';
 
 type Args<K extends keyof RoomP> = Parameters<RoomP[K]>[0];
 
-const DIRECTIONS = { 1: 'send', 2: 'receive' } as const;
+const DIRECTIONS: Readonly<Record<number, 'send' | 'receive'>> = { 1: 'send', 2: 'receive' };
 const CNONCE_MAX = 64;
 
 /** V_TRANSPORT, and both of a bundled join. The oldest of its direction makes room. */
@@ -192,7 +192,9 @@ export async function transport(
   member: Member,
   { dir }: Args<'transport'>,
 ): Promise<VoiceResult<TransportOffer>> {
-  const made = await makeTransport(room, member, DIRECTIONS[dir]);
+  const direction = DIRECTIONS[dir];
+  if (direction === undefined) return INVALID;
+  const made = await makeTransport(room, member, direction);
   // In a planned move of who joined bundled: all consumers are made once more, on the new one.
   if (made.ok) room.wiring.rewire(member);
   return made;

@@ -6,7 +6,7 @@ import { may, PERM_VIEW } from '../../channels/index.ts';
 import { type Participant, type RoomP, VOICE_E2E, type VoiceResult } from '../types.ts';
 import type { Member } from './member.ts';
 import { isSpeaker } from './policy.ts';
-import { isRelayable } from './relay.ts';
+import { isRelayable, RELAY_BURST_BYTES } from './relay.ts';
 import { DONE, INVALID, NOT_FOUND, UNAVAILABLE, VOICE_GONE } from './results.ts';
 import type { Room } from './room.ts';
 
@@ -67,8 +67,12 @@ export function relay(room: Room, member: Member, m: Args<'e2e'>): VoiceResult<n
   if (m.to !== null && target === undefined) return NOT_FOUND;
   const receivers =
     target === undefined ? [...room.roster.all()].filter((other) => other !== member) : [target];
-  const now = room.environment.clock.monotonic();
-  const taken = member.relay.take(m.data.length * receivers.length, now);
+  const bytes = m.data.length * receivers.length;
+  if (bytes > RELAY_BURST_BYTES) {
+    room.counters.bounded += 1;
+    return INVALID;
+  }
+  const taken = member.relay.take(bytes, room.environment.clock.monotonic());
   if (!taken.ok) {
     room.counters.bounded += 1;
     return { ok: false, error: 'unavailable', retryMs: taken.retryMs };

@@ -4,9 +4,9 @@
  */
 import type { Ms } from '../../runtime/index.ts';
 
-/** A full MLS commit to a room of ten, or a sender key (150 bytes) to a thousand. */
-const BURST_BYTES = 256 * 1024;
-const BYTES_PER_MS = 32;
+/** The largest message to a room of 40, or a sender key (150 bytes) to thousands. One that costs more is refused. */
+export const RELAY_BURST_BYTES = 1024 * 1024;
+const BYTES_PER_MS = 64;
 /** Of base64: fits a `J`. */
 export const RELAY_DATA_MAX = 24 * 1024;
 
@@ -25,22 +25,21 @@ export function isRelayable(type: number, data: string): boolean {
 }
 
 export class RelayBucket {
-  #bytes = BURST_BYTES;
+  #bytes = RELAY_BURST_BYTES;
   #at: Ms | undefined;
 
-  /** Takes the bytes; otherwise the ms after which they are there. */
+  /** Takes at most RELAY_BURST_BYTES; otherwise tells the ms after which they are there. */
   take(
     bytes: number,
     nowMs: Ms,
   ): { readonly ok: true } | { readonly ok: false; readonly retryMs: Ms } {
     const passed = nowMs - (this.#at ?? nowMs);
-    this.#bytes = Math.min(BURST_BYTES, this.#bytes + passed * BYTES_PER_MS);
+    this.#bytes = Math.min(RELAY_BURST_BYTES, this.#bytes + passed * BYTES_PER_MS);
     this.#at = nowMs;
-    const wanted = Math.min(bytes, BURST_BYTES);
-    if (wanted <= this.#bytes) {
-      this.#bytes -= wanted;
+    if (bytes <= this.#bytes) {
+      this.#bytes -= bytes;
       return { ok: true };
     }
-    return { ok: false, retryMs: Math.ceil((wanted - this.#bytes) / BYTES_PER_MS) };
+    return { ok: false, retryMs: Math.ceil((bytes - this.#bytes) / BYTES_PER_MS) };
   }
 }

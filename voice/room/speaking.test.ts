@@ -171,15 +171,21 @@ describe('e2e', () => {
   test('more than a member may send, has to wait', async () => {
     const [one] = await talkers(2);
     if (!one) throw new Error('nobody');
-    const big = 'a'.repeat(24_576);
+    const big = { to: null, type: 1, data: 'a'.repeat(24_576) };
     const answers = [];
-    for (let i = 0; i < 12; i += 1) {
-      answers.push(await rig.ask(one, 'e2e', { to: null, type: 1, data: big }));
-    }
-    expect(answers.filter(({ ok }) => ok)).toHaveLength(10);
-    const refusal = answers.find(({ ok }) => !ok);
-    expect(refusal).toMatchObject({ error: 'unavailable', retryMs: expect.any(Number) });
+    for (let i = 0; i < 43; i += 1) answers.push(await rig.ask(one, 'e2e', big));
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(42);
+    expect(answers.at(-1)).toMatchObject({ error: 'unavailable', retryMs: expect.any(Number) });
     await rig.advance(1000);
-    value(await rig.ask(one, 'e2e', { to: null, type: 1, data: big }));
+    value(await rig.ask(one, 'e2e', big));
+  });
+
+  test('a message that a large room would multiply, is refused', async () => {
+    const one = await rig.join(1);
+    for (let uid = 2; uid <= 45; uid += 1) await rig.join(uid);
+    const big = { to: null, type: 1, data: 'a'.repeat(24_576) };
+    expect(await rig.ask(one, 'e2e', big)).toMatchObject({ error: 'invalid' });
+    value(await rig.ask(one, 'e2e', { ...big, data: 'a'.repeat(200) }));
+    expect(rig.counters).toMatchObject({ bounded: 1, e2eRelayed: 44 });
   });
 });
