@@ -17,6 +17,7 @@ import {
   CachingTokenVerifier,
   createHttpApp,
   createTokenIssuer,
+  createVoiceDemo,
   type GatewayHandle,
   KeyRing,
   parentsRefused,
@@ -152,6 +153,7 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
     clock,
     rng,
     log,
+    voiceDemo: createVoiceDemo({ clock, log }),
   });
 }
 
