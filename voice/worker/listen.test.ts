@@ -1,7 +1,7 @@
 /** Where workers listen and what clients are told. */
 import type { NetworkInterfaceInfo } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { addressesOf, listenInfos, UDP_BUFFER_BYTES } from './listen.ts';
+import { addressesOf, linkPorts, listenInfos, UDP_BUFFER_BYTES } from './listen.ts';
 
 const own = (address: string, family: 'IPv4' | 'IPv6') =>
   ({ address, family }) as NetworkInterfaceInfo;
@@ -54,6 +54,15 @@ describe('listenInfos', () => {
     const [info] = listenInfos({ host: '127.0.0.1', basePort: 0 }, ['127.0.0.1'], 0, {});
     expect(info).not.toHaveProperty('port');
   });
+});
+
+test.each([
+  ['slots in the middle', 40_000, 3, { min: 10_000, max: 39_999 }],
+  ['slots at the lower end', 10_000, 65, { min: 10_065, max: 59_999 }],
+  ['slots outside', 3_478, 2, { min: 10_000, max: 59_999 }],
+  ['slots on free ports', 0, 2, { min: 10_000, max: 59_999 }],
+])('linkPorts: %s, links take none of theirs', (_what, basePort, slots, range) => {
+  expect(linkPorts(basePort, slots)).toEqual(range);
 });
 
 test('addressesOf: an address is itself, a name is what it stands for', async () => {

@@ -55,6 +55,23 @@ export function listenInfos(
   );
 }
 
+/** Ports of the workers' own making: pipes and links to processes, on loopback. */
+export interface PortRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+const LINKS: PortRange = { min: 10_000, max: 59_999 };
+
+/** Where links may take ports: never from those of the slots, one of which may be free just now. The larger side of them. */
+export function linkPorts(basePort: number, slots: number): PortRange {
+  const end = basePort + slots - 1;
+  if (basePort === 0 || end < LINKS.min || basePort > LINKS.max) return LINKS;
+  const below = { min: LINKS.min, max: basePort - 1 };
+  const above = { min: end + 1, max: LINKS.max };
+  return below.max - below.min > above.max - above.min ? below : above;
+}
+
 function placesOf(
   { announcedIpv4, announcedIpv6 }: ListenOptions,
   address: string,

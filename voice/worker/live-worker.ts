@@ -3,6 +3,7 @@
  */
 import type { TransportListenInfo, WebRtcServer, Worker } from 'mediasoup/types';
 import type { Clock, Ms } from '../../runtime/index.ts';
+import type { PortRange } from './listen.ts';
 import { rssOf } from './proc.ts';
 import { spawnWorker } from './spawn.ts';
 
@@ -28,15 +29,20 @@ export type WorkerStart =
   | { readonly ok: true; readonly live: LiveWorker }
   | { readonly ok: false; readonly what: 'spawn' | 'bind'; readonly message: string };
 
+export interface WorkerPlan {
+  readonly slot: number;
+  /** The binary. */
+  readonly path: string;
+  readonly listenInfos: readonly TransportListenInfo[];
+  readonly links: PortRange;
+  readonly clock: Clock;
+  readonly onLog: (text: string) => void;
+}
+
 /** Starts a process and opens its WebRtcServer. Nothing of it is left when it fails. */
-export async function startWorker(
-  slot: number,
-  path: string,
-  listenInfos: readonly TransportListenInfo[],
-  clock: Clock,
-  onLog: (text: string) => void,
-): Promise<WorkerStart> {
-  const started = await spawnWorker(path, clock, onLog);
+export async function startWorker(plan: WorkerPlan): Promise<WorkerStart> {
+  const { slot, path, listenInfos, links, clock, onLog } = plan;
+  const started = await spawnWorker(path, links, clock, onLog);
   if (!started.ok) return { ok: false, what: 'spawn', message: started.message };
   const { worker } = started;
   try {

@@ -7,7 +7,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import { type Clock, type Ms, systemClock, type TimerHandle } from '../../runtime/index.ts';
-import { addressesOf, type Interfaces, listenInfos } from './listen.ts';
+import { addressesOf, type Interfaces, linkPorts, listenInfos } from './listen.ts';
 import { type EndReason, type LiveWorker, startWorker, type WorkerStart } from './live-worker.ts';
 import { leastLoaded, loadOf, pickRelief } from './placement.ts';
 import { type Counters, noCounters, statusOf } from './pool-status.ts';
@@ -216,8 +216,14 @@ class Pool implements MediaPool, PoolInside {
   #startWorker(slot: number): Promise<WorkerStart> {
     const { listen } = this.#options;
     const port = listen.basePort === 0 ? 0 : listen.basePort + slot;
-    const infos = listenInfos(listen, this.#addresses, port, this.#interfaces());
-    return startWorker(slot, this.#path, infos, this.#clock, (text) => this.#log(text));
+    return startWorker({
+      slot,
+      path: this.#path,
+      listenInfos: listenInfos(listen, this.#addresses, port, this.#interfaces()),
+      links: linkPorts(listen.basePort, this.#slots.length),
+      clock: this.#clock,
+      onLog: (text) => this.#log(text),
+    });
   }
 
   #up(slot: Slot): void {

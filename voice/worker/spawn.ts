@@ -3,6 +3,7 @@
  */
 import type { Worker } from 'mediasoup/types';
 import type { Clock } from '../../runtime/index.ts';
+import type { PortRange } from './listen.ts';
 
 /** A worker is up in about 80 ms (voice.md 6); on a machine under heavy load in a few seconds. */
 const START_MS_MAX = 10_000;
@@ -19,13 +20,20 @@ export type Started =
 
 export async function spawnWorker(
   path: string,
+  links: PortRange,
   clock: Clock,
   onLog: (text: string) => void,
 ): Promise<Started> {
   const { createWorker, setLogEventListeners } = await import('mediasoup');
   setLogEventListeners({ onerror: (_space, text) => onLog(text.slice(0, LOG_LENGTH_MAX)) });
   const starting = inOwnEnvironment(() =>
-    createWorker({ workerBin: path, logLevel: 'error', logTags: [] }),
+    createWorker({
+      workerBin: path,
+      logLevel: 'error',
+      logTags: [],
+      rtcMinPort: links.min,
+      rtcMaxPort: links.max,
+    }),
   );
   return new Promise((resolve) => {
     const timer = clock.setTimeout(() => {
