@@ -67,6 +67,11 @@ const GONE: ReadonlySet<unknown> = new Set([
   'shutdown',
   'normal',
 ]);
+/**
+ * Much longer than a worker needs to start: a join that is carried out behind its caller's back would leave a member whose
+ * end nobody tells the room.
+ */
+const JOIN_TIMEOUT_MS = 30_000;
 const VOICE_GONE: Failure = { code: Err.VOICE_GONE };
 const NOTHING: readonly WireValue[] = [];
 
@@ -163,7 +168,8 @@ export class VoiceOps {
     const asked = await this.#awake(port, () => {
       const gateway = this.#options.upstream().gateway();
       const join = { uid, session, gateway, connNo, rtpCaps, flags, e2e };
-      return this.#options.upstream().room(sid)('join', join);
+      const options = { timeoutMs: JOIN_TIMEOUT_MS };
+      return this.#options.upstream().room(sid)('join', join, options);
     });
     if ('code' in asked) return asked;
     if (!asked.ok) return this.#failureOf(asked);
