@@ -12,11 +12,11 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { runTool } from '../build/index.ts';
+import { LIBSRTP_OPTIONS } from './recipe.ts';
 import { failed, type Step, stepOf, type Work } from './work.ts';
 
 const run = promisify(execFile);
 const FIELDS = ['REPO_URI', 'RELEASE', 'COMPONENT', 'SIGNED_BY', 'ORIGIN'];
-const CONFIGURE = ['--enable-openssl', '--quiet', 'CFLAGS=-O3 -fPIC -fstack-protector-strong'];
 
 /** Makes `<folder>/libsrtp/libsrtp2.a` and its headers; nothing to do when an earlier build has. */
 export async function ensureLibsrtp(work: Work): Promise<Step> {
@@ -27,7 +27,7 @@ export async function ensureLibsrtp(work: Work): Promise<Step> {
   work.tell({ step: 'compiling', text: 'compiling libsrtp', share: 0 });
   const tool = (command: string, args: readonly string[]) =>
     runTool({ ...work, command, args, cwd: target });
-  const configured = await tool('./configure', CONFIGURE);
+  const configured = await tool('./configure', LIBSRTP_OPTIONS);
   if (!configured.ok) return stepOf(configured, 'build', 'configuring libsrtp', work);
   const made = await tool('make', [`-j${availableParallelism()}`, 'libsrtp2.a']);
   return stepOf(made, 'build', 'compiling libsrtp', work);

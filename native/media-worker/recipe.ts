@@ -1,5 +1,5 @@
 /**
- * Owns what the built binary is made of: the ninja file, the patches and the compatibility headers, and the content address over all
+ * Owns what the built binary is made of: the ninja file, libsrtp's options, the patches and the compatibility headers, and the content address over all
  * of them. Pure but for reading files; cheap (some ms), since every server start asks for the address.
  *
  * All paths in the ninja file are relative to the build folder, where `worker` and `ours` are links to mediasoup's source and to this
@@ -42,6 +42,13 @@ const COMPILE = [
   '-Ifbs',
   '-Iworker/include',
 ];
+/** For libsrtp's `configure`. It would link as pkg-config says for static libraries, which wants more than the shared OpenSSL needs. */
+export const LIBSRTP_OPTIONS: readonly string[] = [
+  '--enable-openssl',
+  '--quiet',
+  'CFLAGS=-O3 -fPIC -fstack-protector-strong',
+  'crypto_LIBS=-lcrypto',
+];
 const LINK = ['-Wl,-O1', '-Wl,--as-needed', '-Wl,-z,relro,-z,now', '-Wl,--strip-debug'];
 const LIBRARIES = [
   'libsrtp/libsrtp2.a',
@@ -67,6 +74,7 @@ export function binaryAddress(): string {
     mediasoupVersion(),
     hostIdentity(),
     ninjaFile(),
+    LIBSRTP_OPTIONS.join(' '),
     JSON.stringify(PATCHES),
     ...COMPILED.map((name) => readFileSync(join(OURS, name), 'utf8')),
   ]);
