@@ -42,8 +42,8 @@ import type {
 
 /** Two transports for each of 1,000 people: far above any room that is usable. */
 const TRANSPORTS_MAX = 2_000;
-/** How long a client may be silent on ICE before its transport counts as disconnected; RFC 7675 has it speak every 5 s. */
-const CONSENT_S = 20;
+/** How long a client may be silent on ICE before its transport counts as disconnected (RFC 7675, 5.1). */
+const CONSENT_S = 30;
 
 /** What a room needs of its pool. */
 export interface PoolInside {
