@@ -86,6 +86,7 @@ function report(outcome: MediaWorkerResult): void {
 /** The end of the build's log, where it says more than the message. */
 function logTail(code: string): string {
   const log = join(workersFolder(), `${binaryAddress()}.log`);
+  if (values.given !== undefined) return '';
   if (!['build', 'rejected', 'source', 'tools'].includes(code) || !existsSync(log)) return '';
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
   return lines

@@ -105,19 +105,24 @@ export function ninjaFile(): string {
 cxxflags = ${COMPILE.join(' ')}
 rule flatc
   command = flatc --cpp --cpp-field-case-style lower --reflect-names --scoped-enums --filename-suffix '' -o fbs/FBS $in && touch $out
+  description = flatc
 rule prefix
+  description = c++ $in
   command = g++ $cxxflags -MMD -MF $out.d -x c++-header -c $in -o $out
   depfile = $out.d
   deps = gcc
 rule cxx
+  description = c++ $in
   command = g++ -Iprefix $cxxflags -MMD -MF $out.d -include prefix.hpp -c $in -o $out
   depfile = $out.d
   deps = gcc
 rule plain
+  description = c++ $in
   command = g++ $cxxflags -MMD -MF $out.d -c $in -o $out
   depfile = $out.d
   deps = gcc
 rule link
+  description = link $out
   command = g++ ${LINK.join(' ')} -o $out $in $libraries
 build fbs/done: flatc ${schemas().join(' ')}
 build prefix/prefix.hpp.gch: prefix ours/compat/prefix.hpp | fbs/done
