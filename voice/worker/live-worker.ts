@@ -4,7 +4,7 @@
 import type { TransportListenInfo, WebRtcServer, Worker } from 'mediasoup/types';
 import type { Clock, Ms } from '../../runtime/index.ts';
 import type { PortRange } from './listen.ts';
-import { rssOf } from './proc.ts';
+import { killNow, rssOf } from './proc.ts';
 import { spawnWorker } from './spawn.ts';
 
 /** Pulses without an answer until a worker counts as hung: with one each 500 ms, between 2 and 2.5 s. */
@@ -149,7 +149,7 @@ export class LiveWorker {
       this.#missed += 1;
       if (this.#missed < MISSED_MAX || this.#hung) return false;
       this.#hung = true;
-      process.kill(this.pid, 'SIGKILL');
+      killNow(this.pid);
       return true;
     }
     this.#asked = true;
@@ -187,7 +187,7 @@ export class LiveWorker {
     if (this.#ended !== null || worker.subprocessClosed) return Promise.resolve();
     this.#ended = reason;
     const gone = new Promise<void>((resolve) => {
-      const timer = this.#clock.setTimeout(() => process.kill(worker.pid, 'SIGKILL'), CLOSE_MS_MAX);
+      const timer = this.#clock.setTimeout(() => killNow(worker.pid), CLOSE_MS_MAX);
       timer.unref?.();
       worker.on('subprocessclose', () => {
         this.#clock.clearTimeout(timer);

@@ -33,6 +33,16 @@ export function parseDrops(text: string): [port: number, drops: number][] {
   });
 }
 
+/** Ends a process at once. @returns false when there is none any more */
+export function killNow(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1');
