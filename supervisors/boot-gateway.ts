@@ -38,6 +38,7 @@ import {
   systemRng as rng,
   startSupervisor,
 } from '../runtime/index.ts';
+import type { RoomP } from '../voice/index.ts';
 import { publishSessions } from './admin/tree-publisher.ts';
 import { sessionsOf } from './admin/tree-sessions.ts';
 import { callerOf } from './caller.ts';
@@ -53,6 +54,7 @@ import { openSlot } from './open-slot.ts';
 import { DRAIN_SHARE, limitsFactor, NODE_NAME, OBSERVER_RESTARTS } from './policies.ts';
 import { startRemoteAdmin } from './remote-admin.ts';
 import type { GatewayArg } from './slot-args.ts';
+import { voiceDoor } from './voice/door.ts';
 
 /** What the sockets and HTTP of one thread share. */
 interface Parts {
@@ -138,6 +140,9 @@ function makeHttp({ accounts, arg, keys, log, rates, store, verifier }: Parts) {
     dm: (sid, id) => callerOf<DmP>(entity('dm', sid), id),
     user: (uid, id) => callerOf<UserP>(entity('user', uid), id),
     stream: (sid, id) => callerOf<StreamP>(entity('stream', sid), id),
+    ...(config.voice.mode === 'off'
+      ? {}
+      : { room: (sid, id) => callerOf<RoomP>(entity('room', sid), id) }),
     docs: store.docs,
     streamInfo: async (sid) => (await store.docs.get<StreamInfo>('stream', [pad(sid)]))[0]?.value,
     verifier,
@@ -170,6 +175,7 @@ async function startSockets(parts: Parts): Promise<Started> {
   let adapter: ReturnType<typeof attachHttp> | undefined;
   const { version } = parts.arg;
   const door = { verifier, revoked, rates, clock, log };
+  const voice = voiceDoor(config);
   const admin = await startRemoteAdmin(config, { ...door, nodeName: NODE_NAME, version });
   const gateway = await startGateway({
     host: config.host,
@@ -191,6 +197,7 @@ async function startSockets(parts: Parts): Promise<Started> {
     log,
     nodeName: NODE_NAME,
     durability: store.log.durability,
+    ...(voice === undefined ? {} : { voice }),
     replayMax: config.replayMax,
     gatewayThreads: config.gatewayThreads,
     connectionsMax: connectionsMaxOf(config.gatewayThreads),

@@ -13,6 +13,12 @@ import {
   peekSetting,
   type Sources,
 } from './config-source.ts';
+import type { VoiceConfig } from './config-voice.ts';
+
+/** Where the settings of voice are. */
+const OF_VOICE = ({ mode, port }: VoiceConfig): Record<string, unknown> => {
+  return { voice: mode, voicePort: port };
+};
 
 const folder = mkdtempSync(join(tmpdir(), 'driftway config '));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -60,6 +66,16 @@ test('loadConfig: nothing is set, gives the defaults of api.md, frozen', () => {
     stopTimeoutMs: 10_000,
     heart: 'on',
     admin: 'auto',
+    voice: {
+      mode: 'auto',
+      workers: 1,
+      port: 40_000,
+      announcedIpv4: null,
+      announcedIpv6: null,
+      turnUrls: [],
+      turnSecret: null,
+      mediaWorkerBin: null,
+    },
     logLevel: 'info',
     logFormat: 'auto',
     tlsCert: null,
@@ -103,6 +119,19 @@ test.each([
   [{ DRIFTWAY_LIMITS: 'none' }, 'DRIFTWAY_LIMITS: got "none", wanted public or trusted'],
   [{ DRIFTWAY_HEART: 'yes' }, 'DRIFTWAY_HEART: got "yes", wanted on or off'],
   [{ DRIFTWAY_HOST: 'a b' }, 'DRIFTWAY_HOST: got "a b", wanted a host name or address'],
+  [{ DRIFTWAY_VOICE: 'on' }, 'DRIFTWAY_VOICE: got "on", wanted auto or off'],
+  [
+    { DRIFTWAY_VOICE_ANNOUNCED_IPV4: '300.1.1.1' },
+    'DRIFTWAY_VOICE_ANNOUNCED_IPV4: got "300.1.1.1", wanted an IPv4 address or a host name',
+  ],
+  [
+    { DRIFTWAY_TURN_URLS: 'http://t' },
+    'DRIFTWAY_TURN_URLS: got "http://t", wanted up to 8 URLs (stun:, turn:, turns:)',
+  ],
+  [
+    { DRIFTWAY_TURN_SECRET_FILE: 'none' },
+    'DRIFTWAY_TURN_SECRET_FILE: got "none", wanted the path of a readable file',
+  ],
   [{ DRIFTWAY_HOST: '1:2' }, 'DRIFTWAY_HOST: got "1:2", wanted a host name or address'],
   [
     { DRIFTWAY_ACCESS_TOKEN_TTL_S: '9' },
@@ -153,6 +182,35 @@ describe('loadConfig: relations', () => {
     expect(fault({ DRIFTWAY_REFRESH_TOKEN_TTL_S: '800' })).toContain(
       'wanted at least DRIFTWAY_ACCESS_TOKEN_TTL_S, which is 900',
     );
+  });
+
+  test('voice: a TURN server wants one secret, ports stay below the last and beside the own', () => {
+    const secret = 'a secret of some length';
+    const file = join(folder, 'turn');
+    writeFileSync(file, ` ${secret}\n`);
+    const turn = { DRIFTWAY_TURN_URLS: 'turn:t.example:3478, stun:t.example' };
+    expect(fault(turn)).toContain('DRIFTWAY_TURN_URLS: got a TURN server without a secret');
+    expect(good({ DRIFTWAY_TURN_URLS: 'stun:t.example' }).voice.turnUrls).toEqual([
+      'stun:t.example',
+    ]);
+    for (const [key, value] of [
+      ['DRIFTWAY_TURN_SECRET', secret],
+      ['DRIFTWAY_TURN_SECRET_FILE', 'turn'],
+    ] as const) {
+      expect(good({ ...turn, [key]: value }).voice.turnSecret).toBe(secret);
+    }
+    const both = { ...turn, DRIFTWAY_TURN_SECRET: secret, DRIFTWAY_TURN_SECRET_FILE: file };
+    expect(fault(both)).toContain('got both, wanted one');
+    expect(fault({ DRIFTWAY_TURN_SECRET: 'hunter2' })).not.toContain('hunter2');
+    expect(fault({ DRIFTWAY_VOICE_PORT: '65535' })).toContain('wanted at most 65534');
+    expect(fault({ DRIFTWAY_VOICE_PORT: '6999' })).toContain("without the server's own, 7000");
+    expect(good({ DRIFTWAY_VOICE_PORT: '0', DRIFTWAY_PORT: '1' }).voice.port).toBe(0);
+  });
+
+  test('voice: workers by cores, at least one', () => {
+    const loaded = loadConfig(sources(), 8);
+    expect(loaded.ok && loaded.config.voice.workers).toBe(7);
+    expect(good({ DRIFTWAY_VOICE_WORKERS: '3' }).voice.workers).toBe(3);
   });
 
   test('more threads than there are slots, is a fault', () => {
@@ -238,7 +296,8 @@ test('renderConfigTable: every default it shows, is the one in force', () => {
   expect(rows.length).toBeGreaterThan(12);
   for (const [, name = '', shown = ''] of rows) {
     if (name === 'CONFIG' || name === 'DATA_DIR') continue;
-    expect([name, String(config[keyName(name)])]).toEqual([name, shown]);
+    const inForce = { ...config, ...OF_VOICE(config.voice as VoiceConfig) };
+    expect([name, String(inForce[keyName(name)])]).toEqual([name, shown]);
   }
 });
 

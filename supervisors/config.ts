@@ -3,11 +3,10 @@
  * README.md. Read once at start on the server's main thread, frozen, and passed down as plain data; nothing else reads the
  * environment.
  */
-import { accessSync, constants } from 'node:fs';
-import { isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { host, int, origin, origins, type Row, readableFile, row } from './config-schema.ts';
 import {
   ENV_PREFIX,
   envName,
@@ -15,19 +14,9 @@ import {
   readSettings,
   type Sources,
 } from './config-source.ts';
+import { splitVoice, VOICE_ROWS, type VoiceConfig, voiceFaults } from './config-voice.ts';
 import { nearest } from './nearest.ts';
 import { readTraceSettings, type TraceSettings } from './tracing/settings.ts';
-
-interface Row<S extends z.ZodType> {
-  readonly schema: S;
-  /** As the table shows it. */
-  readonly defaultText: string;
-  /** What a value may be, as an error message says it. */
-  readonly allowed: string;
-  readonly meaning: string;
-  /** May hold a password: its value is never shown. */
-  readonly secret?: true;
-}
 
 /** Slot numbers are 0 to 63 and every thread with entities or sockets has one; eight are for the rest. */
 const THREADS_MAX = 56;
@@ -156,6 +145,7 @@ const ROWS = {
     'auto, json or pretty',
     'auto: pretty on a terminal, JSON otherwise',
   ),
+  ...VOICE_ROWS,
   natsUrl: row(
     z.url(),
     '-',
@@ -174,8 +164,9 @@ type Optional = 'tlsCert' | 'tlsKey' | 'natsUrl' | 'mongoUrl' | 'redisUrl';
 
 /** The checked configuration: plain data, frozen. Absent optional settings are null; paths are absolute. */
 export type Config = {
-  readonly [K in Exclude<Key, Optional>]: z.output<Rows[K]['schema']>;
+  readonly [K in Exclude<Key, Optional | keyof typeof VOICE_ROWS>]: z.output<Rows[K]['schema']>;
 } & { readonly [K in Optional]: string | null } & {
+  readonly voice: VoiceConfig;
   /** True when the person gave PUBLIC_URL; false when it was derived from host and port. */
   readonly publicUrlGiven: boolean;
   /** From OpenTelemetry's own variables. */
@@ -273,8 +264,16 @@ function check(
   }
 }
 
+const PATHS: ReadonlySet<string> = new Set([
+  'dataDir',
+  'tlsCert',
+  'tlsKey',
+  'turnSecretFile',
+  'mediaWorkerBin',
+]);
+
 function isPath(key: string): boolean {
-  return key === 'dataDir' || key === 'tlsCert' || key === 'tlsKey';
+  return PATHS.has(key);
 }
 
 function unknownKey({ key, origin, from }: RawSetting): string {
@@ -285,8 +284,8 @@ function unknownKey({ key, origin, from }: RawSetting): string {
 }
 
 function relationFaults(given: Given, cores: number): string[] {
-  const faults: string[] = [];
   const name = (key: Key) => `${ENV_PREFIX}${envName(key)}`;
+  const faults = voiceFaults({ port: DEFAULTS.port, ...given }, name, cores);
   if ((given.tlsCert === undefined) !== (given.tlsKey === undefined)) {
     const [set, missing] =
       given.tlsCert === undefined
@@ -346,13 +345,15 @@ function complete(given: Given, cwd: string, cores: number, tracing: TraceSettin
   const host = given.host ?? DEFAULTS.host;
   const port = given.port ?? DEFAULTS.port;
   const derived = threadsFor(cores);
+  const { rest, voice } = splitVoice(given, cores);
   return Object.freeze({
     ...DEFAULTS,
     dataDir: resolve(cwd, './data'),
     publicUrl: urlOf(host, port, given.tlsCert !== undefined),
     gatewayThreads: derived.gateways,
     shardThreads: derived.shards,
-    ...given,
+    ...rest,
+    voice,
     publicUrlGiven: given.publicUrl !== undefined,
     tracing,
     corsOrigins: Object.freeze(given.corsOrigins ?? []) as string[],
@@ -365,62 +366,4 @@ function urlOf(host: string, port: number, tls: boolean): string {
   const bare = host.split('%')[0] ?? host;
   const shown = anywhere ? 'localhost' : bare.includes(':') ? `[${bare}]` : bare;
   return new URL(`${tls ? 'https' : 'http'}://${shown}:${port}`).origin;
-}
-
-function row<S extends z.ZodType>(
-  schema: S,
-  defaultText: string,
-  allowed: string,
-  meaning: string,
-  secret = false,
-): Row<S> {
-  return { schema, defaultText, allowed, meaning, ...(secret ? { secret: true } : {}) };
-}
-
-/** A whole number, also as text (the environment has nothing else). */
-function int(min: number, max: number) {
-  return z.preprocess(
-    (value) => (typeof value === 'string' && /^-?\d{1,15}$/.test(value) ? Number(value) : value),
-    z.number().int().min(min).max(max),
-  );
-}
-
-function host() {
-  return z.string().refine((value) => {
-    if (value.includes(':')) return isIPv6(value);
-    return /^[A-Za-z0-9._-]{1,253}$/.test(value) && URL.canParse(`http://${value}`);
-  });
-}
-
-function readableFile() {
-  return z.string().refine((path) => {
-    try {
-      accessSync(path, constants.R_OK);
-      return true;
-    } catch {
-      return false; // the message names the path and what is wanted
-    }
-  });
-}
-
-function origin() {
-  return z.string().transform((value, context) => {
-    const url = URL.canParse(value) ? new URL(value) : null;
-    const plain =
-      url !== null &&
-      url.pathname === '/' &&
-      url.search === '' &&
-      url.hash === '' &&
-      url.username === '';
-    if (plain && (url.protocol === 'http:' || url.protocol === 'https:')) return url.origin;
-    context.addIssue({ code: 'custom', message: 'not an origin' });
-    return z.NEVER;
-  });
-}
-
-function origins() {
-  return z.preprocess(
-    (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value),
-    z.array(origin()).max(64),
-  );
 }

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { HealthLook, type HealthPorts } from './health-checks.ts';
 import { HEALTH } from './policies.ts';
+import type { VoiceLook } from './voice/types.ts';
 
 const GIB = 2 ** 30;
 
@@ -36,6 +37,10 @@ class Ports implements HealthPorts {
     return [...this.delays.keys()];
   }
 
+  async voice(): Promise<VoiceLook> {
+    return { binary: { state: 'off' }, audio: { state: 'off' }, thread: 'standby', status: null };
+  }
+
   async ping(slot: string): Promise<string> {
     const delay = this.delays.get(slot)!;
     if (delay === Number.POSITIVE_INFINITY) throw new Error('timeout');
@@ -48,9 +53,9 @@ const statuses = async (ports: HealthPorts): Promise<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(await new HealthLook(ports).read()).map(([name, { status }]) => [name, status]),
   );
-const FINE = { disk: 'ok', store: 'ok', loop: 'ok', memory: 'ok' };
+const FINE = { disk: 'ok', store: 'ok', loop: 'ok', memory: 'ok', voice: 'off', media: 'off' };
 
-test('read: all is well, four checks are ok and say what they found', async () => {
+test('read: all is well, its checks are ok and say what they found', async () => {
   const ports = new Ports();
   expect(await statuses(ports)).toEqual(FINE);
   const { disk, loop } = await new HealthLook(ports).read();

@@ -5,18 +5,12 @@
  */
 import { statfs } from 'node:fs/promises';
 import type { LogWriterP } from '../channels/store/index.ts';
-import type { HealthStatus } from '../gateway/index.ts';
 import { at, type Clock, call, slotsOf } from '../runtime/index.ts';
+import type { HealthCheck, HealthChecks } from './health-types.ts';
 import { THREAD_COUNTERS, type ThreadCountersP } from './metrics/thread.ts';
 import { HEALTH } from './policies.ts';
-
-/** One check of the report. */
-export interface HealthCheck {
-  readonly status: HealthStatus;
-  readonly detail?: string;
-}
-
-export type HealthChecks = Readonly<Record<string, HealthCheck>>;
+import { voiceChecks } from './voice/checks.ts';
+import type { VoiceLook } from './voice/types.ts';
 
 /** Where the checks look. */
 export interface HealthPorts {
@@ -29,10 +23,15 @@ export interface HealthPorts {
   /** Threads to ask, and the question. */
   slots(): readonly string[];
   ping(slot: string): Promise<unknown>;
+  voice(): Promise<VoiceLook>;
 }
 
 /** The real ports of a node. */
-export function healthPorts(dataDir: string, clock: Clock): HealthPorts {
+export function healthPorts(
+  dataDir: string,
+  clock: Clock,
+  voice: { look(): Promise<VoiceLook> },
+): HealthPorts {
   const wait = { timeoutMs: HEALTH.askMs };
   return {
     clock,
@@ -50,6 +49,7 @@ export function healthPorts(dataDir: string, clock: Clock): HealthPorts {
       return call(at<LogWriterP>(STORE_SLOT, LOG_WRITER), 'stats', undefined, wait);
     },
     slots: () => ['store', 'reader', 'shard', 'gateway'].flatMap((group) => [...slotsOf(group)]),
+    voice: () => voice.look(),
     ping: (slot) => call(at<ThreadCountersP>(slot, THREAD_COUNTERS), 'totals', undefined, wait),
   };
 }
@@ -75,8 +75,13 @@ export class HealthLook {
   }
 
   async #look(): Promise<HealthChecks> {
-    const [disk, store, loop] = await Promise.all([this.#disk(), this.#store(), this.#loop()]);
-    return { disk, store, loop, memory: this.#memory() };
+    const [disk, store, loop, voice] = await Promise.all([
+      this.#disk(),
+      this.#store(),
+      this.#loop(),
+      this.#ports.voice(),
+    ]);
+    return { disk, store, loop, memory: this.#memory(), ...voiceChecks(voice) };
   }
 
   async #disk(): Promise<HealthCheck> {

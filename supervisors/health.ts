@@ -11,8 +11,10 @@ import {
   child,
   defineActor,
   name,
+  type Report,
 } from '../runtime/index.ts';
-import type { HealthCheck, HealthChecks, HealthLook } from './health-checks.ts';
+import type { HealthLook } from './health-checks.ts';
+import type { HealthCheck, HealthChecks } from './health-types.ts';
 import type { NodeState } from './node-state.ts';
 import { HEALTH_TIMEOUT_MS } from './policies.ts';
 
@@ -37,12 +39,9 @@ export interface NodeLook {
 export class DownThreads {
   readonly #down = new Set<string>();
 
-  wentDown(slot: string): void {
-    this.#down.add(slot);
-  }
-
-  cameUp(slot: string): void {
-    this.#down.delete(slot);
+  note(report: Report): void {
+    if (report.kind === 'threadDown') this.#down.add(report.thread);
+    else if (report.kind === 'threadUp') this.#down.delete(report.thread);
   }
 
   list(): readonly string[] {
@@ -92,14 +91,15 @@ async function readChecks(state: NodeState): Promise<HealthChecks> {
   const checks: Record<string, HealthCheck> = {};
   const fine = state.isStarting ? 'starting' : 'ok';
   for (const name of new Set(Object.values(CHECK_OF))) checks[name] = { status: fine };
-  checks.voice = { status: 'off', detail: 'not in this version' };
   try {
     const main = at<NodeHealthP>('main', NODE_HEALTH);
     const look = await call(main, 'look', undefined, { timeoutMs: HEALTH_TIMEOUT_MS });
     const { down } = look;
     Object.assign(checks, state.isStarting ? {} : look.checks);
     for (const slot of down) {
-      const check = CHECK_OF[slot.replace(/-\d+$/, '') as Group];
+      const check: string | undefined = CHECK_OF[slot.replace(/-\d+$/, '') as Group];
+      // The voice thread: its check knows more than that it is down.
+      if (check === undefined) continue;
       checks[check] = { status: 'degraded', detail: `${slot} is being restarted` };
     }
   } catch {

@@ -63,7 +63,7 @@ export function limitsFactor(limits: 'public' | 'trusted'): number {
  * Young generation of each kind of thread, in MiB. Node's default lets every thread keep up to 48 for garbage. A guess:
  * no effect on memory after start was seen, and none on the CPU per delivery.
  */
-export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, gateway: 24 } as const;
+export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, voice: 16, gateway: 24 } as const;
 
 /**
  * Replacements of threads before the process gives up and the heart takes over. More than the runtime's default of 3 in 5 s:
@@ -77,3 +77,12 @@ export const THREAD_RESTARTS = { intensity: 10, period: 20 } as const;
  * these may fail as often as they like, the chat beside them goes on.
  */
 export const OBSERVER_RESTARTS = { intensity: 50, period: 1 } as const;
+
+/** Replacements of the voice thread before it rests. A budget of its own: the chat goes on without voice. A guess. */
+export const VOICE_RESTARTS = { intensity: 5, period: 60 } as const;
+
+/** How long voice rests when its thread ended too often; the next join tries again. */
+export const VOICE_REST_MS = 30_000;
+
+/** The stop of the voice thread: recordings are finished, members are told, workers end. */
+export const VOICE_STOP_MS = 4_000;

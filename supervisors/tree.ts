@@ -3,7 +3,8 @@
  * no mechanism; limits are in policies.ts.
  *
  * Order: store, readers, shards, gateways; stop in reverse. A store, reader or shard thread is replaced; a gateway thread holds
- * native handles that cannot be taken from it, so its death is the death of the process (architecture.md).
+ * native handles that cannot be taken from it, so its death is the death of the process (architecture.md). The voice thread is in
+ * standby (voice/README.md): started by the first join, stopped before all others.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -46,16 +47,21 @@ import {
   READERS,
   THREAD_RESTARTS,
   TRACES_FLUSH_MS,
+  VOICE_RESTARTS,
+  VOICE_STOP_MS,
   YOUNG_MAX_MB,
 } from './policies.ts';
 import type { GatewayArg, SlotArg, StoreUserArg } from './slot-args.ts';
 import { nodeTracing } from './tracing/collector.ts';
+import { voiceControl } from './voice/binaries.ts';
+import { VOICE_GROUP } from './voice/types.ts';
 
 /** Modules of the kinds of threads; fault tests put their own in. */
 export interface SlotModules {
   readonly store: URL;
   readonly reader: URL;
   readonly shard: URL;
+  readonly voice: URL;
   readonly gateway: URL;
 }
 
@@ -86,7 +92,14 @@ export interface Server {
 }
 
 /** Group of threads that each type of entity lives on. */
-const ENTITIES = { stream: 'shard', guild: 'shard', dm: 'shard', user: 'shard' } as const;
+const ENTITIES = {
+  stream: 'shard',
+  guild: 'shard',
+  dm: 'shard',
+  user: 'shard',
+  room: VOICE_GROUP,
+} as const;
+const TYPES = Object.keys(ENTITIES);
 
 type Group = keyof SlotModules;
 
@@ -94,6 +107,7 @@ const MODULES: SlotModules = {
   store: new URL('./boot-store.ts', import.meta.url),
   reader: new URL('./boot-reader.ts', import.meta.url),
   shard: new URL('./boot-shard.ts', import.meta.url),
+  voice: new URL('./boot-voice.ts', import.meta.url),
   gateway: new URL('./boot-gateway.ts', import.meta.url),
 };
 
@@ -110,17 +124,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, leave, log, version } = options;
   const facts = { config, nodeName: NODE_NAME, version, startedAt };
   const { rss: memoryBytes } = process.memoryUsage;
-  const treeFacts = { nodeName: NODE_NAME, startedAt, clock: systemClock, memoryBytes };
-  const tree = createTreeModel({ ...treeFacts, types: Object.keys(ENTITIES), log });
+  const tree = createTreeModel({ ...facts, clock: systemClock, memoryBytes, types: TYPES, log });
   let slots: () => readonly SlotStatus[] = () => [];
   const tracing = nodeTracing({ ...facts, clock: systemClock, log, slots: () => slots() });
   mainCounters.add('tracing', () => tracing.counters());
-  const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree, tracing });
+  const voice = voiceControl(config.voice, log);
+  const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree, tracing, voice });
   const reports = new ReportCounts();
   mainCounters.add('admin', () => ({ ...admin.counters, tree: tree.counters() }));
   await startSupervisor({
     children: [
-      nodeHealth({ down, checks: new HealthLook(healthPorts(config.dataDir, systemClock)) }),
+      nodeHealth({ down, checks: new HealthLook(healthPorts(config.dataDir, systemClock, voice)) }),
+      voice.spec,
       adminAgent(new AgentThread(systemClock, log)),
       tree.spec,
       treePublisher(),
@@ -140,8 +155,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     restart: THREAD_RESTARTS,
     watchdog: { hungMs: HUNG_MS },
     report: (report) => {
-      if (report.kind === 'threadDown') down.wentDown(report.thread);
-      else if (report.kind === 'threadUp') down.cameUp(report.thread);
+      down.note(report);
       reports.note(report);
       tree.report(report);
       admin.reports.push(report);
@@ -154,6 +168,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   tree.attach(node);
   await admin.start(node, slotsOf('reader'));
   state.setReady();
+  voice.begin(node);
   let stopping: Promise<void> | undefined;
   return {
     node,
@@ -162,6 +177,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       toGateways((slot) => cast(at<GatewayControlP>(slot, GATEWAY_CONTROL), 'reloadTls')),
     stop: () => {
       state.setStopping();
+      voice.close();
       stopping ??= drainGateways(config.stopTimeoutMs)
         .then(() => Promise.all([admin.close(), tracing.close(TRACES_FLUSH_MS)]))
         .then(() => node.stop());
@@ -221,10 +237,14 @@ function slotsFor(
       const spare = group === 'shard';
       return { name: slot, group, module: url, arg: arg(slot), onDown, youngMaxMb, spare };
     });
+  const inStandby = (slot: SlotOptions): SlotOptions => {
+    return { ...slot, standby: VOICE_RESTARTS, stopTimeoutMs: VOICE_STOP_MS };
+  };
   return [
     ...many('store', 1, module.store, base),
     ...many('reader', readerCount, module.reader, base),
     ...many('shard', config.shardThreads, module.shard, storeUser),
+    ...many(VOICE_GROUP, 1, module.voice, storeUser).map(inStandby),
     ...many('gateway', config.gatewayThreads, module.gateway, gateway),
   ];
 }

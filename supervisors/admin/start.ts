@@ -11,6 +11,7 @@ import type { KeyMaterial } from '../keys.ts';
 import type { Logger } from '../log.ts';
 import { sendsAdminTokensPlain } from '../remote-admin.ts';
 import type { Tracing } from '../tracing/collector.ts';
+import type { VoiceControl } from '../voice/control.ts';
 import { type AdminCounters, createAdminCounters } from './counters.ts';
 import { ADMIN_LIMITS } from './limits.ts';
 import type { LocalServer } from './local-server.ts';
@@ -32,6 +33,7 @@ export interface AdminOptions {
   readonly replaceKeys: (keySet: KeyMaterial['keySet']) => void;
   readonly tree: TreeModel;
   readonly tracing: Tracing;
+  readonly voice: Pick<VoiceControl, 'look'>;
 }
 
 /** The admin side of a running node. Made before the threads, so that no report is missed. */

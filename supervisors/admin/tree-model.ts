@@ -366,6 +366,13 @@ class Model implements RunningTreeModel {
       if (!tables.has(slot)) tables.set(slot, new ThreadTable(slot));
       if (!paces.has(slot)) paces.set(slot, { rate: 0, unanswered: 0 });
     }
+    // One that has gone back to standby.
+    for (const slot of tables.keys()) {
+      if (this.#forest.slots.has(slot)) continue;
+      tables.delete(slot);
+      paces.delete(slot);
+      this.#asked.delete(slot);
+    }
   }
 
   #ask(slot: string): void {

@@ -30,6 +30,11 @@ export const COMMANDS: readonly CliEntry[] = [
     load: async () => (await import('./commands/node.ts')).node,
   },
   {
+    name: 'voice',
+    about: 'print how far voice is, its media workers and rooms',
+    load: async () => (await import('./commands/voice.ts')).voice,
+  },
+  {
     name: 'inspect',
     about: 'look at a node, a thread or an actor',
     load: async () => (await import('./commands/inspect.ts')).inspect,

@@ -76,7 +76,7 @@ async function resolves(url: string, hostname: string): Promise<Finding> {
   }
 }
 
-/** UDP as voice will need it: sockets, datagrams, and an address that others can send to. */
+/** UDP as voice needs it: sockets, datagrams, and an address that others can send to. */
 export const checkUdp: Check = async ({ config }) => {
   const heard = await datagram();
   if (heard !== null)
@@ -109,7 +109,9 @@ function datagram(): Promise<string | null> {
   });
 }
 
-function voiceAddress({ host }: Config): Finding {
+function voiceAddress({ host, voice }: Config): Finding {
+  const told = voice.announcedIpv4 ?? voice.announcedIpv6;
+  if (told !== null) return ok('voice', `clients are told ${told}`);
   const own = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter(({ internal, family }) => !internal && family === 'IPv4')
@@ -125,7 +127,7 @@ export function judgeAddresses(own: readonly string[], isLocal: boolean): Findin
     own.length === 0 ? 'no address but loopback' : `${own.join(', ')}: no public address`;
   if (isLocal) return ok('voice', `${what}; only this machine can connect anyway`);
   const remedy =
-    'voice from outside the local network will need a forwarded UDP port and the address of the router (voice is not in this version)';
+    'for voice from outside the local network forward its UDP and TCP ports and set DRIFTWAY_VOICE_ANNOUNCED_IPV4 to the address of the router';
   return warn('voice', what, remedy);
 }
 

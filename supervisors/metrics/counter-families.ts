@@ -33,6 +33,8 @@ const PARTS: Readonly<Record<string, string>> = {
   admin: 'Admin side',
   agent: 'Acts of operators on the thread',
   tracing: 'Spans of the thread',
+  voice: 'Rooms of the voice thread',
+  media: 'Media workers of the voice thread',
 };
 
 interface Found {

@@ -13,6 +13,7 @@ import type {
   SlotMeasures,
   ThreadReport,
 } from './types.ts';
+import { voiceFamilies } from './voice-families.ts';
 
 type ReadThread<T> = (report: ThreadReport, slot: string) => readonly T[];
 
@@ -313,31 +314,13 @@ const lanes: readonly Family[] = (
   }),
 }));
 
-/** Promised names of what is not in this version: nothing counts them yet. */
-const voice: readonly Family[] = (
-  [
-    [
-      'voice_connections_total',
-      'Connections to voice channels. None: voice is not in this version.',
-    ],
-    [
-      'audio_packets_processed_total',
-      'Audio packets forwarded. None: voice is not in this version.',
-    ],
-    [
-      'webrtc_connections_total',
-      'WebRTC transports connected. None: voice is not in this version.',
-    ],
-  ] as const
-).map(([name, help]) => ({ name, type: 'counter', help, read: () => one({}, 0) }));
-
 /** Every declared metric. */
 export const FAMILIES: readonly Family[] = [
   ...http,
   ...sockets,
   ...codes,
   ...messages,
-  ...voice,
+  ...voiceFamilies,
   ...actors,
   ...lanes,
   ...processFamilies,

@@ -9,7 +9,7 @@ import { METRICS_TIMEOUT_MS } from '../policies.ts';
 import { THREAD_COUNTERS, type ThreadCountersP } from './thread.ts';
 import type { NodeView, ProcessFacts, ThreadView } from './types.ts';
 
-const GROUPS = ['store', 'reader', 'shard', 'gateway'] as const;
+const GROUPS = ['store', 'reader', 'shard', 'voice', 'gateway'] as const;
 
 /** What the page needs to know of the process. */
 export interface GatherOptions {
@@ -27,7 +27,16 @@ export async function gatherView(options: GatherOptions): Promise<NodeView> {
     Promise.all(slots.map(viewOf)),
     processFacts(options),
   ]);
-  return { threads, process };
+  return { threads: withoutStandby(threads), process };
+}
+
+/** A thread in standby is not there, so nobody is to be told that it does not answer. */
+function withoutStandby(threads: readonly ThreadView[]): readonly ThreadView[] {
+  const facts = threads.find(({ report }) => report?.measures.node !== undefined)?.report;
+  const wanted = facts?.measures.node?.slots.map(({ name }) => name);
+  return threads.filter(
+    ({ report, slot }) => report !== undefined || wanted?.includes(slot) !== false,
+  );
 }
 
 async function viewOf(slot: string): Promise<ThreadView> {

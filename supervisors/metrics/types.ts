@@ -17,6 +17,23 @@ export interface SlotMeasures {
   readonly store?: CommitMeasures;
   /** What the main thread alone knows. */
   readonly node?: NodeFacts;
+  /** The voice thread's. */
+  readonly voice?: VoiceMeasures;
+}
+
+/** Of the rooms and the media workers. */
+export interface VoiceMeasures {
+  readonly people: number;
+  readonly rooms: number;
+  readonly workers: readonly {
+    readonly slot: number;
+    readonly role: string;
+    readonly state: string;
+    /** Share of a core. */
+    readonly cpu: number;
+    readonly rssBytes: number;
+    readonly predictedPps: number;
+  }[];
 }
 
 /** Plain data, so that it crosses threads. */

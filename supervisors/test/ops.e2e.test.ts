@@ -26,6 +26,7 @@ const OF_THE_SCRAPE: ReadonlySet<string> = new Set(['instance', 'job']);
 const LATER: Readonly<Record<string, readonly string[]>> = {
   driftway_supervisor_restarts_total: ['thread', 'supervisor', 'child'],
   driftway_gateway_closed_by_code: ['thread', 'code'],
+  driftway_media_worker_cpu_share: ['worker'],
 };
 
 const PROMISED: Readonly<Record<string, string>> = {

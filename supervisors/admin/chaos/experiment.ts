@@ -3,6 +3,7 @@
  * that it ends is the affair of the thread that has it, also when this run is gone.
  */
 import { at, type Clock, call, cast, type NodeHandle, slotsOf } from '../../../runtime/index.ts';
+import { VOICE_THREAD, type VoiceThreadP } from '../../voice/types.ts';
 import { ADMIN_AGENT, type AdminAgentP } from '../agent-types.ts';
 import { done, fail } from '../define.ts';
 import type { ReportFeed } from '../reports.ts';
@@ -180,6 +181,10 @@ export class Experiment {
           ASK,
         );
         return killed.ok ? done(null) : killed;
+      }
+      if (plan.item === 'kill-media') {
+        const killed = await call(at<VoiceThreadP>(slot, VOICE_THREAD), 'killWorker', {}, ASK);
+        return killed === null ? fail('not_available', 'no media worker runs now') : done(null);
       }
       if (plan.item === 'kill-thread') {
         node.terminateSlot(slot);

@@ -2,6 +2,7 @@
  * Every bound of chaos in one table: how long, how far, how many. Plain data.
  */
 import { HUNG_MS, THREAD_RESTARTS } from '../../policies.ts';
+import { VOICE_GROUP } from '../../voice/types.ts';
 import type { ChaosItem } from './types.ts';
 
 export const CHAOS_LIMITS = {
@@ -42,12 +43,12 @@ export const CHAOS_LIMITS = {
 /** Groups of threads on which an item may strike. Main has the way to end it, gateways cannot be replaced. */
 export const CHAOS_GROUPS: Readonly<Record<ChaosItem, readonly string[]>> = {
   'kill-actor': ['shard', 'reader', 'store'],
-  'kill-thread': ['shard', 'reader', 'store'],
+  'kill-thread': ['shard', 'reader', 'store', VOICE_GROUP],
   'delay-mailbox': ['shard', 'reader', 'store', 'gateway'],
   'drop-mailbox': ['shard', 'reader', 'store'],
   'stall-thread': ['shard', 'reader', 'store', 'gateway'],
   'freeze-store': ['store'],
   'fill-disk': ['store'],
   'cut-lane': ['shard', 'reader', 'store', 'gateway'],
-  'kill-media': [],
+  'kill-media': [VOICE_GROUP],
 };

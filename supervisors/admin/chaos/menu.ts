@@ -47,7 +47,7 @@ const ABOUT: Readonly<Record<ChaosItem, readonly [string, ChaosMenuLine['target'
     'two threads',
     ['to', 'mode', 'forMs'],
   ],
-  'kill-media': ['end a media process (not available: no voice in this version)', 'nothing', []],
+  'kill-media': ['end the busiest media worker; the spare takes its rooms', 'nothing', []],
 };
 
 /** All items, in their order. */

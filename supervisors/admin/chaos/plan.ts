@@ -3,6 +3,7 @@
  */
 import type { SlotStatus } from '../../../runtime/index.ts';
 import { HUNG_MS } from '../../policies.ts';
+import { VOICE_SLOT } from '../../voice/types.ts';
 import { done, fail } from '../define.ts';
 import type { VerbResult } from '../types.ts';
 import { CHAOS_GROUPS, CHAOS_LIMITS } from './limits.ts';
@@ -33,7 +34,13 @@ const OF_STORE: ReadonlySet<ChaosItem> = new Set(['freeze-store', 'fill-disk']);
 const MAY_HANG: ReadonlySet<ChaosItem> = new Set(['stall-thread', 'freeze-store']);
 /** The watchdog may be late or early by its own interval. */
 const BUSY_MS = HUNG_MS - 1_000;
-const AT_ONCE: ReadonlySet<ChaosItem> = new Set(['kill-actor', 'kill-thread']);
+const AT_ONCE: ReadonlySet<ChaosItem> = new Set(['kill-actor', 'kill-thread', 'kill-media']);
+/** What is meant where no row is named. */
+const WITHOUT_ID: Readonly<Partial<Record<ChaosItem, string>>> = {
+  'freeze-store': STORE,
+  'fill-disk': STORE,
+  'kill-media': VOICE_SLOT,
+};
 
 /** The plan, or the reason against it. `slots` as NodeHandle gives them. */
 export function planOf(
@@ -42,10 +49,7 @@ export function planOf(
   slots: readonly SlotStatus[],
 ): VerbResult<ChaosPlan> {
   const { item } = start;
-  if (item === 'kill-media') {
-    return fail('not_available', 'there are no media processes in this version');
-  }
-  const id = start.id ?? (OF_STORE.has(item) ? STORE : undefined);
+  const id = start.id ?? WITHOUT_ID[item];
   if (id === undefined) return fail('invalid', `${item} wants the id of a row`);
   const { path, slot } = placeOf(id, nodeName);
   if (WITH_ACTOR.has(item) && path === undefined) {
@@ -97,7 +101,9 @@ function faultOfSlot(
   if (found === undefined) {
     return slot === 'main'
       ? fail('forbidden', 'the main thread is no target: it holds the way to end a fault')
-      : fail('not_found', `there is no thread ${slot}`);
+      : slot === VOICE_SLOT
+        ? fail('not_available', 'nobody is in a voice channel: there is no media worker now')
+        : fail('not_found', `there is no thread ${slot}`);
   }
   if (!CHAOS_GROUPS[item].includes(found.group)) {
     return fail('forbidden', `${item} strikes ${CHAOS_GROUPS[item].join(', ')}: got ${slot}`);

@@ -16,6 +16,7 @@ import { traceVerbs } from './trace.ts';
 import { traceMessageVerbs } from './trace-message.ts';
 import { treeVerbs } from './tree.ts';
 import { userVerbs } from './users.ts';
+import { voiceVerbs } from './voice.ts';
 import { whereVerbs } from './where.ts';
 
 const FACTORIES: readonly ((deps: AdminDeps) => readonly AdminVerb[])[] = [
@@ -34,6 +35,7 @@ const FACTORIES: readonly ((deps: AdminDeps) => readonly AdminVerb[])[] = [
   traceMessageVerbs,
   treeVerbs,
   userVerbs,
+  voiceVerbs,
   whereVerbs,
 ];
 

@@ -122,6 +122,7 @@ export class VoicePeer {
   #rejoining: Promise<void> | undefined;
   #sent = 0;
   #epochTold = 0;
+  #isMoving = false;
 
   constructor(signal: Signal, options: VoicePeerOptions) {
     this.#signal = signal;
@@ -153,8 +154,16 @@ export class VoicePeer {
     receive: readonly [number, string],
     consumers: readonly (readonly unknown[])[],
   ): Promise<void> {
-    this.#closeTransports();
-    this.#heard.clear();
+    const before = { send: this.#send, receive: this.#receive, heard: [...this.#heard.keys()] };
+    const isMove = this.#isMoving;
+    this.#isMoving = false;
+    const letGo = (): void => {
+      before.send?.close();
+      before.receive?.close();
+      for (const key of before.heard) this.#heard.delete(key);
+    };
+    // In a planned move the old ones carry on until the new ones do.
+    if (!isMove) letGo();
     const { name, ssrc } = this.options;
     const label = `${name}-${++serial}`;
     const taking = new RtcTransport(`${label}-r`, 'receive');
@@ -169,6 +178,7 @@ export class VoicePeer {
       ),
       giving === undefined || send === null ? undefined : this.#produce(giving, send),
     ]);
+    if (isMove) letGo();
   }
 
   async #produce(transport: RtcTransport, offer: readonly [number, string]): Promise<void> {
@@ -272,9 +282,13 @@ export class VoicePeer {
     if (this.options.follows === false) return;
     if (kind === KIND.epoch) {
       this.#epochTold = body[0] as number;
+      this.#isMoving = false;
       this.rejoin();
     }
-    if (kind === KIND.relocate) this.rejoin();
+    if (kind === KIND.relocate) {
+      this.#isMoving = true;
+      this.rejoin();
+    }
     if (kind === KIND.ended && body[0] === FAILED) {
       this.vsid = 0;
       this.rejoin();

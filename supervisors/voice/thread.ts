@@ -1,0 +1,56 @@
+/**
+ * Owns the actor `voice-thread`, through which the main thread sees and tests the voice thread, and what that thread tells /metrics.
+ * Voice thread.
+ */
+import { type ChildSpec, child, defineActor, name } from '../../runtime/index.ts';
+import type { HostedVoice } from '../../voice/index.ts';
+import type { CounterTree, SlotMeasures } from '../metrics/types.ts';
+import { VOICE_THREAD, type VoiceThreadP, type VoiceThreadStatus } from './types.ts';
+
+type Hosted = Pick<HostedVoice, 'counters' | 'killWorker' | 'status'>;
+
+const VoiceThread = defineActor<VoiceThreadP, Hosted, Hosted>({
+  name: VOICE_THREAD,
+  init: (_ctx, hosted) => hosted,
+  handle: {
+    status: statusOf,
+    killWorker: (hosted, { slot }) => hosted.killWorker(slot ?? busiest(hosted)) ?? null,
+  },
+});
+
+/** Child that answers for the voice of this thread. */
+export function voiceThread(hosted: Hosted): ChildSpec {
+  return child(VOICE_THREAD, VoiceThread, hosted, {
+    name: name<VoiceThreadP>(VOICE_THREAD),
+    restart: 'permanent',
+  });
+}
+
+function statusOf(hosted: Hosted): VoiceThreadStatus {
+  const { participantsNow: people, roomsNow: roomCount } = hosted.counters;
+  return { ...hosted.status(), people, roomCount };
+}
+
+/** Slot of the worker that carries most. */
+function busiest(hosted: Hosted): number | undefined {
+  const running = hosted.status().pool.workers.filter(({ pid, role }) => {
+    return pid !== null && role === 'active';
+  });
+  return running.sort((a, b) => b.transports - a.transports)[0]?.slot;
+}
+
+/** For /metrics: `driftway_voice_...` and `driftway_media_...`. */
+export function voiceCounters(hosted: Hosted): CounterTree {
+  return { voice: { ...hosted.counters }, media: { ...hosted.status().pool.counters } };
+}
+
+/** What /metrics has under promised names. */
+export function voiceMeasures(hosted: Hosted): SlotMeasures {
+  const { participantsNow: people, roomsNow: rooms } = hosted.counters;
+  const workers = hosted
+    .status()
+    .pool.workers.map(({ cpu, predictedPps, role, rssBytes, slot, state }) => {
+      return { cpu, predictedPps, role, rssBytes, slot, state };
+    });
+  return { voice: { people, rooms, workers } };
+}
