@@ -9,10 +9,15 @@ import { say } from './say.mjs';
 
 /**
  * One row per program: `program` is looked for on PATH, `packages` are installed when it is missing.
- * Empty so far: the tests need nothing but Node.
  * @type {{ program: string, packages: string[] }[]}
  */
-export const NEEDED = [];
+export const NEEDED = [
+  { program: 'chromium', packages: ['chromium'] },
+  { program: 'turnserver', packages: ['coturn'] },
+  { program: 'opusinfo', packages: ['opus-tools'] },
+  { program: 'espeak-ng', packages: ['espeak-ng'] },
+  { program: 'wasm2c', packages: ['wabt'] },
+];
 
 /** Installs the Debian packages of `rows` whose program is not there; returns the packages it asked apt for. */
 export function ensureDebianPackages(rows = NEEDED) {
