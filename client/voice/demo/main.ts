@@ -85,6 +85,7 @@ async function enter(): Promise<void> {
     byId('enter', HTMLElement).hidden = true;
     byId('room', HTMLElement).hidden = false;
     byId('unblock', HTMLButtonElement).hidden = made.output.isAudible;
+    byId('mute', HTMLButtonElement).hidden = made.microphone === null;
     watchStats(made);
   } catch (error) {
     await leave('Not connected');
@@ -146,7 +147,9 @@ async function showStats({ session, encryption }: Call): Promise<void> {
     const stats = readVoiceStats(await voice.stats());
     if (stats !== null) peopleView?.stats(voice.uid, stats);
   }
-  const route = readRoute((await session.sentStats()) ?? []);
+  // Who only listens knows the way from what comes in.
+  const stats = session.sentStats() ?? session.voices()[0]?.stats();
+  const route = readRoute((await stats) ?? []);
   if (route !== null) {
     document.body.dataset.via = route.via;
     const text = `Media over ${route.via}, ${route.rttMs.toFixed(0)} ms there and back`;
