@@ -10,6 +10,7 @@ import { repairCases } from './repair.ts';
 import { replayCases } from './replay.ts';
 import { rightsCases } from './rights.ts';
 import { sessionCases } from './sessions.ts';
+import { voiceCases } from './voice.ts';
 
 export const CASES: readonly Case[] = [
   ...connectCases,
@@ -22,4 +23,5 @@ export const CASES: readonly Case[] = [
   ...rightsCases,
   ...hostileCases,
   ...drainCases,
+  ...voiceCases,
 ].sort((a, b) => a.number - b.number);

@@ -28,6 +28,7 @@ const DEFAULTS = {
   DRIFTWAY_HEART: 'off',
   DRIFTWAY_LOG_FORMAT: 'json',
   DRIFTWAY_LOG_LEVEL: 'warn',
+  DRIFTWAY_VOICE_PORT: '0',
 } as const;
 
 /** The server did not get ready: nothing to test. */

@@ -2,7 +2,13 @@
 import type { Encoding } from '../wire/types.ts';
 
 /** How a case ended. Only `failed` makes the suite fail; the `needs` ones were not run and count as nothing else. */
-export type Status = 'passed' | 'failed' | 'needs two nodes' | 'needs control' | 'needs limits';
+export type Status =
+  | 'passed'
+  | 'failed'
+  | 'needs two nodes'
+  | 'needs control'
+  | 'needs limits'
+  | 'needs voice';
 
 /** One line of the table. */
 export interface Outcome {

@@ -16,6 +16,7 @@ export const Op = {
   HEAD: 17,
   GAP: 18,
   PRESENCE: 21,
+  VOICE: 23,
   SUBEND: 25,
   SUB: 32,
   UNSUB: 33,
@@ -23,10 +24,22 @@ export const Op = {
   HISTORY: 35,
   SYNC: 36,
   GUILD: 43,
+  V_JOIN: 48,
+  V_LEAVE: 49,
+  V_TRANSPORT: 50,
+  V_PRODUCE: 52,
+  V_PAUSE: 54,
+  V_CLOSE: 55,
+  V_STATE: 56,
+  V_ICE: 57,
+  V_SYNC: 58,
 } as const;
 
 /** Event kinds that the cases use. */
 export const Kind = { REDACTED: 0, CREATE: 1, EDIT: 2, DELETE: 3, REVOKED: 47 } as const;
+
+/** Kinds of VOICE that the cases look for. */
+export const VoiceKind = { LEFT: 2, PRODUCER: 4 } as const;
 
 /** Status of an entry in the OK to SUB. */
 export const Status = { LIVE: 0, REPLAYING: 1, GAP: 2, REFUSED: 3, OVER_LIMIT: 4 } as const;
