@@ -11,7 +11,7 @@ import { ensurePackages } from './setup/install.mjs';
 import { ensureNode } from './setup/node.mjs';
 import { environment, runHeart, runTool } from './setup/run.mjs';
 import { SetupError, say } from './setup/say.mjs';
-import { prepareMediaWorker, runTests } from './setup/tests.mjs';
+import { prepareNative, runTests } from './setup/tests.mjs';
 import { ensureTypeCache } from './setup/type-cache-state.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -77,7 +77,7 @@ function tool(path, ...first) {
 
 async function test(at) {
   ensureDebianPackages();
-  return runTests({ ...at, env: await prepareMediaWorker({ ...at, preload: TYPE_CACHE }) });
+  return runTests({ ...at, env: await prepareNative({ ...at, preload: TYPE_CACHE }) });
 }
 
 async function ok(at) {

@@ -8,17 +8,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runTool } from './run.mjs';
 
-/** Set for all that tests start: a launcher inside a test need not look for the media worker again. */
-const PREPARED = 'DRIFTWAY_MEDIA_WORKER_PREPARED';
+/** Set for all that tests start: a launcher inside a test need not look for the native programs again. */
+const PREPARED = 'DRIFTWAY_NATIVE_PREPARED';
+/** Folders of native/ whose `main.ts` gets a program, from its cache or by a build. */
+const PROGRAMS = ['media-worker', 'audio'];
 
 /**
- * Gets the media worker before the tests, so that none of them waits for a build; returns the environment to go on with. Without one
+ * Gets the native programs before the tests, so that none of them waits for a build; returns the environment to go on with. Without one
  * the tests that need it fail with the reason, and the build's log is above.
  */
-export async function prepareMediaWorker({ root, node, env, preload }) {
+export async function prepareNative({ root, node, env, preload }) {
   if (env[PREPARED]) return env;
-  const main = join(root, 'native', 'media-worker', 'main.ts');
-  await runTool({ node, cwd: root, env, args: [...preload, main] });
+  for (const name of PROGRAMS) {
+    const main = join(root, 'native', name, 'main.ts');
+    await runTool({ node, cwd: root, env, args: [...preload, main] });
+  }
   return { ...env, [PREPARED]: '1' };
 }
 
