@@ -39,6 +39,7 @@ import type { JsonText } from './types.ts';
 import {
   createMediaPool,
   type MediaPool,
+  type MediaResult,
   type PoolEvent,
   type PoolStatus,
 } from './worker/index.ts';
@@ -104,6 +105,11 @@ export interface HostedVoice {
   status(): VoiceStatus;
   /** SIGKILL to a media worker, for chaos and tests: its process id, or undefined when there is none. Default the first that carries rooms. */
   killWorker(index?: number): number | undefined;
+  /**
+   * Puts a fresh process in the place of a media worker: its rooms move to another one, make before break. Resolves when it has been
+   * replaced, after `withinMs` at the latest; a call that has not moved by then is lost and begins anew. `gone`: no such worker.
+   */
+  drainWorker(slot: number, withinMs: Ms): Promise<MediaResult<null>>;
   /** Members are told that the server moves, then rooms and workers end. */
   close(): Promise<void>;
 }
@@ -155,6 +161,7 @@ export async function hostVoice(options: VoiceHostOptions): Promise<HostedVoice>
       rooms: registry.statuses(STATUS_ROOMS_MAX),
     }),
     killWorker: (index) => killWorker(pool.status(), index),
+    drainWorker: (slot, withinMs) => pool.drain(slot, withinMs),
     close: async () => {
       await Promise.allSettled([stop(supervisor, 'shutdown')]);
       // Recordings before the workers that they hear through, so that their files are whole.

@@ -35,6 +35,11 @@ export const COMMANDS: readonly CliEntry[] = [
     load: async () => (await import('./commands/voice.ts')).voice,
   },
   {
+    name: 'voice drain',
+    about: 'replace a media worker while people talk',
+    load: async () => (await import('./commands/voice.ts')).voiceDrain,
+  },
+  {
     name: 'inspect',
     about: 'look at a node, a thread or an actor',
     load: async () => (await import('./commands/inspect.ts')).inspect,

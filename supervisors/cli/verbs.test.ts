@@ -56,6 +56,7 @@ describe('commands of one call', () => {
     [['resume', 'a/b'], 'resume', { id: 'n1/a/b' }],
     [['passivate', 'a/b', '--force'], 'passivate', { id: 'n1/a/b', force: true }],
     [['drain', '.'], 'drain', { id: 'n1' }],
+    [['voice', 'drain', '1', '--within', '5'], 'voice.drain', { slot: 1, withinMs: 5_000 }],
     [['heap', 'main'], 'heap.snapshot', { id: 'n1/main' }],
     [['log-level', 'debug'], 'log.level', { level: 'debug', forMs: 900_000 }],
     [['where', 'message', '12', '3'], 'where', { what: 'message', sid: '12', seq: '3' }],

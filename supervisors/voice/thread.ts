@@ -7,14 +7,18 @@ import type { HostedVoice } from '../../voice/index.ts';
 import type { CounterTree, SlotMeasures } from '../metrics/types.ts';
 import { VOICE_THREAD, type VoiceThreadP, type VoiceThreadStatus } from './types.ts';
 
-type Hosted = Pick<HostedVoice, 'counters' | 'killWorker' | 'status'>;
+type Hosted = Pick<HostedVoice, 'counters' | 'drainWorker' | 'killWorker' | 'status'>;
 
 const VoiceThread = defineActor<VoiceThreadP, Hosted, Hosted>({
   name: VOICE_THREAD,
   init: (_ctx, hosted) => hosted,
+  // It lasts as long as people take to move.
+  concurrent: ['drainWorker'],
   handle: {
     status: statusOf,
     killWorker: (hosted, { slot }) => hosted.killWorker(slot ?? busiest(hosted)) ?? null,
+    drainWorker: async (hosted, { slot, withinMs }) =>
+      (await hosted.drainWorker(slot, withinMs)).ok,
   },
 });
 

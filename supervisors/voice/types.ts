@@ -66,4 +66,6 @@ export interface VoiceThreadP {
   status(): VoiceThreadStatus;
   /** SIGKILL to a media worker, the busiest one by default: its process id, null when there is none. For chaos and tests. */
   killWorker(m: { readonly slot?: number | undefined }): number | null;
+  /** A fresh process in the place of a media worker; its rooms move first. False: there is no such worker, or it is on its way out. */
+  drainWorker(m: { readonly slot: number; readonly withinMs: number }): boolean;
 }
