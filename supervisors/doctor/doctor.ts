@@ -13,6 +13,7 @@ import { checkBacklog, checkClock, checkMemory, checkOpenFiles, checkRuntime } f
 import { checkNats, checkPort, checkPublicUrl, checkUdp } from './network.ts';
 import { checkKeys, checkStore } from './store.ts';
 import type { Check, Finding, Scene } from './types.ts';
+import { checkMediaWorker, checkVoicePorts } from './voice.ts';
 
 export interface DoctorOptions {
   /** Where the server's settings come from. */
@@ -38,6 +39,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   url: checkPublicUrl,
   tls: checkCertificates,
   udp: checkUdp,
+  'voice-ports': checkVoicePorts,
+  media: checkMediaWorker,
   nats: checkNats,
 };
 

@@ -133,6 +133,21 @@ describe('doctor', () => {
     }
   });
 
+  test('a port of voice that somebody else holds: fails, and with VOICE=off nobody asks for it', async () => {
+    const port = await takenPort();
+    const env = { DRIFTWAY_PORT: String(await freePort()), DRIFTWAY_VOICE_PORT: String(port) };
+    const { code, of } = await examine(newFolder(), { env });
+    expect(code).toBe(1);
+    expect(of('voice-ports')[0]).toMatchObject({
+      grade: 'fail',
+      what: expect.stringContaining(`TCP ${port} (EADDRINUSE)`),
+      remedy: expect.stringContaining('DRIFTWAY_VOICE_PORT'),
+    });
+    const without = await examine(newFolder(), { env: { ...env, DRIFTWAY_VOICE: 'off' } });
+    expect(without.of('voice-ports')[0]).toMatchObject({ grade: 'ok', what: 'VOICE is off' });
+    expect(without.of('media')[0]).toMatchObject({ grade: 'ok' });
+  });
+
   test('an empty machine: a folder that is not there yet is no fault and is not made', async () => {
     const dataDir = join(newFolder(), 'a', 'b');
     const env = { DRIFTWAY_PORT: String(await freePort()) };

@@ -14,6 +14,8 @@ class World {
   starts = 0;
   stops = 0;
   fails = false;
+  /** It is being replaced: a start has nothing to do. */
+  replaces = false;
   readonly control: VoiceControl;
 
   constructor() {
@@ -36,7 +38,7 @@ class World {
       startSlot: async () => {
         this.starts += 1;
         if (this.fails) throw new Error('no boot');
-        this.slot = 'up';
+        if (!this.replaces) this.slot = 'up';
       },
       stopSlot: async () => {
         this.stops += 1;
@@ -90,7 +92,9 @@ describe('wake', () => {
     const at = begun();
     await at.control.wake();
     at.slot = 'down';
+    at.replaces = true;
     expect(await at.control.look()).toMatchObject({ thread: 'down' });
+    expect(await at.control.wake()).toMatchObject({ up: false, retryMs: 250 });
   });
 
   test('a thread that ended too often: rests, then is started anew', async () => {

@@ -29,7 +29,7 @@ import {
 } from './types.ts';
 
 /** When a client may try again: a start takes less, a preparation longer. */
-const RETRY_MS = { start: 2_000, preparing: 10_000, failed: 60_000 } as const;
+const RETRY_MS = { replaced: 250, start: 2_000, preparing: 10_000, failed: 60_000 } as const;
 
 type VoiceNode = Pick<NodeHandle, 'slots' | 'startSlot' | 'stopSlot'>;
 
@@ -107,7 +107,7 @@ export class VoiceControl {
     }
     return this.#threadState() === 'up'
       ? { up: true }
-      : asleep(RETRY_MS.start, 'the voice thread is being restarted');
+      : asleep(RETRY_MS.replaced, 'the voice thread is being restarted');
   }
 
   async look(): Promise<VoiceLook> {
