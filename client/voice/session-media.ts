@@ -63,6 +63,7 @@ export class SessionMedia {
   readonly #receive: ReceiveTransport;
   readonly #ladders: TransportLadder[] = [];
   readonly #tids: number[] = [];
+  readonly #unconnected = new Set<number>();
   readonly #voices = new Map<number, Voice>();
   /** Consumers whose building has begun; taken out when the server closes them meanwhile. */
   readonly #building = new Set<number>();
@@ -96,6 +97,16 @@ export class SessionMedia {
   ids(): { readonly tids: number[]; readonly pids: number[]; readonly cids: number[] } {
     const pids = this.#sent === null ? [] : [this.#sent.pid];
     return { tids: [...this.#tids], pids, cids: [...this.#voices.keys()] };
+  }
+
+  /** Whether it can take over from `old`: everything is connected, and whoever is heard there flows here too. */
+  takesOver(old: SessionMedia): boolean {
+    const isSending = this.#send === null || this.#sent !== null;
+    const flowing = new Set(
+      this.voices().flatMap(({ cid, uid }) => (this.#stopped.has(cid) ? [] : [uid])),
+    );
+    const isHeard = old.voices().every(({ uid }) => flowing.has(uid));
+    return isSending && isHeard && this.#unconnected.size === 0;
   }
 
   get sent(): SentTrack | null {
@@ -202,7 +213,11 @@ export class SessionMedia {
     });
     this.#ladders.push(ladder);
     this.#tids.push(tid);
-    transport.onState((state: TransportState) => ladder.state(state));
+    this.#unconnected.add(tid);
+    transport.onState((state: TransportState) => {
+      if (state === 'connected') this.#unconnected.delete(tid);
+      ladder.state(state);
+    });
   }
 
   async #restartIce(tid: number, transport: MediaTransport): Promise<boolean> {

@@ -103,11 +103,12 @@ test('VoiceSession: a planned move, new transports first, the old ones are close
   server.push(VoiceKind.RELOCATE);
   await clock.advance(0);
   server.push(VoiceKind.CONSUMER, 3, 70, 1, '{}');
-  await clock.advance(500);
+  await clock.advance(2_000);
   expect(media.transports.map(({ isClosed }) => isClosed)).toEqual([false, false, false, false]);
   expect([...output.playing.keys()]).toEqual([20, 70]);
   expect(server.count('V_PRODUCE')).toBe(2);
-  await clock.advance(500);
+  for (const transport of media.transports.slice(2)) transport.state('connected');
+  await clock.advance(900);
   expect(media.transports.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false]);
   expect([...output.playing.keys()]).toEqual([70]);
   expect(server.asked.filter(([name]) => name === 'V_CLOSE').map(([, , id]) => id)).toEqual([
@@ -115,6 +116,15 @@ test('VoiceSession: a planned move, new transports first, the old ones are close
   ]);
   expect(states.map(({ name }) => name)).toEqual(['joining', 'connected']);
   expect(session.voices().map(({ cid }) => cid)).toEqual([70]);
+});
+
+test('VoiceSession: a planned move whose new way does not connect, the old one is given up after 8 s', async () => {
+  const { server, media, clock } = await joinedRig();
+  server.push(VoiceKind.RELOCATE);
+  await clock.advance(6_900);
+  expect(media.transports.some(({ isClosed }) => isClosed)).toBe(false);
+  await clock.advance(1_100);
+  expect(media.transports.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false]);
 });
 
 test('VoiceSession: a planned move that cannot be made, joins again', async () => {

@@ -26,8 +26,10 @@ const ENCODER: EncoderSettings = { maxBitrate: 40_000, dtx: true, fec: true, ste
 const JOIN_WAITS_MS = [0, 150, 300, 450, 1_000, 2_000, 5_000];
 /** Frames that wait for the media of a join to be set up; more end in a V_SYNC. */
 const HELD_MAX = 256;
-/** In a planned move both ways go on for this long: the new one has connected and its jitter buffers are filled. */
-const OVERLAP_MS = 1_000;
+/** In a planned move both ways go on until the new one has taken over and for OVERLAP_MS more; the server waits 10 s. */
+const OVERLAP_MS = 700;
+const HAND_OVER_MAX_MS = 7_000;
+const LOOK_MS = 100;
 /** The loudest in VOICE 6. */
 const LEVEL_MAX = 127;
 /** The room goes on elsewhere after these. */
@@ -288,12 +290,28 @@ export class VoiceSession {
     this.#leaving = old;
     this.#setMedia({ ...made, send: send?.value ?? null });
     this.#release();
-    this.#options.clock.setTimeout(() => {
-      if (life !== this.#life) return;
-      this.#leaving = null;
-      for (const tid of old.ids().tids) void this.#signal.close(vsid, tid);
-      old.close();
-    }, OVERLAP_MS);
+    this.#handOver(vsid, old, life, this.#options.clock.now() + HAND_OVER_MAX_MS);
+  }
+
+  /** Ends the old way once the new one has taken over, and a little later, for its jitter buffers have to fill. */
+  #handOver(vsid: number, old: SessionMedia, life: number, endAt: number): void {
+    const { clock } = this.#options;
+    const media = this.#media;
+    if (life !== this.#life || media === null) return;
+    const isReady = media.takesOver(old) || clock.now() >= endAt;
+    clock.setTimeout(
+      () => {
+        if (life !== this.#life) return;
+        if (!isReady) {
+          this.#handOver(vsid, old, life, endAt);
+          return;
+        }
+        this.#leaving = null;
+        for (const tid of old.ids().tids) void this.#signal.close(vsid, tid);
+        old.close();
+      },
+      isReady ? OVERLAP_MS : LOOK_MS,
+    );
   }
 
   #closeMedia(): void {
