@@ -3,10 +3,13 @@
  * end-to-end encryption (V1, V10, V13 and V15 of the design).
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { mediaWorkerBinary } from '../../native/media-worker/index.ts';
 import { Relay } from '../../voice/testkit/index.ts';
+import { AdminClient } from '../admin/index.ts';
+import type { VoiceLook } from '../voice/types.ts';
 import { TestBrowser, type VoiceWindow } from './support/browser.ts';
 import { cpuMs } from './support/proc.ts';
 import { nowMs } from './support/raw-client.ts';
@@ -69,6 +72,18 @@ async function hearsAnew(page: Page): Promise<void> {
     before,
     { polling: 50 },
   );
+}
+
+/** Writes down every state of the page from now on. */
+function noteStates(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    const { dataset } = document.body;
+    dataset.statesSeen = '';
+    const note = (): void => {
+      dataset.statesSeen += `${dataset.state} `;
+    };
+    new MutationObserver(note).observe(document.body, { attributeFilter: ['data-state'] });
+  });
 }
 
 function startServer(env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
@@ -135,6 +150,25 @@ describe('on a good network', () => {
     await Promise.all([alice.page, bob.page].map(hearsAnew));
     expect(nowMs() - startedAt).toBeLessThan(3_000);
     expect([...alice.errors, ...bob.errors]).toEqual([]);
+  });
+
+  test('voice demo: the media worker is emptied for a restart, the call moves and nobody joins anew', async () => {
+    const [alice, bob] = [await open(url, 'Alice'), await open(url, 'Bob')];
+    await alice.join();
+    await bob.join();
+    const pages = [alice.page, bob.page];
+    await Promise.all([alice.hears(50), bob.hears(50), ...pages.map(noteStates)]);
+    const admin = await AdminClient.connect({
+      socketPath: join(server.dataDir, 'admin.sock'),
+      client: 'test',
+    });
+    const { status } = (await admin.call('voice', {})) as VoiceLook;
+    const active = status?.pool.workers.find(({ role }) => role === 'active');
+    await Promise.all([admin.call('voice.drain', { slot: active?.slot }), ...pages.map(hearsAnew)]);
+    await admin.close();
+    for (const page of pages) {
+      expect(await page.getAttribute('body', 'data-states-seen')).toBe('');
+    }
   });
 
   test('voice demo: end-to-end encrypted, who has the secret hears, a stranger hears silence (V15)', async () => {
