@@ -5,6 +5,7 @@ import type { Side } from './types.ts';
 
 /** Joins under way at once. */
 const JOINS_MAX = 8;
+const OFFERS_TIMEOUT_MS = 20_000;
 const CYCLE_US = 20_000;
 /** In bursts: this many per 20 ms. */
 const BURSTS = 4;
@@ -88,14 +89,24 @@ export class Crowd {
     return new Crowd(side, shape, people, boards);
   }
 
-  /** Everybody enters; resolves when all are connected and every stream was heard once. */
+  /**
+   * Everybody enters, a few rooms at a time, and is heard once by all others; falls silent then, so that a full house is no load on
+   * those who still come.
+   */
   async join(): Promise<void> {
-    await inTurns(this.people.length, JOINS_MAX, (index) => this.people[index]!.join());
-    // Those who came later were offered to those who were there.
-    await this.offersComplete();
-    await Promise.all(this.people.map((person) => person.allHeard()));
-    const missing = this.boards.reduce((sum, { unheard }) => sum + unheard, 0);
-    if (missing > 0) throw new Error(`${this.side.name}: ${missing} streams were never heard`);
+    const { perRoom, rooms } = this.shape;
+    const waysRooms = Math.max(1, Math.floor(JOINS_MAX / perRoom));
+    await inTurns(rooms, waysRooms, async (room) => {
+      const people = this.people.slice(room * perRoom, (room + 1) * perRoom);
+      await inTurns(people.length, JOINS_MAX, (index) => people[index]!.join());
+      // Those who came later were offered to those who were there.
+      await this.#offered(people);
+      await Promise.all(people.map((person) => person.allHeard()));
+      for (const person of people) person.talk(false);
+    });
+    const missing = this.boards.flatMap(({ unheard }) => unheard);
+    if (missing.length === 0) return;
+    throw new Error(`${this.side.name}: ${missing.length} streams never heard: ${missing[0]}`);
   }
 
   talk(isTalking: boolean): void {
@@ -110,14 +121,14 @@ export class Crowd {
     await inTurns(this.people.length, JOINS_MAX, (index) => this.people[index]!.close());
   }
 
-  /** Until everybody was offered every talker of the room but itself. */
-  async offersComplete(timeoutMs = 20_000): Promise<void> {
-    const end = performance.now() + timeoutMs;
+  /** Until each of these was offered every talker of the room but itself. */
+  async #offered(people: readonly Person[]): Promise<void> {
+    const end = performance.now() + OFFERS_TIMEOUT_MS;
     const { talkers } = this.shape;
     const isMissing = (person: Person) => person.offered < talkers - (person.talks ? 1 : 0);
-    while (this.people.some(isMissing)) {
+    while (people.some(isMissing)) {
       if (performance.now() > end) {
-        const count = this.people.filter(isMissing).length;
+        const count = people.filter(isMissing).length;
         throw new Error(`${this.side.name}: ${count} people were not offered all talkers`);
       }
       await new Promise((resolve) => {

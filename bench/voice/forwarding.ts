@@ -17,7 +17,6 @@ export async function forward(bench: Bench, scenario: Forwarding): Promise<Row[]
       const crowd = await Crowd.open(side, generator, scenario.shape);
       crowds.push(crowd);
       await crowd.join();
-      crowd.talk(false);
     }
     for (let round = 0; round < scenario.windows; round += 1) {
       for (let turn = 0; turn < 2; turn += 1) {

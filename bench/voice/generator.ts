@@ -57,6 +57,8 @@ export class Generator {
   #fault: Error | undefined;
   /** Peers that are not closed: rtpgen takes a command about another one for a fault of ours. */
   readonly #open = new Set<number>();
+  /** Those of them that ICE has connected. */
+  readonly #ice = new Set<number>();
   #peers = 0;
 
   private constructor(options: GeneratorOptions) {
@@ -137,6 +139,7 @@ export class Generator {
 
   close(peer: number): void {
     if (!this.#open.delete(peer)) return;
+    this.#ice.delete(peer);
     this.#say(`close ${peer}`);
     this.#drop(peer);
   }
@@ -188,6 +191,7 @@ export class Generator {
       );
       return;
     }
+    if (event.ev === 'ice') this.#ice.add(event.id ?? 0);
     const key = [event.ev, event.id, event.ssrc].filter((part) => part !== undefined).join(' ');
     this.#settle(key, (waiter) => waiter.resolve(event));
   }
@@ -201,10 +205,10 @@ export class Generator {
   #await(key: string, timeoutMs: number): Promise<Event> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => this.#settle(key, (waiter) => waiter.reject(new Error(`rtpgen: no "${key}"`))),
-        timeoutMs,
-      );
+      const timer = setTimeout(() => {
+        const state = this.#ice.has(Number(key.split(' ')[1])) ? ', ICE is there' : '';
+        this.#settle(key, (one) => one.reject(new Error(`rtpgen: no "${key}"${state}`)));
+      }, timeoutMs);
       this.#waiting.set(key, {
         resolve: (event) => {
           clearTimeout(timer);

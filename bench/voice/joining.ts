@@ -32,6 +32,7 @@ async function open(bench: Bench, side: Side): Promise<Room> {
   const { generator } = bench;
   const crowd = await Crowd.open(side, generator, SHAPE);
   await crowd.join();
+  crowd.talk(true);
   const signalling = await side.connect(SHAPE.perRoom, 0);
   const board = crowd.boards[0]!;
   const joiner = new Person({ generator, signalling, board, talks: false, phaseUs: 0 });

@@ -25,6 +25,7 @@ async function kill(bench: Bench, side: Side, outcome: Outcome): Promise<void> {
   const crowd = await Crowd.open(side, bench.generator, SHAPE);
   try {
     await crowd.join();
+    crowd.talk(true);
     const [worker] = mediaWorkers(side.pid);
     if (worker === undefined) throw new Error(`${side.name}: no media worker found`);
     const again = crowd.people.map((person) => person.hearsAgain());

@@ -17,6 +17,7 @@ import { memory, soak } from './memory.ts';
 import { HELP, type Options, parseOptions, UsageError } from './options.ts';
 import { FULL_PLAN, type Plan, SHORT_PLAN, scenarioIds, sizeOf } from './plan.ts';
 import { keepTable, machine, markdownTable } from './results.ts';
+import { audio } from './sidecar.ts';
 import { type SideOptions, startBareSide, startDriftwaySide } from './sides.ts';
 import { storm } from './storm.ts';
 
@@ -51,6 +52,7 @@ function scenariosOf(plan: Plan, options: SideOptions): Scenario[] {
     { id: 'VP10', run: killing },
     { id: 'V14', run: soak },
     { id: 'V16', run: (bench: Bench) => storm(bench, options) },
+    { id: 'V6', run: audio },
   ];
 }
 

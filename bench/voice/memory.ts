@@ -64,7 +64,6 @@ async function footprint(bench: Bench, side: Side): Promise<Footprint> {
       const crowd = await Crowd.open(side, bench.generator, shape, { ...from });
       crowds.push(crowd);
       await crowd.join();
-      crowd.talk(false);
       readings.push(await read(side));
       from.people += shape.rooms * shape.perRoom;
       from.rooms += shape.rooms;

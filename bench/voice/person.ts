@@ -7,8 +7,8 @@ import type { ConsumerOffer, JoinAnswer, Key, Signalling } from './types.ts';
 
 /** Who is heard behind a producer, in one room. Learnt from whoever talks, asked by whoever hears. */
 export class Board {
-  /** Consumers that brought no packet in time. */
-  unheard = 0;
+  /** Why consumers brought no packet, one entry each. */
+  readonly unheard: string[] = [];
   readonly #peers = new Map<Key, number>();
   readonly #asked = new Map<Key, ((peer: number) => void)[]>();
 
@@ -183,7 +183,7 @@ export class Person {
       heard(at);
       return at;
     } catch (error) {
-      if (!(error instanceof PeerClosed)) board.unheard += 1;
+      if (!(error instanceof PeerClosed)) board.unheard.push(String(error));
       return undefined;
     }
   }

@@ -139,7 +139,7 @@ export const SHORT_PLAN: Plan = {
 
 /** Ids that --only may name. */
 export function scenarioIds(plan: Plan): readonly string[] {
-  return ['VP7', ...plan.forwarding.map(({ id }) => id), 'VP8', 'VP9', 'VP10', 'V14', 'V16'];
+  return ['VP7', ...plan.forwarding.map(({ id }) => id), 'VP8', 'VP9', 'VP10', 'V14', 'V16', 'V6'];
 }
 
 /** The most people and rooms that are in use at once. */
