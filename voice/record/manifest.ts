@@ -16,8 +16,8 @@ export interface Manifest {
   /** Wall time in ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string | null;
-  /** null while it runs; `interrupted`: the server ended without ending it. */
-  readonly end: 'stop' | 'failed' | 'interrupted' | null;
+  /** null while it runs, and when the server was killed meanwhile. */
+  readonly end: 'stop' | 'failed' | null;
   readonly sampleRate: 48000;
   /** Samples at each file's start that players drop. */
   readonly preSkip: 312;

@@ -23,7 +23,8 @@ export function recoverParts(
 }
 
 function toSegment(line: string): Readonly<Record<string, unknown>>[] {
-  if (!line.startsWith('{')) return [];
+  // Output at its bound ends within a line.
+  if (!line.startsWith('{') || !line.endsWith('}')) return [];
   const told = JSON.parse(line) as Record<string, unknown>;
   if (told.ok !== true) return [];
   return [

@@ -154,7 +154,7 @@ class Service implements AudioService {
   }
 
   async #recover(paths: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    const binary = await this.#options.binary();
+    const binary = await this.#options.binary().catch(() => ({ ok: false }) as const);
     return binary.ok ? recoverParts(binary.path, paths) : [];
   }
 

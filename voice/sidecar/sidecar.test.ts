@@ -18,12 +18,18 @@ function setUp() {
   const children: FakeChild[] = [];
   const told: string[] = [];
   const answers: Record<string, object> = { hello: { ok: true, version: 1 } };
-  let binary: { ok: true; path: string } | { ok: false; message: string } = { ok: true, path: 'x' };
+  type Binary = { ok: true; path: string } | { ok: false; message: string };
+  let binary: Binary | undefined = { ok: true, path: 'x' };
+  let isStartable = true;
   const sidecar = new Sidecar({
     clock,
-    binary: async () => binary,
+    binary: async () => {
+      if (binary === undefined) throw new Error('no thread to ask');
+      return binary;
+    },
     onEvent: (what) => told.push(what),
     start: (_path, events) => {
+      if (!isStartable) throw new Error('no such folder');
       const child: FakeChild = {
         ...{ events, lines: [], deaf: new Set<string>(), isKilled: false, isEnded: false },
       };
@@ -48,8 +54,9 @@ function setUp() {
       };
     },
   });
-  const lose = () => {
-    binary = { ok: false, message: 'not built yet' };
+  const lose = (how: 'missing' | 'unanswered' | 'unstartable') => {
+    if (how === 'unstartable') isStartable = false;
+    else binary = how === 'missing' ? { ok: false, message: 'not built yet' } : undefined;
   };
   return { clock, children, told, answers, sidecar, lose };
 }
@@ -172,13 +179,32 @@ describe('Sidecar', () => {
     expect(children).toHaveLength(2);
   });
 
-  test('binary: not there, the job is refused and the next one asks again', async () => {
+  test.each([
+    ['missing', 'not built yet'],
+    ['unanswered', 'no thread to ask'],
+    ['unstartable', 'no such folder'],
+  ] as const)('binary: %s, the job is refused and the next one asks again', async (how, detail) => {
     const { sidecar, lose, children } = setUp();
-    lose();
+    lose(how);
     const one = job(1);
     expect(await sidecar.run(one)).toBe(false);
-    expect(sidecar.status()).toMatchObject({ state: 'standby', jobs: 0, detail: 'not built yet' });
+    expect(one.calls).toEqual(['failed']);
+    expect(sidecar.status()).toMatchObject({ state: 'standby', jobs: 0, starts: 0, detail });
+    expect(await sidecar.run(job(2))).toBe(false);
     expect(children).toHaveLength(0);
+  });
+
+  test('idle: a job that is dropped while the process is dead, does not keep the next one up', async () => {
+    const { sidecar, children, clock } = setUp();
+    const one = job(1);
+    await sidecar.run(one);
+    children[0]?.events.exit('SIGKILL');
+    sidecar.drop(one);
+    await clock.advance(100);
+    expect(sidecar.status().state).toBe('up');
+    await clock.advance(60_000);
+    expect(children[1]?.isEnded).toBe(true);
+    expect(sidecar.status().state).toBe('standby');
   });
 
   test('hello: another version of the protocol, is killed', async () => {

@@ -107,7 +107,12 @@ export class Sidecar {
   #forget(job: SidecarJob): void {
     if (this.#jobs.get(job.id) !== job) return;
     this.#jobs.delete(job.id);
+    this.#idleWithoutJobs();
+  }
+
+  #idleWithoutJobs(): void {
     if (this.#jobs.size > 0 || this.#state !== 'up') return;
+    this.#stopIdling();
     this.#idle = this.#options.clock.setTimeout(() => {
       this.#idle = undefined;
       this.#state = 'standby';
@@ -129,28 +134,14 @@ export class Sidecar {
 
   async #startOnce(): Promise<boolean> {
     this.#state = 'starting';
-    const binary = await this.#options.binary();
+    const binary = await this.#options.binary().catch(refusal);
     if (this.#isClosed()) return false;
     if (!binary.ok) {
-      this.#state = 'standby';
-      this.#detail = binary.message;
-      this.#failJobs();
+      this.#refuse(binary.message);
       return false;
     }
-    this.#counts.starts += 1;
-    let life: SidecarLife | undefined;
-    const child = this.#options.start(binary.path, {
-      line: (line) => life?.line(line),
-      exit: (why) => this.#onExit(life, why),
-    });
-    life = new SidecarLife(child, this.#options.clock, {
-      event: (event) => this.#onEvent(event),
-      hung: () => {
-        this.#counts.hung += 1;
-        this.#options.onEvent?.('hung', '');
-        life?.kill();
-      },
-    });
+    const life = this.#spawn(binary.path);
+    if (life === undefined) return false;
     this.#life = life;
     const hello = await life.request('hello');
     if (this.#life !== life || this.#isClosed()) return false;
@@ -164,7 +155,37 @@ export class Sidecar {
     life.watch();
     const begun = [...this.#jobs.values()].map((job) => this.#begin(job, life));
     await Promise.all(begun);
+    this.#idleWithoutJobs();
     return this.#life === life;
+  }
+
+  /** A new life; undefined when not even that can be had, which fails all jobs. */
+  #spawn(path: string): SidecarLife | undefined {
+    let life: SidecarLife | undefined;
+    try {
+      const child = this.#options.start(path, {
+        line: (line) => life?.line(line),
+        exit: (why) => this.#onExit(life, why),
+      });
+      life = new SidecarLife(child, this.#options.clock, {
+        event: (event) => this.#onEvent(event),
+        hung: () => {
+          this.#counts.hung += 1;
+          this.#options.onEvent?.('hung', '');
+          life?.kill();
+        },
+      });
+      this.#counts.starts += 1;
+    } catch (error) {
+      this.#refuse(refusal(error).message);
+    }
+    return life;
+  }
+
+  #refuse(message: string): void {
+    this.#state = 'standby';
+    this.#detail = message;
+    this.#failJobs();
   }
 
   async #begin(job: SidecarJob, life: SidecarLife): Promise<boolean> {
@@ -232,4 +253,8 @@ export class Sidecar {
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
+}
+
+function refusal(error: unknown): { readonly ok: false; readonly message: string } {
+  return { ok: false, message: error instanceof Error ? error.message : String(error) };
 }
