@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { mediaWorkerBinary } from '../../native/media-worker/index.ts';
 import { Relay } from '../../voice/testkit/index.ts';
 import { AdminClient } from '../admin/index.ts';
@@ -20,6 +20,9 @@ const RELAY_HOST = '127.0.0.2';
 /** The media worker and the spare one. */
 const PORTS = 2;
 const WORKER_MAX_MS = 600_000;
+
+// Real browsers in real time, with a machine full of other tests.
+vi.setConfig({ testTimeout: 90_000 });
 
 let browser: TestBrowser;
 const windows: VoiceWindow[] = [];
