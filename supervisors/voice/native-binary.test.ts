@@ -76,7 +76,7 @@ test('begin: it is in the cache, ready at once and nothing is made', async () =>
   at.source.path = 'the worker';
   await at.binary.begin();
   expect(at.binary.look()).toEqual({ state: 'ready', path: 'the worker' });
-  expect([at.source.signal, at.lines]).toEqual([undefined, []]);
+  expect([at.source.signal, at.lines]).toEqual([undefined, ['voice: the program is ready']]);
 });
 
 test('begin: off, nothing is loaded', async () => {
@@ -97,11 +97,11 @@ test('begin: it is not there, each step is told once, then it is ready', async (
   at.source.end({ ok: true, path: 'made' });
   await done;
   expect(at.binary.look()).toEqual({ state: 'ready', path: 'made' });
-  expect(at.lines.map((line) => line.split(':')[0])).toEqual([
-    'voice is preparing',
-    'voice is preparing',
-    'voice is preparing',
-    'voice is ready',
+  expect(at.lines).toEqual([
+    'voice: the program is looked for or made in the background',
+    'voice: the program is being prepared',
+    'voice: the program is being prepared',
+    'voice: the program is ready',
   ]);
 });
 

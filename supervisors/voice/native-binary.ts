@@ -79,10 +79,11 @@ export class NativeBinary {
     const found = given === null ? source.cached() : undefined;
     if (found !== undefined) {
       this.#state = { state: 'ready', path: found };
+      log.info(`voice: the ${what} is ready`);
       return undefined;
     }
     if (signal.aborted) return undefined;
-    log.info(`voice is preparing: the ${what} is looked for or made in the background`);
+    log.info(`voice: the ${what} is looked for or made in the background`);
     return source.make({
       ...(given === null ? {} : { given }),
       signal,
@@ -110,7 +111,8 @@ export class NativeBinary {
   #stepped({ share, step, text }: BinaryProgress): void {
     if (this.#state.state !== 'preparing') return;
     if (this.#state.step !== step) {
-      this.#options.log.info({ step, detail: text }, 'voice is preparing');
+      const { log, what } = this.#options;
+      log.info({ step, detail: text }, `voice: the ${what} is being prepared`);
     }
     this.#state = { state: 'preparing', step, share: share ?? null };
   }
@@ -119,12 +121,12 @@ export class NativeBinary {
     const { clock, log, what } = this.#options;
     if (end.ok) {
       this.#state = { state: 'ready', path: end.path };
-      log.info(`voice is ready: there is a ${what}`);
+      log.info(`voice: the ${what} is ready`);
       return;
     }
     const { code, message } = end;
     this.#lookedMs = clock.monotonic();
     this.#state = { state: 'failed', code, message };
-    log.warn({ code, reason: message }, `voice does without a ${what}, and the chat does too`);
+    log.warn({ code, reason: message }, `voice: there is no ${what}; the chat does without`);
   }
 }
