@@ -8,6 +8,8 @@ import { Crowd } from './crowd.ts';
 import { type Forwarding, LOSS_MAX_PERCENT } from './plan.ts';
 import { measure, type Summary, summarize, voidReason, type Window } from './window.ts';
 
+const NOTHING_VALID = 'every window was disturbed: proves nothing';
+
 export async function forward(bench: Bench, scenario: Forwarding): Promise<Row[]> {
   const { generator, serverCore } = bench;
   const crowds: Crowd[] = [];
@@ -75,7 +77,8 @@ function rowsOf({ bars, id, what }: Forwarding, driftway: Summary, bare: Summary
     rows.push(row(`${id}.gap.driftway`, gap, driftway.gapMs, 'ms', bars.gapMs));
     rows.push(row(`${id}.gap.bare`, 'bare: longest gap of a stream', bare.gapMs, 'ms'));
   }
-  return rows;
+  if (driftway.valid > 0 && bare.valid > 0) return rows;
+  return rows.map((one) => (one.bar === null ? one : { ...one, ok: false, note: NOTHING_VALID }));
 }
 
 function validity({ reasons, valid, windows }: Summary): string {

@@ -100,6 +100,8 @@ export async function memory(bench: Bench): Promise<Row[]> {
     row('VP7.room.bare', 'bare: the same', theirs.roomMb, 'MB'),
     row('VP7.room.ratio', 'x bare', ours.roomMb / theirs.roomMb, 'x', 1),
     row('VP7.start', 'Driftway without voice traffic, all processes', ours.startMb, 'MB'),
+    row('V14.transport.bare', 'bare: worker memory per transport', theirs.transportKb, 'kB'),
+    row('V14.consumer.bare', 'bare: worker memory per consumer', theirs.consumerKb, 'kB'),
     row('V14.transport', 'worker memory per transport', ours.transportKb, 'kB', TRANSPORT_MAX_KB),
     row(
       ...(['V14.consumer', 'worker memory per consumer', ours.consumerKb, 'kB'] as const),

@@ -51,7 +51,7 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** Medians over the windows that count. */
+/** Medians over the windows that count; over all of them where none does, for a look only. */
 export interface Summary {
   readonly windows: number;
   readonly valid: number;
@@ -64,7 +64,7 @@ export interface Summary {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
-  /** Longest time between two packets of a stream, over all valid windows. */
+  /** Longest time between two packets of a stream, over all of these windows. */
   readonly gapMs: number;
   /** Why windows were left out. */
   readonly reasons: readonly string[];
@@ -72,7 +72,8 @@ export interface Summary {
 
 export function summarize(windows: readonly Window[]): Summary {
   const valid = windows.filter((window) => voidReason(window) === '');
-  const over = (what: (window: Window) => number) => median(valid.map(what));
+  const judged = valid.length === 0 ? windows : valid;
+  const over = (what: (window: Window) => number) => median(judged.map(what));
   return {
     windows: windows.length,
     valid: valid.length,
@@ -83,7 +84,7 @@ export function summarize(windows: readonly Window[]): Summary {
     p50Ms: over(({ report }) => report.p50Us / 1000),
     p99Ms: over(({ report }) => report.p99Us / 1000),
     p999Ms: over(({ report }) => report.p999Us / 1000),
-    gapMs: Math.max(0, ...valid.map(({ report }) => report.gapUs / 1000)),
+    gapMs: Math.max(0, ...judged.map(({ report }) => report.gapUs / 1000)),
     reasons: windows.map(voidReason).filter((reason) => reason !== ''),
   };
 }
