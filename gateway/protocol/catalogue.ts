@@ -271,7 +271,7 @@ export const NUMBER_SPACES: Readonly<Record<string, Readonly<Record<number, stri
     7: 'speak',
     8: 'video',
     9: 'move others, and moderate in voice',
-    10: 'record',
+    10: 'record (of roles and overwrites; the `perms` of GUILD have bits 0 to 9)',
   },
   'message flags (bit)': {
     0: 'silent',

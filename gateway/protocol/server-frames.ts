@@ -91,6 +91,12 @@ export function okSyncFrame(rid: number, entries: readonly SyncResult[]): Frame 
 }
 
 /**
+ * The bits of `perms` that protocol.md defines, which an owner has all of. Ours beyond them are the server's to judge, and shown by
+ * the roles that hold them.
+ */
+const PERMS_SHOWN = 0x3ff;
+
+/**
  * OK of GUILD.
  * @param rid request id
  * @param guild channels that this user may see, roles with the everyone role first, view streams
@@ -100,7 +106,7 @@ export function okGuildFrame(rid: number, guild: GuildResult): Frame {
     c.sid,
     c.type,
     c.name,
-    c.perms,
+    c.perms & PERMS_SHOWN,
     c.epoch,
     c.seq,
     c.ts,

@@ -1,6 +1,12 @@
 /** Rights over real sockets, with the real entities behind the gateway: what GUILD and views show. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GuildP, PERM_VIEW, PERMS_ALL, PERMS_EVERYONE } from '../../channels/index.ts';
+import {
+  type GuildP,
+  PERM_RECORD,
+  PERM_VIEW,
+  PERMS_ALL,
+  PERMS_EVERYONE,
+} from '../../channels/index.ts';
 import { call, entity } from '../../runtime/index.ts';
 import { Err, Kind, Op, SubStatus } from '../protocol/index.ts';
 import type { TestClient } from './harness.ts';
@@ -64,7 +70,7 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
     expect(after.channels.map((row) => row[0])).not.toContain(sid);
     expect(after.views).toEqual([main]);
     const theirs = await guildOf(a);
-    expect(theirs.channels).toContainEqual([sid, PERMS_ALL]);
+    expect(theirs.channels).toContainEqual([sid, PERMS_ALL & ~PERM_RECORD]);
     const hidden = theirs.views.at(-1) ?? 0;
     // A view and a channel that may not be seen answer like sids that never were.
     const entries = (await b.ask(Op.SUB, [[sid], [hidden], [99]]))[2];
@@ -101,7 +107,9 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
       [gid, 'everyone', 0, 0, PERMS_EVERYONE],
       [id, 'mods', 255, position, PERMS_ALL],
     ]);
-    expect(view.channels.map((row) => row[1])).toEqual(view.channels.map(() => PERMS_ALL));
+    expect(view.channels.map((row) => row[1])).toEqual(
+      view.channels.map(() => PERMS_ALL & ~PERM_RECORD),
+    );
     value(await call(guild(), 'removeRole', { uid, role: id }));
     await eventOf(b, main, Kind.ROLE_DELETE, id);
     const without = await guildOf(b);

@@ -21,6 +21,8 @@ const FLAGS = [
   '--autoplay-policy=no-user-gesture-required',
 ];
 const PAGE_MAX_MS = 30_000;
+/** Of Opus in a browser. */
+const SAMPLES_PER_SECOND = 48_000;
 
 /** What one person hears of another. */
 export interface Heard {
@@ -127,6 +129,20 @@ export class VoiceWindow {
     return this.page.$$eval('#people li[data-stats]', (rows) =>
       rows.map((row) => JSON.parse((row as HTMLElement).dataset.stats ?? '{}') as Heard),
     );
+  }
+
+  /** Waits until the first voice here has been played for so many seconds more, be it silence. */
+  async plays(seconds: number): Promise<Heard> {
+    const [before] = await this.heard();
+    const handle = await this.page.waitForFunction(
+      (samples) => {
+        const row = document.querySelector<HTMLElement>('#people li[data-stats]');
+        const stats = JSON.parse(row?.dataset.stats ?? '{}');
+        return stats.samples >= samples ? stats : false;
+      },
+      (before?.samples ?? 0) + seconds * SAMPLES_PER_SECOND,
+    );
+    return (await handle.jsonValue()) as Heard;
   }
 
   /** Waits until the first voice here has had so many packets beyond `from`, and some loudness. */
