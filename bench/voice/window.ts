@@ -104,14 +104,19 @@ export async function measure(
   let before = { cpuUs: 0, core: times(), at: 0 };
   let after = before;
   const read = () => ({ cpuUs: cpuOfAll(pids), core: times(), at: performance.now() });
-  const report = await generator.window(ms, () => {
-    before = read();
-    setTimeout(() => {
-      after = read();
-    }, ms);
-  });
-  crowd.talk(false);
-  crowd.hold(false);
+  let report: WindowReport;
+  try {
+    report = await generator.window(ms, () => {
+      before = read();
+      setTimeout(() => {
+        after = read();
+      }, ms);
+    });
+  } finally {
+    // Also for whoever clears up after a failure: a held connection gets no answers.
+    crowd.talk(false);
+    crowd.hold(false);
+  }
   const elapsedUs = (after.at - before.at) * 1000;
   const cpuUs = ((after.cpuUs - before.cpuUs) * ms * 1000) / elapsedUs;
   const busyUs = after.core.busyUs - before.core.busyUs;
