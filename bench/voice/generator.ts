@@ -69,7 +69,9 @@ export class Generator {
     ];
     this.#child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child.once('error', (error) => this.#fail(error));
-    this.#child.once('exit', (code) => this.#fail(new Error(`rtpgen: exited with ${code}`)));
+    this.#child.once('exit', (code, signal) =>
+      this.#fail(new Error(`rtpgen: ended with ${code ?? signal}`)),
+    );
     this.#child.stdin?.on('error', (error) => this.#fail(error));
     createInterface({ input: this.#child.stdout! }).on('line', (line) =>
       this.#take(JSON.parse(line) as Event),
