@@ -20,6 +20,7 @@ import {
 } from '../runtime/index.ts';
 import { type GuildPort, GuildWatch, GuildWatchActor } from './guild-port.ts';
 import { iceServers, type TurnOptions } from './ice.ts';
+import { mediaProcesses, showMediaProcesses } from './media-processes.ts';
 import {
   type AudioService,
   type AudioServiceOptions,
@@ -129,7 +130,8 @@ export async function hostVoice(options: VoiceHostOptions): Promise<HostedVoice>
   const { clock, parts = {} } = options;
   const counters = newVoiceCounters();
   const registry = new RoomRegistry((life) => cast(keeperName, 'began', life));
-  const pool = parts.pool?.() ?? createMediaPool(poolOptions(options), { clock });
+  const told = (event: PoolEvent): void => showMediaProcesses(event, pool.status());
+  const pool: MediaPool = parts.pool?.() ?? createMediaPool(poolOptions(options, told), { clock });
   const audio = parts.audio ?? audioOf(options);
   const watch = new GuildWatch({ docs: options.docs });
   const environment: RoomEnvironment = {
@@ -146,6 +148,7 @@ export async function hostVoice(options: VoiceHostOptions): Promise<HostedVoice>
     strategy: 'oneForOne',
     children: [
       child('guild-watch', GuildWatchActor, watch),
+      mediaProcesses(options.workers + 1),
       // Transient: a host that the end of the thread has stopped is not to be started again.
       child('rooms', Keeper, keeper, { name: keeperName, restart: 'transient' }),
     ],
@@ -173,7 +176,10 @@ export async function hostVoice(options: VoiceHostOptions): Promise<HostedVoice>
 
 // ---------------------------------------------------------------- parts
 
-function poolOptions({ binary, listen, log, workers }: VoiceHostOptions) {
+function poolOptions(
+  { binary, listen, log, workers }: VoiceHostOptions,
+  told: (event: PoolEvent) => void,
+) {
   const { announcedIpv4, announcedIpv6, host, port } = listen;
   return {
     binary: async () => ({ ok: true as const, path: binary }),
@@ -183,11 +189,14 @@ function poolOptions({ binary, listen, log, workers }: VoiceHostOptions) {
       ...(announcedIpv4 === null ? {} : { announcedIpv4 }),
       ...(announcedIpv6 === null ? {} : { announcedIpv6 }),
     },
-    onEvent: ({ detail, level, slot, what }: PoolEvent) =>
+    onEvent: (event: PoolEvent) => {
+      const { detail, level, slot, what } = event;
       log[level](
         { slot, what, ...(detail === undefined ? {} : { detail }) },
         `media worker: ${what}`,
-      ),
+      );
+      told(event);
+    },
   };
 }
 

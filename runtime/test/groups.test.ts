@@ -253,6 +253,7 @@ describe('other scopes', () => {
     await settle();
     expect([scope.whichGroups(), got]).toEqual([[], []]);
     cast(self, 'discover', ref);
+    await settle();
     const a = await member();
     lobby.join([a, a]);
     exit(a, 'kill');
