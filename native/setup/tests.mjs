@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runTool } from './run.mjs';
 
-/** Set for all that tests start: a launcher inside a test need not look for the native programs again. */
-const PREPARED = 'DRIFTWAY_NATIVE_PREPARED';
+/** Set for all that tests start: a launcher inside a test need not look for the native programs again. The prefix is one that servers leave alone. */
+const PREPARED = 'DRIFTWAY_TEST_NATIVE';
 /** Folders of native/ whose `main.ts` gets a program, from its cache or by a build. */
 const PROGRAMS = ['media-worker', 'audio'];
 
