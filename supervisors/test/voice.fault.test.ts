@@ -100,7 +100,7 @@ describe('a media worker is killed', () => {
     const start = { item: 'kill-media', wait: true };
     const result = (await at.admin.call('chaos.start', start)) as ChaosResult;
     expect(result).toMatchObject({ item: 'kill-media', verdict: 'clean' });
-    await until('all hear again', 10_000, () =>
+    await until('all hear again', 20_000, () =>
       at.crowd.hearingAgain(beforeMs).every(Number.isFinite) ? true : undefined,
     );
     const { status } = await look(at.admin);

@@ -122,6 +122,8 @@ export class VoicePeer {
   #rejoining: Promise<void> | undefined;
   #sent = 0;
   #epochTold = 0;
+  /** Consumers that were told while a join was on its way; its answer may be in the same read, and is looked at later. */
+  #early: (readonly unknown[])[] | undefined;
   #isMoving = false;
 
   constructor(signal: Signal, options: VoicePeerOptions) {
@@ -137,6 +139,7 @@ export class VoicePeer {
     const { isListener = false, isMuted = false } = this.options;
     const flags = BUNDLED | (isMuted ? MUTED : 0) | (isListener ? LISTEN : 0);
     const caps = JSON.stringify(opusCapabilities());
+    this.#early ??= [];
     const answer = await this.#signal.ask(V.join, [sid, caps, flags, 0]);
     const [vsid, , , , participants, , epoch, send, receive, consumers] = answer;
     this.vsid = vsid as number;
@@ -172,6 +175,7 @@ export class VoicePeer {
     const giving = send === null ? undefined : new RtcTransport(`${label}-s`, 'send', ssrc);
     this.#send = giving;
     for (const consumer of consumers) this.#addConsumer(consumer);
+    this.#takeEarly(receive[0]);
     await Promise.all([
       this.#connect(taking, receive).then(() =>
         Promise.all(consumers.map((consumer) => this.#resume(consumer[1] as number))),
@@ -205,6 +209,18 @@ export class VoicePeer {
     const ssrc = encodings[0]?.ssrc ?? 0;
     const none = { packets: 0, firstMs: 0, lastMs: 0, lost: 0, lastSequence: -1 };
     this.#heard.set(ssrc, { pid: pid as number, ssrc, ...none });
+  }
+
+  #offered(consumer: readonly unknown[]): void {
+    this.#addConsumer(consumer);
+    this.#resume(consumer[1] as number).catch(() => undefined);
+  }
+
+  /** Ids share one space: a consumer from before the new receive transport is of the media that are gone. */
+  #takeEarly(receive: number): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const consumer of early) if ((consumer[1] as number) > receive) this.#offered(consumer);
   }
 
   async #resume(cid: number): Promise<void> {
@@ -276,8 +292,8 @@ export class VoicePeer {
     this.events.push(event);
     for (const waiter of [...this.#waiters]) waiter(event);
     if (kind === KIND.consumer) {
-      this.#addConsumer(body);
-      this.#resume(body[1] as number).catch(() => undefined);
+      if (this.#early === undefined) this.#offered(body);
+      else this.#early.push(body);
     }
     if (this.options.follows === false) return;
     if (kind === KIND.epoch) {
