@@ -11,7 +11,13 @@ import type { Id, Ms } from '../channels/index.ts';
 import { type Clock, type Ctx, defineActor, type MonitorId, type Ref } from '../runtime/index.ts';
 import type { Connection } from './connection.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { encodeFrame, VoiceKind, voiceFrame, type WireValue } from './protocol/index.ts';
+import {
+  encodeFrame,
+  VOICE_ROSTER_KINDS,
+  VoiceKind,
+  voiceFrame,
+  type WireValue,
+} from './protocol/index.ts';
 import {
   type Holder,
   VOICE_OUT_NAME,
@@ -27,17 +33,6 @@ const MAILBOX_MAX = 100_000;
 
 const FAILED = 'failed';
 const EPHEMERAL: ReadonlySet<number> = new Set([VoiceKind.SPEAKING, VoiceKind.DOMINANT]);
-/** Each of them has a `ver` of its own (protocol.md 2.15). */
-const ROSTER: ReadonlySet<number> = new Set([
-  VoiceKind.JOINED,
-  VoiceKind.LEFT,
-  VoiceKind.STATE,
-  VoiceKind.PRODUCER,
-  VoiceKind.PRODUCER_CLOSED,
-  VoiceKind.PRODUCER_PAUSED,
-  VoiceKind.MOVED,
-  VoiceKind.EPOCH,
-]);
 const LAST: ReadonlySet<number> = new Set([VoiceKind.MOVED, VoiceKind.ENDED]);
 
 /** A session in a room. */
@@ -262,7 +257,7 @@ export class VoiceOut {
     const { metrics } = this.#options;
     const { connection, vsid } = member;
     // The answer of a call overtakes what was cast before it.
-    if (ver <= member.ver && ROSTER.has(kind)) {
+    if (ver <= member.ver && VOICE_ROSTER_KINDS.has(kind)) {
       metrics.voiceStale += 1;
       return;
     }

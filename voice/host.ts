@@ -104,7 +104,7 @@ export interface HostedVoice {
   /** Sums since the start, and what is there now (names ending in Now). O(rooms). */
   readonly counters: Readonly<VoiceCounters & RoomFigures>;
   status(): VoiceStatus;
-  /** SIGKILL to a media worker, for chaos and tests: its process id, or undefined when there is none. Default the first that carries rooms. */
+  /** SIGKILL to a media worker, for chaos and tests: its process id, or undefined when there is none. Default the one that carries most. */
   killWorker(index?: number): number | undefined;
   /**
    * Puts a fresh process in the place of a media worker: its rooms move to another one, make before break. Resolves when it has been
@@ -230,10 +230,10 @@ function vsids(slot: number, clock: Clock): () => number {
 }
 
 function killWorker({ workers }: PoolStatus, index: number | undefined): number | undefined {
-  const worker =
-    index === undefined
-      ? workers.find(({ pid, role }) => pid !== null && role === 'active')
-      : workers.find(({ slot }) => slot === index);
+  const candidates = workers.filter(({ pid, role, slot }) =>
+    index === undefined ? pid !== null && role === 'active' : slot === index,
+  );
+  const worker = candidates.sort((a, b) => b.transports - a.transports)[0];
   if (worker === undefined || worker.pid === null) return undefined;
   process.kill(worker.pid, 'SIGKILL');
   return worker.pid;

@@ -54,8 +54,7 @@ export function mediaProcesses(slots: number): ChildSpec {
 export function showMediaProcesses({ detail, slot, what }: PoolEvent, status: PoolStatus): void {
   if (what === 'worker_died' || what === 'worker_hung') cast(nameOf(slot), 'died', detail ?? what);
   for (const { pid, port, role, slot: at, state } of status.workers) {
-    cast(nameOf(at), 'is', pid === null ? state : `${role}, pid ${pid}, port ${port ?? '-'}`);
+    const running = pid === null ? state : `${role}, pid ${pid}, port ${port ?? '-'}`;
+    cast(nameOf(at), 'is', what === 'standby' ? STANDBY : running);
   }
-  if (what !== 'standby') return;
-  for (const { slot: at } of status.workers) cast(nameOf(at), 'is', STANDBY);
 }

@@ -3,19 +3,7 @@
  * skipped `ver` says that something was missed. Holds no media.
  */
 import type { VoiceFrame, VoiceParticipant, WireValue } from '../../gateway/protocol/index.ts';
-import { VoiceKind, VoicePart } from '../../gateway/protocol/index.ts';
-
-/** Kinds that move `ver` by one; the others repeat the present value. */
-const CHANGES: ReadonlySet<number> = new Set([
-  VoiceKind.JOINED,
-  VoiceKind.LEFT,
-  VoiceKind.STATE,
-  VoiceKind.PRODUCER,
-  VoiceKind.PRODUCER_CLOSED,
-  VoiceKind.PRODUCER_PAUSED,
-  VoiceKind.MOVED,
-  VoiceKind.EPOCH,
-]);
+import { VOICE_ROSTER_KINDS, VoiceKind, VoicePart } from '../../gateway/protocol/index.ts';
 
 /** Somebody in the room. */
 export interface Participant {
@@ -75,7 +63,7 @@ export class Roster {
 
   /** A VOICE frame of this room. */
   apply(frame: VoiceFrame): RosterOutcome {
-    if (!CHANGES.has(frame.kind)) return frame.ver > this.#ver ? 'missed' : 'same';
+    if (!VOICE_ROSTER_KINDS.has(frame.kind)) return frame.ver > this.#ver ? 'missed' : 'same';
     // What was on its way while the answer with the whole list was made.
     if (frame.ver <= this.#ver) return 'old';
     if (frame.ver > this.#ver + 1) return 'missed';

@@ -65,6 +65,7 @@ export {
   MsgFlag,
   Perm,
   SubStatus,
+  VOICE_ROSTER_KINDS,
   VoiceJoin,
   VoiceKind,
   VoicePart,

@@ -85,6 +85,18 @@ export const VoiceKind = {
   RELOCATE: 17,
 } as const;
 
+/** VOICE kinds that change the roster: each moves `ver` by one, the others repeat the present value (protocol.md 2.15). */
+export const VOICE_ROSTER_KINDS: ReadonlySet<number> = new Set([
+  VoiceKind.JOINED,
+  VoiceKind.LEFT,
+  VoiceKind.STATE,
+  VoiceKind.PRODUCER,
+  VoiceKind.PRODUCER_CLOSED,
+  VoiceKind.PRODUCER_PAUSED,
+  VoiceKind.MOVED,
+  VoiceKind.EPOCH,
+]);
+
 /** Bits of V_JOIN's flags; others are refused. */
 export const VoiceJoin = { MUTED: 1, DEAF: 2, BUNDLED: 4, LISTEN: 8 } as const;
 

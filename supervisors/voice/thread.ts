@@ -16,7 +16,7 @@ const VoiceThread = defineActor<VoiceThreadP, Hosted, Hosted>({
   concurrent: ['drainWorker'],
   handle: {
     status: statusOf,
-    killWorker: (hosted, { slot }) => hosted.killWorker(slot ?? busiest(hosted)) ?? null,
+    killWorker: (hosted, { slot }) => hosted.killWorker(slot) ?? null,
     drainWorker: async (hosted, { slot, withinMs }) =>
       (await hosted.drainWorker(slot, withinMs)).ok,
   },
@@ -33,14 +33,6 @@ export function voiceThread(hosted: Hosted): ChildSpec {
 function statusOf(hosted: Hosted): VoiceThreadStatus {
   const { participantsNow: people, roomsNow: roomCount } = hosted.counters;
   return { ...hosted.status(), people, roomCount };
-}
-
-/** Slot of the worker that carries most. */
-function busiest(hosted: Hosted): number | undefined {
-  const running = hosted.status().pool.workers.filter(({ pid, role }) => {
-    return pid !== null && role === 'active';
-  });
-  return running.sort((a, b) => b.transports - a.transports)[0]?.slot;
 }
 
 /** For /metrics: `driftway_voice_...` and `driftway_media_...`. */
