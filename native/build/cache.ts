@@ -4,7 +4,7 @@
  * lock. Never written by the server itself.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, utimesSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -38,6 +38,24 @@ function osRelease(): string {
     return lines.filter((line) => /^(ID|VERSION_ID|VERSION_CODENAME)=/.test(line)).join(' ');
   } catch {
     return 'unknown'; // a system without the file: its binaries still differ by platform
+  }
+}
+
+/** The path of `program` in a folder of the cache, if it is there; that counts as a use of the folder. */
+export function cachedProgram(folder: string, program: string): string | undefined {
+  const path = join(folder, program);
+  if (!existsSync(path)) return undefined;
+  touch(folder);
+  return path;
+}
+
+/** The time of last use decides what may go when the cache is full. */
+function touch(folder: string): void {
+  const now = new Date();
+  try {
+    utimesSync(folder, now, now);
+  } catch {
+    return; // a cache that is not ours to write: it is used all the same
   }
 }
 
