@@ -15,7 +15,7 @@ import { joining } from './joining.ts';
 import { killing } from './killing.ts';
 import { memory, soak } from './memory.ts';
 import { HELP, type Options, parseOptions, UsageError } from './options.ts';
-import { FULL_PLAN, type Plan, SHORT_PLAN, scenarioIds, sizeOf } from './plan.ts';
+import { FULL_PLAN, isWanted, type Plan, SHORT_PLAN, scenarioIds, sizeOf } from './plan.ts';
 import { keepTable, machine, markdownTable } from './results.ts';
 import { audio } from './sidecar.ts';
 import { type SideOptions, startBareSide, startDriftwaySide } from './sides.ts';
@@ -56,12 +56,6 @@ function scenariosOf(plan: Plan, options: SideOptions): Scenario[] {
   ];
 }
 
-/** VP9 is measured with VP8, half of V14 with VP7. */
-function isWanted(id: string, only: readonly string[]): boolean {
-  const along: Readonly<Record<string, string>> = { VP8: 'VP9', [FIRST]: 'V14' };
-  return only.length === 0 || only.includes(id) || only.includes(along[id] ?? '');
-}
-
 async function open(plan: Plan, options: SideOptions, stops: Stops): Promise<Bench> {
   const isBound = options.cores !== undefined;
   // Whatever this process starts is bound as it is, where it says nothing else.
@@ -89,7 +83,7 @@ async function worker(): Promise<string> {
 async function run(options: Options): Promise<Row[]> {
   const plan = planOf(options);
   const cores = availableParallelism() < 2 ? {} : { cores: String(SERVER_CORE) };
-  const side: SideOptions = { worker: await worker(), ...cores, ...sizeOf(plan) };
+  const side: SideOptions = { worker: await worker(), ...cores, ...sizeOf(plan, options.only) };
   const stops: Stops = [];
   const rows: Row[] = [];
   try {

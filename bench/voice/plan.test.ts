@@ -9,11 +9,17 @@ const ids = (short: boolean) => scenarioIds(short ? SHORT_PLAN : FULL_PLAN);
 
 describe('plans', () => {
   test('sizeOf: the full plan, has room for the largest shape', () => {
-    expect(sizeOf(FULL_PLAN)).toEqual({ people: 1200, rooms: 600 });
+    expect(sizeOf(FULL_PLAN, [])).toEqual({ people: 1200, rooms: 600 });
   });
 
   test('sizeOf: the short plan, is bound by what stays for the memory rows', () => {
-    expect(sizeOf(SHORT_PLAN)).toEqual({ people: 402, rooms: 200 });
+    expect(sizeOf(SHORT_PLAN, [])).toEqual({ people: 402, rooms: 200 });
+  });
+
+  test('sizeOf: single rows, has room for no more than they use', () => {
+    expect(sizeOf(FULL_PLAN, ['VP9', 'VP10'])).toEqual({ people: 50, rooms: 5 });
+    expect(sizeOf(FULL_PLAN, ['V14'])).toEqual({ people: 502, rooms: 122 });
+    expect(sizeOf(FULL_PLAN, ['V16'])).toEqual({ people: 1, rooms: 1 });
   });
 
   test('scenarioIds: both plans, name V2 to V5, V14, V16 and VP1 to VP10', () => {

@@ -142,21 +142,32 @@ export function scenarioIds(plan: Plan): readonly string[] {
   return ['VP7', ...plan.forwarding.map(({ id }) => id), 'VP8', 'VP9', 'VP10', 'V14', 'V16', 'V6'];
 }
 
-/** The most people and rooms that are in use at once. */
-export function sizeOf(plan: Plan): { readonly people: number; readonly rooms: number } {
-  const shapes = plan.forwarding.map(({ shape }) => shape);
-  const memory = memoryShapes(plan);
-  const sum = (what: (shape: Shape) => number) => memory.reduce((all, one) => all + what(one), 0);
-  return {
-    people: Math.max(
-      ...shapes.map(({ perRoom, rooms }) => perRoom * rooms),
-      sum(({ perRoom, rooms }) => perRoom * rooms),
-    ),
-    rooms: Math.max(
-      ...shapes.map(({ rooms }) => rooms),
-      sum(({ rooms }) => rooms),
-    ),
+/** Ids of the scenario that prints a row: VP9 is measured with VP8, half of V14 with VP7. */
+export function isWanted(scenario: string, only: readonly string[]): boolean {
+  const along: Readonly<Record<string, string>> = { VP8: 'VP9', VP7: 'V14' };
+  return only.length === 0 || only.includes(scenario) || only.includes(along[scenario] ?? '');
+}
+
+export interface Size {
+  readonly people: number;
+  readonly rooms: number;
+}
+
+/** The most people and rooms that the wanted scenarios use at once; V16 has a server of its own. */
+export function sizeOf(plan: Plan, only: readonly string[]): Size {
+  const crowd = ({ perRoom, rooms }: Shape): Size => ({ people: perRoom * rooms, rooms });
+  const memory = memoryShapes(plan).map(crowd);
+  const sum = (what: (size: Size) => number) => memory.reduce((all, one) => all + what(one), 0);
+  const sizes: Readonly<Record<string, Size>> = {
+    VP7: { people: sum(({ people }) => people), rooms: sum(({ rooms }) => rooms) },
+    VP8: { people: 10, rooms: 1 },
+    VP10: { people: 50, rooms: 5 },
+    V14: { people: 3, rooms: 1 },
+    ...Object.fromEntries(plan.forwarding.map(({ id, shape }) => [id, crowd(shape)])),
   };
+  const wanted = Object.keys(sizes).filter((id) => isWanted(id, only));
+  const most = (what: keyof Size) => Math.max(1, ...wanted.map((id) => sizes[id]?.[what] ?? 0));
+  return { people: most('people'), rooms: most('rooms') };
 }
 
 /** One after the other and all still there at the end: a first call, calls, a room of 100, silent rooms, loud rooms. */

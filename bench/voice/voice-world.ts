@@ -4,6 +4,9 @@ import { inTurns } from './crowd.ts';
 /** Below the limit of channels of a guild. */
 const ROOMS_PER_GUILD = 300;
 const REQUESTS_MAX = 8;
+/** How often a request is made again that the server has no time for, and how long it waits where it is not told. */
+const RETRIES = 20;
+const RETRY_MS = 1000;
 
 export interface VoiceWorld {
   /** Access token of each person. */
@@ -61,13 +64,25 @@ async function makeGuild(
   return sids;
 }
 
-async function call<T>(port: number, path: string, { body, token }: Call): Promise<T> {
+async function call<T>(port: number, path: string, request: Call): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    const response = await post(port, path, request);
+    if (response.ok) return (await response.json()) as T;
+    const text = await response.text();
+    const isBusy = response.status === 503 || response.status === 429;
+    if (!isBusy || attempt >= RETRIES) throw new Error(`${path}: got ${response.status} ${text}`);
+    const { retryAfterMs = RETRY_MS } = JSON.parse(text) as { readonly retryAfterMs?: number };
+    await new Promise((resolve) => {
+      setTimeout(resolve, retryAfterMs);
+    });
+  }
+}
+
+function post(port: number, path: string, { body, token }: Call): Promise<Response> {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
+  return fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
     ...{ headers, method: 'POST' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw new Error(`${path}: got ${response.status} ${await response.text()}`);
-  return (await response.json()) as T;
 }
