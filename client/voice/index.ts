@@ -11,5 +11,5 @@ export type { Participant } from './roster.ts';
 export { VoiceSession } from './session.ts';
 export type { Voice } from './session-media.ts';
 export type { VoiceEvents, VoiceOptions, VoiceState } from './session-types.ts';
-export type { EncoderSettings, MediaEngine, VoiceOutput, VoicePort } from './types.ts';
+export type { EncoderSettings, KeyExchange, MediaEngine, VoiceOutput, VoicePort } from './types.ts';
 export { readRoute, readSentPackets, readVoiceStats, type VoiceStats } from './voice-stats.ts';

@@ -3,7 +3,7 @@ import type { Clock, Rng } from '../clock.ts';
 import type { VoiceError } from './errors.ts';
 import type { Participant } from './roster.ts';
 import type { Voice } from './session-media.ts';
-import type { EncoderSettings, MediaEngine, VoiceOutput, VoicePort } from './types.ts';
+import type { EncoderSettings, KeyExchange, MediaEngine, VoiceOutput, VoicePort } from './types.ts';
 
 /** Where a session stands. */
 export type VoiceState =
@@ -49,5 +49,7 @@ export interface VoiceOptions {
   readonly isDeaf?: boolean;
   /** Highest version of end-to-end encryption that this session has a secret for: 0 (default) or 1. */
   readonly e2e?: number;
+  /** Keys of end-to-end encryption; needed where `e2e` is 1. */
+  readonly keys?: KeyExchange | null;
   readonly encoder?: Partial<EncoderSettings>;
 }

@@ -17,9 +17,17 @@ import { type Participant, Roster } from './roster.ts';
 import { LIKELY_ROUTER_CAPS } from './router-caps.ts';
 import { type MadeMedia, SessionMedia, type Voice } from './session-media.ts';
 import type { VoiceEvents, VoiceOptions, VoiceState } from './session-types.ts';
-import { type Answer, type JoinAnswer, readConsumer, VoiceSignal } from './signal.ts';
+import {
+  type Answer,
+  type JoinAnswer,
+  readAdvice,
+  readConsumer,
+  readKeys,
+  readLevels,
+  VoiceSignal,
+} from './signal.ts';
 import { Speaking } from './speaking.ts';
-import type { ConsumerOffer, EncoderSettings } from './types.ts';
+import { type ConsumerOffer, E2E_KEYS, type EncoderSettings } from './types.ts';
 
 const ENCODER: EncoderSettings = { maxBitrate: 40_000, dtx: true, fec: true, stereo: false };
 /** Waits between attempts to join; the last goes on. The first is at once, for a server that pushed the reset is ready. */
@@ -30,8 +38,6 @@ const HELD_MAX = 256;
 const OVERLAP_MS = 700;
 const HAND_OVER_MAX_MS = 7_000;
 const LOOK_MS = 100;
-/** The loudest in VOICE 6. */
-const LEVEL_MAX = 127;
 /** The room goes on elsewhere after these. */
 const PASSING_ENDS: ReadonlySet<WireValue> = new Set(['failed', 'moving']);
 
@@ -70,6 +76,7 @@ export class VoiceSession {
       levels: () => this.voices().map((voice) => [voice.uid, voice.level() ?? 0] as const),
       changed: (speaking) => this.#onSpeaking(speaking),
     });
+    options.keys?.start((to, data) => this.#sendKeys(to, data));
   }
 
   get state(): VoiceState {
@@ -232,8 +239,7 @@ export class VoiceSession {
     this.#setState({ name: 'connected' });
     for (const offer of bundle.consumers) this.#consume(offer);
     this.#release();
-    this.#emitter.emit('people', this.people());
-    this.#tellIfOther();
+    this.#whole();
     this.#speaking.start();
   }
 
@@ -357,12 +363,25 @@ export class VoiceSession {
     for (const { pid, cid } of media.voices()) {
       if (lostCids.includes(cid) || this.#roster.ownerOf(pid) === undefined) media.drop(cid);
     }
-    this.#emitter.emit('people', this.people());
-    this.#tellIfOther();
+    this.#whole();
   }
 
-  #tellIfOther(): void {
-    this.#own.tellIfOther(this.#roster.person(this.#options.uid)?.flags ?? 0);
+  /** There is a complete roster anew; what was said before it may have been missed. */
+  #whole(): void {
+    const { keys, uid } = this.#options;
+    keys?.joined(this.people().map((person) => person.uid));
+    this.#emitter.emit('people', this.people());
+    this.#own.tellIfOther(this.#roster.person(uid)?.flags ?? 0);
+  }
+
+  #peopleChanged(): void {
+    this.#options.keys?.people(this.people().map(({ uid }) => uid));
+    this.#emitter.emit('people', this.people());
+  }
+
+  async #sendKeys(to: number | null, data: string): Promise<boolean> {
+    if (this.#vsid === null) return false;
+    return (await this.#signal.e2e(this.#vsid, to, E2E_KEYS, data)).ok;
   }
 
   async #tell(isMuted: boolean, isDeaf: boolean, flags: number): Promise<void> {
@@ -402,7 +421,7 @@ export class VoiceSession {
     const outcome = this.#roster.apply(frame);
     if (outcome === 'old') return;
     this.#act(frame.kind, frame.body);
-    if (outcome === 'changed') this.#emitter.emit('people', this.people());
+    if (outcome === 'changed') this.#peopleChanged();
     else if (outcome === 'missed') void this.#sync();
   }
 
@@ -412,15 +431,18 @@ export class VoiceSession {
     else if (kind === VoiceKind.RELOCATE) void this.#relocate();
     else if (kind === VoiceKind.ENDED) this.#onEnded(first);
     else if (kind === VoiceKind.MOVED && typeof first === 'number') this.#onMoved(first);
-    else if (kind === VoiceKind.SPEAKING) this.#onLevels(first);
+    else if (kind === VoiceKind.SPEAKING) this.#speaking.told(readLevels(body));
     else if (kind === VoiceKind.DOMINANT) this.#emitter.emit('dominant', Number(first));
-    else if (kind === VoiceKind.QUALITY) this.#onQuality(first);
+    else if (kind === VoiceKind.QUALITY) this.#onQuality(body);
     else if (kind === VoiceKind.RECORDING) {
       const uid = Number(body[1] ?? 0);
       this.#emitter.emit('recording', { isOn: first === true, uid });
     } else if (kind === VoiceKind.CONSUMER) {
       const offer = readConsumer(body);
       if (offer !== null) this.#consume(offer);
+    } else if (kind === VoiceKind.E2E) {
+      const message = readKeys(body);
+      if (message !== null) this.#options.keys?.receive(message.from, message.data);
     } else this.#drop(kind, Number(first));
   }
 
@@ -449,23 +471,12 @@ export class VoiceSession {
     this.#renew();
   }
 
-  /** What the server advises the encoder: `{maxBitrate, ...}` as JSON text. */
-  #onQuality(advice: WireValue): void {
-    const { maxBitrate } = readAdvice(advice);
+  #onQuality(body: readonly WireValue[]): void {
+    const { maxBitrate } = readAdvice(body);
     if (maxBitrate === undefined) return;
     this.#media?.sent?.tune(maxBitrate).catch((error: unknown) => {
       this.#emitter.emit('warning', error);
     });
-  }
-
-  #onLevels(list: WireValue): void {
-    for (const entry of Array.isArray(list) ? (list as readonly WireValue[]) : []) {
-      if (!Array.isArray(entry)) continue;
-      const [uid, level] = entry as readonly WireValue[];
-      if (typeof uid !== 'number' || typeof level !== 'number') continue;
-      if (level === 0) this.#speaking.forget(uid);
-      else this.#speaking.note(uid, level / LEVEL_MAX);
-    }
   }
 
   #onSpeaking(speaking: ReadonlyMap<number, number>): void {
@@ -474,15 +485,5 @@ export class VoiceSession {
     );
     this.#options.output.setPriority(new Set(priority));
     this.#emitter.emit('speaking', speaking);
-  }
-}
-
-function readAdvice(advice: WireValue): { readonly maxBitrate?: number } {
-  if (typeof advice !== 'string') return {};
-  try {
-    const { maxBitrate } = JSON.parse(advice) as { readonly maxBitrate?: unknown };
-    return typeof maxBitrate === 'number' ? { maxBitrate } : {};
-  } catch {
-    return {};
   }
 }

@@ -17,6 +17,7 @@ import {
   parseVTransportResult,
   vCloseFrame,
   vConnectFrame,
+  vE2eFrame,
   vIceFrame,
   vJoinFrame,
   vLeaveFrame,
@@ -31,6 +32,7 @@ import type { Reply } from '../connection.ts';
 import { meaningOf } from '../outbox.ts';
 import {
   type ConsumerOffer,
+  E2E_KEYS,
   type JsonText,
   MEDIA_AUDIO,
   type TransportOffer,
@@ -116,6 +118,11 @@ export class VoiceSignal {
     return read(await this.#port.request((rid) => vIceFrame(rid, vsid, tid)), parseVIceResult);
   }
 
+  /** @param to null for everybody */
+  e2e(vsid: number, to: number | null, type: number, data: string): Promise<Answer<true>> {
+    return this.#repeat((rid) => vE2eFrame(rid, vsid, to, type, data), nothing);
+  }
+
   sync(
     vsid: number,
     tids: readonly number[],
@@ -167,4 +174,30 @@ function readJoin(result: Values): JoinAnswer | null {
 export function readConsumer([pid, cid, media, rtp]: Values): ConsumerOffer | null {
   if (!isU53(pid) || !isU53(cid) || !isU53(media) || typeof rtp !== 'string') return null;
   return { pid, cid, media, rtp };
+}
+
+/** VOICE 14, what the server advises the encoder: `{maxBitrate, ...}` as JSON text. */
+export function readAdvice([advice]: Values): { readonly maxBitrate?: number } {
+  if (typeof advice !== 'string') return {};
+  try {
+    const { maxBitrate } = JSON.parse(advice) as { readonly maxBitrate?: unknown };
+    return typeof maxBitrate === 'number' ? { maxBitrate } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** VOICE 6, `[[uid, level], ...]`. */
+export function readLevels([list]: Values): (readonly [uid: number, level: number])[] {
+  const entries = Array.isArray(list) ? (list as Values) : [];
+  return entries.flatMap((entry) => {
+    const [uid, level] = Array.isArray(entry) ? (entry as Values) : [];
+    return typeof uid === 'number' && typeof level === 'number' ? [[uid, level] as const] : [];
+  });
+}
+
+/** VOICE 10, `[from, type, base64]`; null for what is not of our key exchange. */
+export function readKeys([from, type, data]: Values): { from: number; data: string } | null {
+  if (typeof from !== 'number' || type !== E2E_KEYS || typeof data !== 'string') return null;
+  return { from, data };
 }

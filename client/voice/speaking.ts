@@ -18,6 +18,8 @@ const LEVEL_MIN = 0.01;
 /** Nothing for this long is silence. */
 const HOLD_MS = 500;
 const LOOK_EVERY_MS = 150;
+/** The loudest in VOICE 6. */
+const LEVEL_LOUDEST = 127;
 
 /** The people who speak now. */
 export class Speaking {
@@ -47,6 +49,14 @@ export class Speaking {
   /** @param level 0 to 1 */
   note(uid: number, level: number): void {
     if (level >= LEVEL_MIN) this.#heard.set(uid, { level, at: this.#host.clock.now() });
+  }
+
+  /** What the server says: 0 silent to LEVEL_LOUDEST. */
+  told(levels: Iterable<readonly [uid: number, level: number]>): void {
+    for (const [uid, level] of levels) {
+      if (level === 0) this.forget(uid);
+      else this.note(uid, level / LEVEL_LOUDEST);
+    }
   }
 
   forget(uid: number): void {

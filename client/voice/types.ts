@@ -116,3 +116,17 @@ export interface VoiceOutput {
   /** Users whose voice makes the others quieter now. */
   setPriority(uids: ReadonlySet<number>): void;
 }
+
+/** Type of V_E2E messages that carry our keys; others are somebody else's protocol. */
+export const E2E_KEYS = 1;
+
+/** Keys of end-to-end encryption, as the session drives them (e2ee.ts; noted in tests). */
+export interface KeyExchange {
+  /** @param send passes a message to one user or (null) to all; resolves with whether the server did */
+  start(send: (to: number | null, data: string) => Promise<boolean>): void;
+  /** In the room, or back on a connection: messages may have been missed. */
+  joined(uids: readonly number[]): void;
+  /** Everybody in the room by now. */
+  people(uids: readonly number[]): void;
+  receive(from: number, data: string): void;
+}

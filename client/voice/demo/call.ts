@@ -69,6 +69,7 @@ export async function makeCall(host: CallHost): Promise<Call> {
     uid,
     track: microphone?.track ?? null,
     e2e: encryption === null ? 0 : 1,
+    keys: encryption,
     encoder: encoderOf(settings),
   });
   return {

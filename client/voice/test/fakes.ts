@@ -15,6 +15,7 @@ import { VoiceSession } from '../session.ts';
 import type { VoiceState } from '../session-types.ts';
 import type {
   ConsumerOffer,
+  KeyExchange,
   MediaEngine,
   ReceivedTrack,
   ReceiveTransport,
@@ -221,9 +222,35 @@ export class FakeOutput implements VoiceOutput {
   }
 }
 
+/** Notes what the session says of the room, and sends when the test does. */
+export class FakeKeys implements KeyExchange {
+  readonly log: (readonly Values[number][])[] = [];
+  send: Parameters<KeyExchange['start']>[0] = () => Promise.resolve(false);
+
+  start(send: Parameters<KeyExchange['start']>[0]): void {
+    this.send = send;
+  }
+
+  joined(uids: readonly number[]): void {
+    this.log.push(['joined', ...uids]);
+  }
+
+  people(uids: readonly number[]): void {
+    this.log.push(['people', ...uids]);
+  }
+
+  receive(from: number, data: string): void {
+    this.log.push(['receive', from, data]);
+  }
+}
+
 /** A session with fakes around it. User 1 is oneself. */
 export function voiceRig(
-  options: { readonly isMuted?: boolean; readonly isListener?: boolean } = {},
+  options: {
+    readonly isMuted?: boolean;
+    readonly isListener?: boolean;
+    readonly keys?: KeyExchange;
+  } = {},
 ) {
   const clock = new FakeClock();
   const server = new FakeServer();
@@ -244,6 +271,7 @@ export function voiceRig(
     uid: 1,
     track: options.isListener === true ? null : ({} as MediaStreamTrack),
     isMuted: options.isMuted ?? false,
+    keys: options.keys ?? null,
   });
   const states: VoiceState[] = [];
   session.on('state', (state) => states.push(state));
