@@ -36,6 +36,8 @@ interface Bench {
 }
 
 const SID = 42;
+/** A write that was refused for another reason than ENOSPC. */
+const SQLITE_IOERR_WRITE = 778;
 
 function bench(path = freshPath(), inner: SqliteDriver = nodeSqliteDriver): Bench {
   const faults = new FaultSwitch();
@@ -73,7 +75,7 @@ function close({ writer, reader }: Bench): void {
 
 const GROUP_FAULTS: readonly (readonly [FaultPoint, number])[] = [
   ['write', SQLITE_FULL],
-  ['write', 778],
+  ['write', SQLITE_IOERR_WRITE],
   ['commit', SQLITE_FULL],
   ['commit', SQLITE_IOERR_FSYNC],
   ['select', 11],
@@ -237,38 +239,72 @@ function fillUntilUnavailable(b: Bench): number {
   throw new Error('the disk never filled up');
 }
 
-/** A directory on a file system of its own of 8 MiB, or undefined where that is not allowed. */
-function smallDisk(): { readonly path: string; readonly release: () => void } | undefined {
+/** A directory whose disk can be made full and given room again, and what SQLite says when it is full. */
+interface SmallDisk {
+  readonly path: string;
+  readonly errcode: number;
+  fill(): void;
+  free(): void;
+  release(): void;
+}
+
+/** A file system of its own of 8 MiB; undefined where only root may have one. */
+function smallFileSystem(): SmallDisk | undefined {
   const path = freshDirectory();
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', path], { stdio: 'ignore' });
-  } catch (error) {
-    // Without root there is no mount; the test above covers SQLITE_FULL then.
-    expect(error).toBeInstanceOf(Error);
+  } catch {
     return undefined;
   }
-  return { path, release: () => execFileSync('umount', [path]) };
+  const ballast = join(path, 'ballast');
+  return {
+    path,
+    errcode: SQLITE_FULL,
+    fill: () => writeFileSync(ballast, new Uint8Array(4 * 2 ** 20)),
+    free: () => writeFileSync(ballast, ''),
+    release: () => execFileSync('umount', [path]),
+  };
+}
+
+/** The kernel refuses this process every byte beyond 1 MiB of a file (RLIMIT_FSIZE), as a quota does; anybody may have that. */
+function limitedFiles(): SmallDisk {
+  const limit = (bytes: number | 'unlimited'): void => {
+    execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`]);
+  };
+  return {
+    path: freshDirectory(),
+    errcode: SQLITE_IOERR_WRITE,
+    fill: () => limit(2 ** 20),
+    free: () => limit('unlimited'),
+    release: () => limit('unlimited'),
+  };
 }
 
 describe('SqliteWriter on a full disk', () => {
-  test('real ENOSPC where mounting is allowed, no acknowledged loss, on again with room', () => {
-    const disk = smallDisk();
-    const directory = disk?.path ?? freshDirectory();
+  test.each([
+    ['ENOSPC where mounting is allowed', () => smallFileSystem() ?? limitedFiles()],
+    ['EFBIG by a limit of the kernel', limitedFiles],
+  ])('real %s, unavailable, no acknowledged loss, on again with room', (_name, make) => {
+    const disk = make();
     try {
-      const ballast = join(directory, 'ballast');
-      writeFileSync(ballast, new Uint8Array(disk === undefined ? 0 : 4 * 2 ** 20));
-      const b = bench(join(directory, 'driftway.db'));
-      const acknowledged = disk === undefined ? 0 : fillUntilUnavailable(b);
+      const path = join(disk.path, 'driftway.db');
+      const b = bench(path);
+      disk.fill();
+      const acknowledged = fillUntilUnavailable(b);
       expect(b.seqs()).toHaveLength(acknowledged);
-      writeFileSync(ballast, '');
+      const { errcode } = disk;
+      expect(b.events).toMatchObject([{ type: 'writeFailed', errcode, outcome: 'unavailable' }]);
+      b.clock.advance(60_000);
+      expect(b.append(acknowledged).status).toBe('unavailable');
+      disk.free();
       b.clock.advance(60_000);
       expect(b.append(acknowledged).status).toBe('done');
       close(b);
-      const reader = new SqliteReader({ path: join(directory, 'driftway.db') });
+      const reader = new SqliteReader({ path });
       expect(reader.heads([SID])[0]?.head).toBe(acknowledged + 1);
       reader.close();
     } finally {
-      disk?.release();
+      disk.release();
     }
   });
 });

@@ -1,5 +1,6 @@
 /** The agent of a thread: what it refuses, that each fault ends without anybody, and what an actor that lost messages does then. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { nodeSqliteDriver } from '../../../channels/store/index.ts';
 import {
   call,
   cast,
@@ -17,6 +18,7 @@ import {
 import { FakeClock, settle } from '../../../runtime/testkit/index.ts';
 import { ThreadChaos } from './agent.ts';
 import { EndWord } from './end-word.ts';
+import { StoreFault } from './store-fault.ts';
 
 interface TallyP {
   add(n: number): void;
@@ -110,6 +112,25 @@ describe('ThreadChaos', () => {
       code: 'not_found',
     });
     expect(chaos.begin(1, 1000, { ...slow, path: 'nobody' })).toMatchObject({ code: 'not_found' });
+  });
+
+  test('begin: a full disk where much of the database is free inside, is refused until little is', () => {
+    const store = new StoreFault(clock, word);
+    const own = new ThreadChaos({ clock, rng: systemRng, word, store });
+    const database = nodeSqliteDriver.open(':memory:', { readOnly: false, busyTimeoutMs: 0 });
+    database.exec('CREATE TABLE t (b BLOB)');
+    database.exec('INSERT INTO t (b) VALUES (zeroblob(20 * 1024 * 1024))');
+    database.exec('DELETE FROM t');
+    store.follow(database);
+    expect(own.begin(1, 1000, { effect: 'full' })).toMatchObject({
+      code: 'not_available',
+      message: expect.stringContaining('20 MiB'),
+    });
+    expect(own.state().isActive).toBe(false);
+    database.exec('VACUUM');
+    expect(own.begin(1, 1000, { effect: 'full' })).toMatchObject({ ok: true });
+    expect(own.state().isActive).toBe(true);
+    database.close();
   });
 
   test('begin: a stall, ends by the word on a thread that hears nothing', async () => {

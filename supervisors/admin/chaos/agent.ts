@@ -22,6 +22,7 @@ import { THREAD_COUNTERS, type ThreadCountersP } from '../../metrics/thread.ts';
 import { done, fail } from '../define.ts';
 import type { VerbResult } from '../types.ts';
 import type { EndWord } from './end-word.ts';
+import { CHAOS_LIMITS } from './limits.ts';
 import type { StoreFault } from './store-fault.ts';
 import {
   CHAOS_AGENT,
@@ -174,6 +175,11 @@ export class ThreadChaos {
   #store(run: number, forMs: number, kind: 'freeze' | 'full'): VerbResult<Fault> {
     const { store } = this.#thread;
     if (store === undefined) return fail('not_available', 'this is not the thread of the store');
+    const spareMiB = store.spareBytes / 2 ** 20;
+    if (kind === 'full' && spareMiB > CHAOS_LIMITS.spareMiBMax) {
+      const free = `${Math.round(spareMiB)} MiB of the database are free inside`;
+      return fail('not_available', `${free}: it would not notice a full disk for a long time`);
+    }
     store.begin(kind, run, forMs);
     const state = (): EffectState => {
       const { commits, isActive } = store;

@@ -16,6 +16,8 @@ export const CHAOS_LIMITS = {
   affectedMax: 1_000_000,
   /** A gateway thread cannot be replaced: it must not hang for as long as the watchdog waits. */
   gatewayStallMsMax: HUNG_MS - 2_000,
+  /** Free pages of the database that fill-disk uses up with each transaction, in memory: half of the writer's cache. */
+  spareMiBMax: 16,
   /** Threads that may be brought down within the period in which the node counts them: beyond its own limit the process ends. */
   fallsMax: Math.floor(THREAD_RESTARTS.intensity / 2),
   fallsMs: THREAD_RESTARTS.period * 1_000,

@@ -41,9 +41,13 @@ const ABOUT: Readonly<Record<ChaosItem, readonly [string, ChaosMenuLine['target'
     'nothing',
     ['forMs'],
   ],
-  'fill-disk': ['every commit fails, as on a full disk', 'nothing', ['forMs']],
+  'fill-disk': [
+    'the disk quota is used up: SQLite finds no room for any transaction',
+    'nothing',
+    ['forMs'],
+  ],
   'cut-lane': [
-    'the lane between two threads: hold (nothing passes, nothing is lost) or break (each takes the other for dead)',
+    'cut the bus: the lane between two threads. hold: nothing passes, nothing is lost; break: each takes the other for dead',
     'two threads',
     ['to', 'mode', 'forMs'],
   ],

@@ -6,6 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../test/support/server-process.ts';
+import { OP } from '../../test/support/wire.ts';
 import type { ChaosResult, ChaosStatus } from '../chaos/types.ts';
 import type { AdminEvent } from '../index.ts';
 import { connect, Operated } from './operated.ts';
@@ -87,6 +88,25 @@ describe('chaos.start', () => {
     expect(result.canary.longestSilenceMs).toBeGreaterThan(500);
   });
 
+  test('the disk is full and the store thread is replaced meanwhile: 502 with a time to wait, then on again at once', async () => {
+    const { last } = await operated.call<ChaosStatus>('chaos.status', {});
+    const { client } = operated.crowd.observers[0]!;
+    const send = () => client!.append(operated.sids[0]!, 'while-full', 'while full');
+    const full = { item: 'fill-disk', forMs: 60_000 };
+    expect(await operated.call('chaos.start', full)).toMatchObject({ run: expect.any(Number) });
+    await active();
+    const [op, , code, name, retryMs] = await send();
+    expect([op, code, name]).toEqual([OP.err, 502, 'unavailable']);
+    expect(retryMs).toBeGreaterThan(0);
+    expect(await operated.call('restart', { id: 'n1/store' })).not.toHaveProperty('code');
+    const result = await over(last);
+    expect(result).toMatchObject({ verdict: 'clean', endedBy: 'guard', lost: 0, repeated: 0 });
+    expect(result.tree.threadsDown).toEqual(['store']);
+    await operated.progress(20);
+    const again = await send();
+    expect([again[0], again[5]]).toEqual([OP.ok, false]);
+  });
+
   test('an operator ends it: it ends, and listeners hear of every phase and the result', async () => {
     const heard: AdminEvent[] = [];
     const { close } = await operated.admin.subscribe('chaos', {}, (event) => heard.push(event));
@@ -162,7 +182,7 @@ describe('chaos.start', () => {
     const phases = entries.filter(({ verb }) => verb === 'chaos.start').map(({ phase }) => phase);
     const count = (phase: string): number => phases.filter((each) => each === phase).length;
     expect(count('began')).toBe(count('done') + count('failed'));
-    expect(count('done')).toBe(6);
+    expect(count('done')).toBe(7);
     await operated.expectUnhurt();
   });
 });
