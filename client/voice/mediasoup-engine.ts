@@ -19,6 +19,7 @@ import type {
   TransportOffer,
   TransportState,
 } from './types.ts';
+import { readChecks } from './voice-stats.ts';
 
 /** Options of MediasoupEngine. */
 export interface EngineOptions {
@@ -121,6 +122,12 @@ function common(transport: types.Transport): MediaTransport {
     },
     restartIce: (ice: JsonText) =>
       transport.restartIce({ iceParameters: JSON.parse(ice) as types.IceParameters }),
+    // It may be closed by the time that it is asked.
+    checks: () =>
+      transport.getStats().then(
+        (report) => readChecks(report),
+        () => null,
+      ),
     close: () => transport.close(),
   };
 }

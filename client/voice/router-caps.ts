@@ -1,17 +1,12 @@
 /**
- * What a server of Driftway can most likely do, as its media library (mediasoup 3.27) says it, audio only: V_JOIN carries what this
- * client can receive, which depends on it, before the server has said it. A wrong guess costs one more round trip.
+ * What a server of Driftway can most likely do, as its rooms say it (voice/worker/caps.ts): V_JOIN carries what this client can receive,
+ * which depends on it, before the server has said it. A wrong guess costs a second V_JOIN.
  */
 import type { JsonText } from './types.ts';
 
-const EXTENSIONS: readonly (readonly [id: number, uri: string, direction: string])[] = [
-  [1, 'urn:ietf:params:rtp-hdrext:sdes:mid', 'sendrecv'],
-  [4, 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time', 'sendrecv'],
-  [5, 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01', 'recvonly'],
-  [6, 'urn:ietf:params:rtp-hdrext:ssrc-audio-level', 'sendrecv'],
-  [10, 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time', 'sendrecv'],
-  [11, 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay', 'sendrecv'],
-  [12, 'urn:mediasoup:params:rtp-hdrext:packet-id', 'sendrecv'],
+const EXTENSIONS: readonly (readonly [id: number, uri: string])[] = [
+  [1, 'urn:ietf:params:rtp-hdrext:sdes:mid'],
+  [6, 'urn:ietf:params:rtp-hdrext:ssrc-audio-level'],
 ];
 
 /** The guess, as V_JOIN answers it. */
@@ -22,16 +17,16 @@ export const LIKELY_ROUTER_CAPS: JsonText = JSON.stringify({
       mimeType: 'audio/opus',
       clockRate: 48_000,
       channels: 2,
-      rtcpFeedback: [{ type: 'nack' }, { type: 'transport-cc' }],
+      rtcpFeedback: [{ type: 'nack' }],
       parameters: {},
       preferredPayloadType: 100,
     },
   ],
-  headerExtensions: EXTENSIONS.map(([preferredId, uri, direction]) => ({
+  headerExtensions: EXTENSIONS.map(([preferredId, uri]) => ({
     kind: 'audio',
     uri,
     preferredId,
     preferredEncrypt: false,
-    direction,
+    direction: 'sendrecv',
   })),
 });

@@ -51,6 +51,8 @@ export interface Voice extends ReceivedTrack {
   readonly cid: number;
 }
 
+/** How often the ways are looked at; a dead one is found this much after the browser began to check it. */
+const CHECK_MS = 1_000;
 /** Voices at most (25 in a room that hears everybody, 16 kept above that); more are not built. */
 const VOICES_MAX = 64;
 
@@ -61,7 +63,8 @@ export class SessionMedia {
   readonly #receiveTid: number;
   readonly #send: SendTransport | null = null;
   readonly #receive: ReceiveTransport;
-  readonly #ladders: TransportLadder[] = [];
+  readonly #ladders = new Map<TransportLadder, MediaTransport>();
+  #checkTimer: unknown = null;
   readonly #tids: number[] = [];
   readonly #unconnected = new Set<number>();
   readonly #voices = new Map<number, Voice>();
@@ -84,6 +87,7 @@ export class SessionMedia {
     };
     this.#receive = engine.receive(receive, iceServers, { connect: connect(receive.tid) });
     this.#watch(receive.tid, this.#receive);
+    this.#check();
     if (send === null) return;
     this.#send = engine.send(send, iceServers, {
       connect: connect(send.tid),
@@ -186,9 +190,15 @@ export class SessionMedia {
     for (const voice of this.voices()) if (voice.uid === uid) this.drop(voice.cid);
   }
 
+  /** The way to the server may be another one now. */
+  networkChanged(): void {
+    for (const ladder of this.#ladders.keys()) void ladder.networkChanged();
+  }
+
   close(): void {
     this.#isOver = true;
-    for (const ladder of this.#ladders) ladder.close();
+    for (const ladder of this.#ladders.keys()) ladder.close();
+    this.#host.clock.clearTimeout(this.#checkTimer);
     for (const { cid } of this.voices()) this.#host.output.remove(cid);
     this.#voices.clear();
     this.#building.clear();
@@ -211,13 +221,29 @@ export class SessionMedia {
       restartIce: () => this.#restartIce(tid, transport),
       giveUp: () => this.#host.brokenDown(),
     });
-    this.#ladders.push(ladder);
+    this.#ladders.set(ladder, transport);
     this.#tids.push(tid);
     this.#unconnected.add(tid);
     transport.onState((state: TransportState) => {
       if (state === 'connected') this.#unconnected.delete(tid);
       ladder.state(state);
     });
+  }
+
+  /** Looks at the ways, again and again. */
+  #check(): void {
+    this.#checkTimer = this.#host.clock.setTimeout(() => {
+      void this.#look().then(() => {
+        if (!this.#isOver) this.#check();
+      });
+    }, CHECK_MS);
+  }
+
+  async #look(): Promise<void> {
+    for (const [ladder, transport] of this.#ladders) {
+      const checks = await transport.checks();
+      if (checks !== null) ladder.checks(checks);
+    }
   }
 
   async #restartIce(tid: number, transport: MediaTransport): Promise<boolean> {

@@ -165,6 +165,29 @@ test('VoiceSession: the connection is lost before a voice may flow, it is told o
   expect(server.asked.filter(([name, , id]) => name === 'V_PAUSE' && id === 80)).toHaveLength(2);
 });
 
+test('VoiceSession: nobody answers the checks of a transport, ICE is restarted on it alone', async () => {
+  const { media, clock } = await joinedRig();
+  const [receive, send] = media.transports;
+  for (const transport of media.transports) transport.state('connected');
+  for (const sent of [10, 20, 40]) {
+    for (const transport of media.transports) {
+      transport.checks = { sent, answered: transport === receive ? 5 : sent };
+    }
+    await clock.advance(1_000);
+  }
+  expect(receive?.restarts).toEqual(['{}']);
+  expect(send?.restarts).toEqual([]);
+});
+
+test('VoiceSession.networkChanged: ICE is restarted on both transports, nothing else happens', async () => {
+  const { server, session, media, clock } = await joinedRig();
+  for (const transport of media.transports) transport.state('connected');
+  session.networkChanged();
+  await clock.advance(20_000);
+  expect(media.transports.map(({ restarts }) => restarts)).toEqual([['{}'], ['{}']]);
+  expect(server.count('V_JOIN')).toBe(1);
+});
+
 test('VoiceSession: a transport disconnected for 2 s, ICE is restarted on it alone', async () => {
   const { media, clock } = await joinedRig();
   const [receive, send] = media.transports;

@@ -162,6 +162,11 @@ export class VoiceSession {
     this.#own.setFlag(StateFlag.TALK, isTalking);
   }
 
+  /** The network of this device may be another one now: finds the way anew, while media goes on. */
+  networkChanged(): void {
+    this.#media?.networkChanged();
+  }
+
   /** Asks to speak in a stage. */
   setHand(isUp: boolean): void {
     this.#own.setFlag(StateFlag.HAND, isUp);

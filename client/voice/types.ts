@@ -63,6 +63,8 @@ export interface SendWire {
 export interface MediaTransport {
   onState(listener: (state: TransportState) => void): void;
   restartIce(ice: JsonText): Promise<void>;
+  /** Connectivity checks on the way in use; null where nothing is known of them. */
+  checks(): Promise<{ readonly sent: number; readonly answered: number } | null>;
   close(): void;
 }
 

@@ -50,10 +50,23 @@ export function readRoute(
     if (pair.type !== 'candidate-pair' || pair.nominated !== true) continue;
     const local = stats.get(String(pair.localCandidateId)) as Fields | undefined;
     if (local === undefined) continue;
-    const via = local.candidateType === 'relay' ? 'relay' : String(local.protocol);
+    // Behind a NAT of its own a TURN server's address is no `relay` to the browser any more.
+    const isRelay = local.candidateType === 'relay' || local.relayProtocol !== undefined;
+    const via = isRelay ? 'relay' : String(local.protocol);
     return { via, rttMs: numberOf(pair, 'currentRoundTripTime') * 1000 };
   }
   return null;
+}
+
+/** Connectivity checks on the way that is in use; null where a browser does not count them. */
+export function readChecks(
+  report: Iterable<readonly [string, unknown]>,
+): { readonly sent: number; readonly answered: number } | null {
+  const stats = new Map(report);
+  const transport = fieldsOf(report, 'transport');
+  const pair = stats.get(String(transport?.selectedCandidatePairId)) as Fields | undefined;
+  if (typeof pair?.requestsSent !== 'number') return null;
+  return { sent: pair.requestsSent, answered: numberOf(pair, 'responsesReceived') };
 }
 
 function fieldsOf(report: Iterable<readonly [string, unknown]>, type: string): Fields | null {

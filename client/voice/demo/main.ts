@@ -49,7 +49,10 @@ byId('copy', HTMLButtonElement).onclick = () => {
     () => showNotice(`Copy the address of this page: ${location.href}`),
   );
 };
-window.addEventListener('online', () => call?.client.networkChanged());
+window.addEventListener('online', () => {
+  call?.client.networkChanged();
+  call?.session.networkChanged();
+});
 window.addEventListener('pagehide', () => void call?.close());
 holdToTalk();
 void settings.listDevices();

@@ -118,6 +118,8 @@ export interface FakeTransport {
   readonly dir: 'send' | 'receive';
   readonly restarts: string[];
   isClosed: boolean;
+  /** What the browser counts. */
+  checks: { readonly sent: number; readonly answered: number } | null;
   state(state: TransportState): void;
 }
 
@@ -182,6 +184,7 @@ export class FakeMedia implements MediaEngine {
       dir,
       restarts: [],
       isClosed: false,
+      checks: null,
       state: (state) => listener(state),
     };
     this.transports.push(transport);
@@ -192,6 +195,7 @@ export class FakeMedia implements MediaEngine {
       restartIce: async (ice: string) => {
         transport.restarts.push(ice);
       },
+      checks: async () => transport.checks,
       close: () => {
         transport.isClosed = true;
       },

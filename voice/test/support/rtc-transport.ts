@@ -93,7 +93,13 @@ export class RtcTransport {
   /** False: not connected, so the packet is lost. */
   send(packet: Buffer): boolean {
     if (!this.#isOpen) return false;
-    return this.#track.sendMessageBinary(packet);
+    try {
+      return this.#track.sendMessageBinary(packet);
+    } catch {
+      // The other end has closed it a moment ago.
+      this.#isOpen = false;
+      return false;
+    }
   }
 
   get isOpen(): boolean {

@@ -80,6 +80,11 @@ export class RtpStream {
     this.#bytes = bytes;
   }
 
+  /** RTP time of the next packet. */
+  get timestamp(): number {
+    return this.#timestamp;
+  }
+
   /** The next packet. `level`: dB below full scale, 0 the loudest, 127 silence; default: speech. */
   next(level: number = SPEECH[this.#sequence % SPEECH.length] ?? 20): Buffer {
     const packet = Buffer.alloc(20 + this.#bytes);

@@ -1,7 +1,7 @@
 /**
  * A thin voice client: joins a room over any connection that carries the ops of protocol.md 2.15, talks by RTP packets and counts what
- * it hears, by talker. Makes new transports when the server says that the epoch is another. Runs in the test process; must never
- * import product code.
+ * it hears, by talker. Makes new transports when the server says that the epoch is another, and in a planned move before the old ones
+ * end. Runs in the test process; must never import product code.
  */
 import { RtcTransport, type TransportParams } from './rtc-transport.ts';
 import { opusCapabilities, opusParameters, RtpStream, readRtp } from './rtp.ts';
@@ -50,6 +50,12 @@ const AUDIO = 1;
 const FAILED = 'failed';
 
 const RETRY_MS_MAX = 500;
+/** In a planned move both ways go on until the new one brings everybody and for OVERLAP_MS more, as in client/voice. */
+const OVERLAP_MS = 700;
+const HAND_OVER_MAX_MS = 7_000;
+const LOOK_MS = 20;
+/** Who was heard this long ago at most still talks. */
+const TALKS_MS = 200;
 
 /** A connection to the server. */
 export interface Signal {
@@ -100,6 +106,16 @@ export interface VoicePeerOptions {
   readonly follows?: boolean;
 }
 
+/** Transports of one join, and the streams that come in on them. */
+interface Way {
+  readonly send: RtcTransport | undefined;
+  readonly receive: RtcTransport;
+  readonly tids: readonly number[];
+  readonly ssrcs: Set<number>;
+}
+
+type Offer = readonly [tid: number, params: string];
+
 let serial = 0;
 
 export class VoicePeer {
@@ -116,9 +132,12 @@ export class VoicePeer {
   readonly #signal: Signal;
   readonly #heard = new Map<number, Heard>();
   readonly #waiters = new Set<(event: VoiceEvent) => void>();
+  /** Who sends what, by producer: of those who were here at the last join, and since. */
+  readonly #owners = new Map<number, number>();
   #sid = 0;
-  #send: RtcTransport | undefined;
-  #receive: RtcTransport | undefined;
+  #way: Way | undefined;
+  /** In a planned move: what goes on until the new way brings everybody. */
+  #leaving: Way | undefined;
   #rejoining: Promise<void> | undefined;
   #sent = 0;
   #epochTold = 0;
@@ -145,35 +164,37 @@ export class VoicePeer {
     this.vsid = vsid as number;
     this.epoch = epoch as number;
     this.participants = participants as readonly (readonly unknown[])[];
+    for (const [uid, , producers] of this.participants) {
+      for (const [pid] of producers as readonly (readonly number[])[]) {
+        this.#owners.set(pid as number, uid as number);
+      }
+    }
     await this.#build(
-      send as readonly [number, string] | null,
-      receive as readonly [number, string],
+      send as Offer | null,
+      receive as Offer,
       consumers as readonly (readonly unknown[])[],
     );
   }
 
   async #build(
-    send: readonly [number, string] | null,
-    receive: readonly [number, string],
+    send: Offer | null,
+    receive: Offer,
     consumers: readonly (readonly unknown[])[],
   ): Promise<void> {
-    const before = { send: this.#send, receive: this.#receive, heard: [...this.#heard.keys()] };
+    const before = this.#way;
     const isMove = this.#isMoving;
     this.#isMoving = false;
-    const letGo = (): void => {
-      before.send?.close();
-      before.receive?.close();
-      for (const key of before.heard) this.#heard.delete(key);
-    };
-    // In a planned move the old ones carry on until the new ones do.
-    if (!isMove) letGo();
+    this.#letGo(this.#leaving);
+    if (isMove) this.#leaving = before;
+    else this.#letGo(before);
     const { name, ssrc } = this.options;
     const label = `${name}-${++serial}`;
     const taking = new RtcTransport(`${label}-r`, 'receive');
     taking.onRtp = (packet) => this.#packet(packet);
-    this.#receive = taking;
     const giving = send === null ? undefined : new RtcTransport(`${label}-s`, 'send', ssrc);
-    this.#send = giving;
+    const tids = [receive[0], ...(send === null ? [] : [send[0]])];
+    const way: Way = { send: giving, receive: taking, tids, ssrcs: new Set() };
+    this.#way = way;
     for (const consumer of consumers) this.#addConsumer(consumer);
     this.#takeEarly(receive[0]);
     await Promise.all([
@@ -182,10 +203,40 @@ export class VoicePeer {
       ),
       giving === undefined || send === null ? undefined : this.#produce(giving, send),
     ]);
-    if (isMove) letGo();
+    if (isMove && before !== undefined) void this.#handOver(way, before);
   }
 
-  async #produce(transport: RtcTransport, offer: readonly [number, string]): Promise<void> {
+  /** Ends the old way of a planned move when the new one brings everybody who talks, or never will. */
+  async #handOver(way: Way, old: Way): Promise<void> {
+    const endAt = performance.now() + HAND_OVER_MAX_MS;
+    const isOver = (): boolean => this.#leaving !== old || this.#way !== way;
+    while (!isOver() && !this.#takesOver(way, old) && performance.now() < endAt) {
+      await wait(LOOK_MS);
+    }
+    await wait(OVERLAP_MS);
+    if (isOver()) return;
+    this.#leaving = undefined;
+    this.#letGo(old);
+    await Promise.all(old.tids.map((tid) => this.ask(V.close, tid).catch(() => undefined)));
+  }
+
+  #takesOver(way: Way, old: Way): boolean {
+    const since = performance.now() - TALKS_MS;
+    const talkers = (of: Way): (number | undefined)[] =>
+      this.heard()
+        .filter(({ lastMs, ssrc }) => of.ssrcs.has(ssrc) && lastMs > since)
+        .map(({ pid }) => this.#owners.get(pid));
+    const here = new Set(talkers(way));
+    return talkers(old).every((uid) => here.has(uid));
+  }
+
+  #letGo(way: Way | undefined): void {
+    way?.send?.close();
+    way?.receive.close();
+    for (const ssrc of way?.ssrcs ?? []) this.#heard.delete(ssrc);
+  }
+
+  async #produce(transport: RtcTransport, offer: Offer): Promise<void> {
     const { name, ssrc } = this.options;
     const rtp = JSON.stringify(opusParameters(ssrc, name));
     const nonce = `${name}-${this.epoch}-${serial}`;
@@ -198,7 +249,7 @@ export class VoicePeer {
     ]);
   }
 
-  async #connect(transport: RtcTransport, [tid, params]: readonly [number, string]): Promise<void> {
+  async #connect(transport: RtcTransport, [tid, params]: Offer): Promise<void> {
     await this.#signal.ask(V.connect, [this.vsid, tid, JSON.stringify(transport.dtls)]);
     transport.accept(JSON.parse(params) as TransportParams);
     await transport.connected;
@@ -209,6 +260,7 @@ export class VoicePeer {
     const ssrc = encodings[0]?.ssrc ?? 0;
     const none = { packets: 0, firstMs: 0, lastMs: 0, lost: 0, lastSequence: -1 };
     this.#heard.set(ssrc, { pid: pid as number, ssrc, ...none });
+    this.#way?.ssrcs.add(ssrc);
   }
 
   #offered(consumer: readonly unknown[]): void {
@@ -243,10 +295,11 @@ export class VoicePeer {
     this.onPacket(heard.pid, packet, now);
   }
 
-  /** One packet of 20 ms. False: there is no way at this moment. */
+  /** One packet of 20 ms of what this talker says, time that goes on also while there is no way for it (false). */
   say(level?: number): boolean {
-    if (this.#send?.isOpen !== true) return false;
-    const sent = this.#send.send(this.stream.next(level));
+    const ways = [this.#way?.send, this.#leaving?.send].filter((way) => way?.isOpen === true);
+    const packet = this.stream.next(level);
+    const sent = ways.filter((way) => way?.send(packet) === true).length > 0;
     if (sent) this.#sent += 1;
     return sent;
   }
@@ -262,6 +315,16 @@ export class VoicePeer {
 
   heardOf(pid: number): Heard | undefined {
     return this.heard().find((each) => each.pid === pid);
+  }
+
+  /** The present transports: that to receive first. */
+  get tids(): readonly number[] {
+    return this.#way?.tids ?? [];
+  }
+
+  /** The user who sends this; undefined for one that is not known here. */
+  ownerOf(pid: number): number | undefined {
+    return this.#owners.get(pid);
   }
 
   get packets(): number {
@@ -291,6 +354,7 @@ export class VoicePeer {
     const event = { atMs: performance.now(), ver: ver as number, kind: kind as number, body };
     this.events.push(event);
     for (const waiter of [...this.#waiters]) waiter(event);
+    if (kind === KIND.producer) this.#owners.set(body[1] as number, body[0] as number);
     if (kind === KIND.consumer) {
       if (this.#early === undefined) this.#offered(body);
       else this.#early.push(body);
@@ -326,7 +390,7 @@ export class VoicePeer {
         if (this.epoch >= this.#epochTold) return;
       } catch (error) {
         const ms = error instanceof VoiceRefused ? (error.retryMs ?? 100) : 100;
-        await new Promise((resolve) => setTimeout(resolve, Math.min(ms, RETRY_MS_MAX)));
+        await wait(Math.min(ms, RETRY_MS_MAX));
       }
     }
   }
@@ -342,13 +406,16 @@ export class VoicePeer {
   }
 
   close(): void {
-    this.#closeTransports();
+    this.#letGo(this.#way);
+    this.#letGo(this.#leaving);
+    [this.#way, this.#leaving] = [undefined, undefined];
   }
+}
 
-  #closeTransports(): void {
-    this.#send?.close();
-    this.#receive?.close();
-  }
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }
 
 /** Talkers with a common beat: each says a packet every 20 ms, one after another within the beat. */
