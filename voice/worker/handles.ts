@@ -4,10 +4,11 @@
  * Who closes whom: a transport its producers and consumers, a producer its consumers and whatever else ends with it (taps). The
  * worker does the same on its side, so only the outermost handle asks it. `dropped` is the end without asking: the worker is gone.
  */
-import type { Consumer, Producer, WebRtcTransport } from 'mediasoup/types';
+import type { Producer, WebRtcTransport } from 'mediasoup/types';
 import { lossOf } from '../quality.ts';
 import { MEDIA_AUDIO, type Media } from '../types.ts';
 import { trimmed } from './caps.ts';
+import { type LeanConsumer, LeanConsumers } from './lean-consumer.ts';
 import type { Leg } from './leg.ts';
 import { attempt, DONE, done, failed, GONE } from './result.ts';
 import type {
@@ -55,12 +56,14 @@ export class TransportHandle implements MediaTransport {
   #wasConnected = false;
   #state: TransportState = 'new';
   readonly #transport: WebRtcTransport;
+  readonly #lean: LeanConsumers;
   readonly #room: RoomInside;
 
   constructor(room: RoomInside, leg: Leg, transport: WebRtcTransport, options: TransportOptions) {
     this.#room = room;
     this.leg = leg;
     this.#transport = transport;
+    this.#lean = new LeanConsumers(transport);
     this.direction = options.direction;
     this.owner = options.owner;
     const { id, iceParameters, iceCandidates, dtlsParameters } = transport;
@@ -110,16 +113,9 @@ export class TransportHandle implements MediaTransport {
     if (!(producer instanceof ProducerHandle)) return GONE;
     const source = await this.#room.sourceOn(producer, this.leg);
     if (!source.ok) return source;
-    const made = await this.#ask(() =>
-      this.#transport.consume({
-        producerId: source.value,
-        rtpCapabilities: caps,
-        paused,
-        // NACK toward the listener: off by default for audio, and the cheapest gain there is (voice.md 0, 7).
-        enableRtx: true,
-      }),
-    );
+    const made = await this.#ask(() => this.#lean.consume(source.value, caps, paused));
     if (!made.ok) return made;
+    if (made.value === undefined) return GONE;
     if (producer.closed) {
       made.value.close();
       return GONE;
@@ -320,13 +316,13 @@ export class ConsumerHandle implements MediaConsumer {
   readonly transport: TransportHandle;
   readonly params: MediaConsumer['params'];
   #closed = false;
-  readonly #consumer: Consumer;
+  readonly #consumer: LeanConsumer;
   readonly #counters = new Counters();
   readonly #room: RoomInside;
 
   constructor(
     room: RoomInside,
-    consumer: Consumer,
+    consumer: LeanConsumer,
     producer: ProducerHandle,
     transport: TransportHandle,
   ) {
