@@ -48,6 +48,10 @@ export class RoomSignal implements Signal {
       }
       case V.pause:
         return this.#done(op, 'pause', { ...member, id: a, paused: b });
+      case V.close:
+        return this.#done(op, 'close', { ...member, id: a });
+      case V.ice:
+        return this.#done(op, 'ice', { ...member, tid: a });
       case V.state:
         return this.#done(op, 'state', { ...member, mute: a, deaf: b });
       default:
