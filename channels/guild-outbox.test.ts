@@ -90,3 +90,21 @@ test('updateRole: everyone, 46 to every member, the newest number last, a crash 
   await idle(gid);
   expect(await Promise.all(members.map(heardBy))).toEqual(before);
 });
+
+test('join and leave: a crowd at once, each user is told in order and once', async () => {
+  const { gid, code } = await domain.guildOfTwo();
+  const people = await Promise.all(Array.from({ length: MEMBERS }, () => domain.person()));
+  const uids = people.map(({ user }) => user.id);
+  for (const op of ['join', 'leave', 'join'] as const) {
+    const asked = uids.map((uid) =>
+      op === 'join' ? call(guild(gid), op, { uid, code }) : call(guild(gid), op, { uid }),
+    );
+    for (const result of await Promise.all(asked)) expect(result.ok).toBe(true);
+  }
+  await idle(gid);
+  for (const uid of uids) {
+    const page = await call(stream(uid), 'history', { uid, anchor: 0, before: 200, after: 0 });
+    const kinds = page.ok ? page.frames.map(decode).map((event) => event.kind) : [];
+    expect(kinds.filter((kind) => kind === 40 || kind === 41)).toEqual([40, 41, 40]);
+  }
+});

@@ -25,6 +25,8 @@ import type { AppendRequest, Doc, DocStore, DocWrite, Id, Ms, StreamP, UserP } f
 export const OUTBOX_MAX = 256;
 const RETRY_FIRST_MS: Ms = 100;
 const RETRY_LAST_MS: Ms = 10_000;
+/** Entries told side by side: a crowd that joins costs a round of user streams and one delete, not one each. */
+const TELL_ENTRIES = 16;
 /** Documents removed per batch when a guild ends. */
 const PURGE_PAGE = 100;
 const KIND_ACL_CHANGED = 46;
@@ -97,13 +99,12 @@ export class Outbox {
     if (this.#running[lane]) return;
     this.#running[lane] = true;
     try {
-      for (let entry = this.#next(lane); entry !== undefined; entry = this.#next(lane)) {
-        await this.#tellAll(entry);
-        const { n } = entry;
-        await this.#write([
-          { kind: 'outbox', key: childKey(this.#gid, n), expect: 'any', value: null },
-        ]);
-        this.#entries = this.#entries.filter((other) => other.n !== n);
+      for (let some = this.#next(lane); some.length > 0; some = this.#next(lane)) {
+        const results = await Promise.allSettled(some.map((entry) => this.#tellAll(entry)));
+        const done = some.filter((_, i) => results[i]?.status === 'fulfilled');
+        const told = new Set(done.map(({ n }) => n));
+        if (told.size > 0) await this.#forget(told);
+        if (told.size < some.length) throw unavailable('entry');
         this.#delayMs = RETRY_FIRST_MS;
       }
     } catch {
@@ -116,8 +117,27 @@ export class Outbox {
     }
   }
 
-  #next(lane: 'few' | 'many'): OutboxEntry | undefined {
-    return this.#entries.find((entry) => isForMany(entry) === (lane === 'many'));
+  async #forget(told: ReadonlySet<number>): Promise<void> {
+    const keys = [...told].map((n) => childKey(this.#gid, n));
+    await this.#write(
+      keys.map((key) => ({ kind: 'outbox', key, expect: 'any', value: null }) as const),
+    );
+    this.#entries = this.#entries.filter(({ n }) => !told.has(n));
+  }
+
+  /** The oldest entry and those right behind it that tell others: what one stream hears stays in order. */
+  #next(lane: 'few' | 'many'): readonly OutboxEntry[] {
+    const mine = this.#entries.filter((entry) => isForMany(entry) === (lane === 'many'));
+    const taken = new Set<Id>();
+    let count = 0;
+    for (const entry of mine.slice(0, TELL_ENTRIES)) {
+      const told = toldBy(entry);
+      if (count > 0 && (told === 'all' || told.some((id) => taken.has(id)))) break;
+      count += 1;
+      if (told === 'all') break;
+      for (const id of told) taken.add(id);
+    }
+    return mine.slice(0, count);
   }
 
   async #tellAll(entry: OutboxEntry): Promise<void> {
@@ -222,6 +242,18 @@ export class Outbox {
 /** Told by going through all members. */
 function isForMany(entry: OutboxEntry): boolean {
   return entry.items.some((item) => item.type === 'rights' && item.roles.length > 0);
+}
+
+/** The streams that an entry writes to or drops (a user's stream has the user's id), or 'all'. */
+function toldBy(entry: OutboxEntry): readonly Id[] | 'all' {
+  const ids: Id[] = [];
+  for (const item of entry.items) {
+    if (item.type === 'purge' || (item.type === 'rights' && item.roles.length > 0)) return 'all';
+    if (item.type === 'event' || item.type === 'drop') ids.push(item.sid);
+    else if (item.type === 'rights') ids.push(...item.uids);
+    else ids.push(item.uid);
+  }
+  return ids;
 }
 
 /** True when whoever `old` tells of changed rights is told by `later` too, and it tells nothing else. */
