@@ -33,9 +33,34 @@ export interface Rng {
   bytes(n: number): Uint8Array;
 }
 
+/** So many looks at both clocks at most, and how close together two readings are close enough. */
+const LOOKS = 50;
+const CLOSE_MS = 0.01;
+
+/**
+ * What to add to readings of `own` to have those of `machine`. A thread may be stopped between the two, for tens of milliseconds where
+ * the machine is busy: the closest pair of a few counts.
+ */
+export function offsetBetween(own: () => Ms, machine: () => Ms): Ms {
+  let closestMs = Number.POSITIVE_INFINITY;
+  let foundMs = 0;
+  for (let i = 0; i < LOOKS && closestMs > CLOSE_MS; i += 1) {
+    const before = own();
+    const there = machine();
+    const apartMs = own() - before;
+    if (apartMs >= closestMs) continue;
+    closestMs = apartMs;
+    foundMs = there - before - apartMs / 2;
+  }
+  return foundMs;
+}
+
 // performance.now() counts from the start of each thread; hrtime is the machine's. Their difference
 // is fixed, so adding it makes the values of all threads comparable (deadlines cross threads).
-const offsetMs = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
+const offsetMs = offsetBetween(
+  () => performance.now(),
+  () => Number(process.hrtime.bigint() / 1000n) / 1000,
+);
 
 const settled = Promise.resolve();
 
