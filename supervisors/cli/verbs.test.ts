@@ -117,3 +117,27 @@ describe('commands of one call', () => {
     expect([exit, JSON.parse(out).error.code]).toEqual([1, 'no_server']);
   });
 });
+
+test('trace message --spans: one is one, and a span that began before the message has a minus alone', async () => {
+  const at = 1_795_320_064_426;
+  const own = { thread: 'gateway-0', at, afterMs: 6.67, tookMs: 0.04 };
+  const span = { thread: 'store', spanId: 'a', parentId: '', tookMs: 1, error: '' };
+  const value = {
+    ...{ sid: 7, seq: 2, traceId: 'f'.repeat(32), ordered: null, sockets: 1, threads: 1 },
+    accepted: { ...own, request: 'WS APPEND' },
+    stored: { ...own, transactionMs: 2.2, together: 1 },
+    fannedOut: [{ ...own, sockets: 1 }],
+    slowest: own,
+    spans: [
+      { ...span, name: 'log-writer flush', afterMs: -1.5 },
+      { ...span, name: 'log commit', afterMs: 2 },
+    ],
+  };
+  const answers = { 'trace.message': { ok: true, value } } as const;
+  const { exit, out } = await asked(['trace', 'message', '7', '2', '--spans'], { answers });
+  expect(exit).toBe(0);
+  expect(out).toContain('transaction 2.20 ms with 1 change\n');
+  expect(out).toContain(': 1 socket\n1 socket on 1 thread, slowest gateway-0');
+  expect(out).toMatch(/^-1\.50 ms +1\.00 ms +store +log-writer flush$/m);
+  expect(out).toMatch(/^\+2\.00 ms/m);
+});

@@ -57,35 +57,44 @@ function story(path: MessagePath): string {
   }
   if (ordered !== null) {
     lines.push(
-      `ordered    +${ms(ordered.afterMs)} ${ordered.thread}, waited ${ms(ordered.waitedMs)}`,
+      `ordered    ${after(ordered.afterMs)} ${ordered.thread}, waited ${ms(ordered.waitedMs)}`,
     );
   }
   if (stored !== null) {
     const { together, transactionMs } = stored;
-    const how =
-      transactionMs === null ? '' : `, transaction ${ms(transactionMs)} with ${together} changes`;
-    lines.push(`stored     +${ms(stored.afterMs)} ${stored.thread}${how}`);
+    const others = together === null ? '' : ` with ${many(together, 'change')}`;
+    const how = transactionMs === null ? '' : `, transaction ${ms(transactionMs)}${others}`;
+    lines.push(`stored     ${after(stored.afterMs)} ${stored.thread}${how}`);
   }
   for (const { afterMs, sockets: count, thread } of fannedOut) {
-    lines.push(`fanned out +${ms(afterMs)} ${thread}: ${count} sockets`);
+    lines.push(`fanned out ${after(afterMs)} ${thread}: ${many(count, 'socket')}`);
   }
   lines.push(
     slowest === null
       ? 'no sockets were subscribed, or the fan-out is not kept'
-      : `${sockets} sockets on ${threads} threads, slowest ${slowest.thread} after ${ms(slowest.afterMs)}`,
+      : `${many(sockets, 'socket')} on ${many(threads, 'thread')}, slowest ${slowest.thread} after ${ms(slowest.afterMs)}`,
   );
   return lines.join('\n');
 }
 
 function spanTable({ spans }: MessagePath): string {
   const rows = spans.map(({ afterMs, error, name, thread, tookMs }) => {
-    return [`+${ms(afterMs)}`, ms(tookMs), thread, safe(name), error];
+    return [after(afterMs), ms(tookMs), thread, safe(name), error];
   });
   return table(['START', 'TOOK', 'THREAD', 'SPAN', 'ERROR'], rows);
 }
 
 function clock(at: number): string {
   return new Date(at).toISOString().slice(11, 23);
+}
+
+/** A span of a group of requests may begin before the one that is asked for. */
+function after(value: number): string {
+  return `${value < 0 ? '' : '+'}${ms(value)}`;
+}
+
+function many(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
 function ms(value: number): string {
