@@ -1,10 +1,11 @@
 /**
- * The chaos menu, item by item: a real server with CHAOS_ENABLED=on, clients that write and read all the time, an operator on the admin
- * socket who breaks one thing after another. After each the checker of protocol.md 4 judges every frame of every connection,
+ * The chaos menu, item by item: a real server with CHAOS_ENABLED=on, clients that write and read all the time (and talk, where a media
+ * worker is killed), an operator on the admin socket who breaks one thing after another. After each the checker of protocol.md 4 judges every frame of every connection,
  * and the server's own written result must say the same. Exits with 1 on a violation.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { closeRtc } from '../../../voice/test/index.ts';
 import type { ChaosItem, ChaosResult } from '../../admin/chaos/types.ts';
 import { AdminClient } from '../../admin/index.ts';
 import { check, type StreamHistory } from '../checker.ts';
@@ -14,6 +15,7 @@ import { Follower } from '../support/follower.ts';
 import { ENCODINGS, nowMs, RawClient } from '../support/raw-client.ts';
 import { Seeded } from '../support/seeded.ts';
 import { ServerProcess, until } from '../support/server-process.ts';
+import { VoiceCrowd } from '../support/voice-crowd.ts';
 import { OP } from '../support/wire.ts';
 import { Writer } from '../support/writer.ts';
 import { Delays } from './delays.ts';
@@ -45,10 +47,13 @@ interface Course {
   readonly args: (stream: string, home: string, guild: string) => Readonly<Record<string, unknown>>;
   /** The operator's connection ends as soon as the fault is there. */
   readonly leaves?: true;
+  /** Everybody is in a voice room meanwhile, and has to hear again afterwards. */
+  readonly talks?: true;
   /** LONG=1 only. */
   readonly isLong?: true;
 }
 
+const AT_ONCE: ReadonlySet<ChaosItem> = new Set(['kill-actor', 'kill-thread', 'kill-media']);
 const forMs = settings.ms;
 /** Beyond what the watchdog waits for. */
 const hungMs = Math.max(6_500, forMs);
@@ -162,6 +167,7 @@ const MENU: readonly Course[] = [
     args: () => ({ id: 'shard-0', to: 'shard-1', mode: 'break', forMs }),
     isLong: true,
   },
+  { name: 'kill-media', item: 'kill-media', args: () => ({}), talks: true },
 ];
 const COURSES = MENU.filter(({ isLong }) => isLong !== true || process.env.LONG === '1');
 
@@ -273,6 +279,7 @@ class ChaosMenu {
   #pid: number;
   #courses = 0;
   #chat: Chat | undefined;
+  #talk: VoiceCrowd | undefined;
 
   private constructor(server: ServerProcess, members: Members) {
     this.#server = server;
@@ -287,6 +294,8 @@ class ChaosMenu {
         DRIFTWAY_GATEWAY_THREADS: '2',
         DRIFTWAY_SHARD_THREADS: '2',
         DRIFTWAY_CHAOS_ENABLED: 'on',
+        DRIFTWAY_VOICE_PORT: '0',
+        DRIFTWAY_VOICE_WORKERS: '1',
       },
     });
     const courses = COURSES.length * Math.max(1, settings.rounds);
@@ -305,8 +314,10 @@ class ChaosMenu {
   }
 
   async dispose(): Promise<void> {
+    this.#talk?.stop();
     await this.#chat?.giveUp();
     await this.#server.dispose();
+    closeRtc();
   }
 
   #connect(): Promise<AdminClient> {
@@ -345,9 +356,11 @@ class ChaosMenu {
     this.#courses += 1;
     this.#chat = chat;
     await chat.begin();
+    if (course.talks === true) await this.#beginTalk();
     const admin = await this.#connect();
     const rows = await rowsOf(admin, sids[0] ?? 0);
     const before = nowMs();
+    const talkedMs = performance.now();
     const args = {
       item: course.item,
       limit: 100_000,
@@ -358,6 +371,7 @@ class ChaosMenu {
         ? await this.#leaving(admin, args)
         : await admin.call<ChaosResult>('chaos.start', { ...args, wait: true });
     await admin.close();
+    if (course.talks === true) await this.#hearAgain(name, talkedMs);
     const acknowledged = chat.acknowledged;
     await until(
       `${name}: the clients chat again`,
@@ -366,6 +380,32 @@ class ChaosMenu {
     );
     await chat.judge(name);
     this.#look(course, result, chat, nowMs() - before);
+  }
+
+  async #beginTalk(): Promise<void> {
+    const { logins } = this.#members;
+    this.#talk = await VoiceCrowd.create({
+      port: this.#server.port,
+      people: logins.length,
+      perRoom: logins.length,
+      members: this.#members,
+    });
+  }
+
+  /** Everybody hears a stream that began after `sinceMs`; then they hang up. */
+  async #hearAgain(name: string, sinceMs: number): Promise<void> {
+    const talk = this.#talk;
+    if (talk === undefined) throw new TypeError(`${name}: nobody talks`);
+    const times = await until(`${name}: everybody hears again`, SETTLE_MS, () => {
+      const all = talk.hearingAgain(sinceMs);
+      return all.every(Number.isFinite) ? all : undefined;
+    });
+    const closed = talk.clients.filter(({ raw }) => !raw.isOpen).length;
+    if (closed > 0) verdict.violation(`${name}: ${closed} connections of talkers were closed`);
+    const slowest = `${(Math.max(...times) / 1000).toFixed(2)} s`;
+    verdict.progress(`${name}: ${times.length} peers hear again, the slowest after ${slowest}`);
+    talk.stop();
+    this.#talk = undefined;
   }
 
   /** Starts, hangs up, and waits for the written result. */
@@ -405,7 +445,7 @@ class ChaosMenu {
       ].join('; '),
     );
     if (result.verdict !== 'clean') verdict.violation(`${name}: its result says ${result.verdict}`);
-    if (endedBy !== 'time' && item !== 'kill-actor' && item !== 'kill-thread')
+    if (endedBy !== 'time' && !AT_ONCE.has(item))
       verdict.violation(`${name}: ended by ${endedBy}, wanted time`);
     const isOver = recoveryMs === null || recoveryMs > settings.recovery;
     if (isOver) verdict.violation(`${name}: recovery took ${recoveryMs} ms`);

@@ -15,6 +15,8 @@ export interface VoiceCrowdOptions {
   readonly people: number;
   /** People in each room. */
   readonly perRoom: number;
+  /** Those who talk; without, accounts are made. */
+  readonly members?: Members;
 }
 
 export class VoiceCrowd {
@@ -31,8 +33,9 @@ export class VoiceCrowd {
   }
 
   /** Everybody has joined and hears somebody. */
-  static async create({ people, perRoom, port }: VoiceCrowdOptions): Promise<VoiceCrowd> {
-    const members = await makeMembers(port, people, 1);
+  static async create(options: VoiceCrowdOptions): Promise<VoiceCrowd> {
+    const { people, perRoom, port } = options;
+    const members = options.members ?? (await makeMembers(port, people, 1));
     const http = new HttpClient(port);
     const owner = members.logins[0]!.accessToken;
     const sids: number[] = [];
