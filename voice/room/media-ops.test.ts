@@ -416,6 +416,23 @@ test('a planned move, lets who simply joins again keep the old media until the n
   expect(rig.pool.room.consumers).toHaveLength(2);
 });
 
+test('a planned move, while a consumer is made on the old transport one is made on the new', async () => {
+  const one = await rig.join(1);
+  rig.pool.room.options.events.mustRelocate('load');
+  await settle();
+  const receive = rig.pool.room.transports.find(
+    ({ direction, owner }) => direction === 'receive' && owner === one.vsid,
+  );
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (receive !== undefined) receive.slow = promise;
+  const two = await rig.joinTalking(2);
+  expect(rig.heardBy(one, VOICE_CONSUMER)).toEqual([]);
+  await rig.ask(one, 'transport', { dir: 2 });
+  await settle();
+  expect(rig.heardBy(one, VOICE_CONSUMER).map(({ body }) => body[0])).toEqual([two.pid]);
+  resolve();
+});
+
 test('a listener, may still make a transport to send when it gets the right', async () => {
   const one = await rig.join(1, { flags: 4 | JOIN_LISTEN });
   const { tid } = value(await rig.ask(one, 'transport', { dir: 1 }));

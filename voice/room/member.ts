@@ -97,8 +97,8 @@ export class Member implements Voice {
   readonly transports = new Map<TransportId, Transport>();
   readonly producers = new Map<ProducerId, Producer>();
   readonly consumers = new Map<ConsumerId, Consumer>();
-  /** Producers for which a consumer is being made. */
-  readonly consuming = new Set<ProducerId>();
+  /** Consumers that are being made: `tid pid`. */
+  readonly consuming = new Set<string>();
   readonly cnonces = new Map<string, ProducerId>();
   readonly relay = new RelayBucket();
   #tail: Promise<unknown> = Promise.resolve();

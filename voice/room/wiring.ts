@@ -173,7 +173,7 @@ export class Wiring {
       ({ owner, pid }) =>
         owner.uid !== member.uid &&
         this.#forwarding.isForwarded(pid) &&
-        !member.consuming.has(pid) &&
+        !member.consuming.has(makingOf(transport, pid)) &&
         member.consumerOf(pid, transport.tid) === undefined,
     );
     const made = await Promise.all(
@@ -238,10 +238,11 @@ export class Wiring {
     producer: Producer,
   ): Promise<VoiceResult<Consumer>> {
     const { pid } = producer;
-    member.consuming.add(pid);
+    const making = makingOf(transport, pid);
+    member.consuming.add(making);
     const { caps } = member;
     const made = await transport.handle.consume({ producer: producer.handle, caps, paused: true });
-    member.consuming.delete(pid);
+    member.consuming.delete(making);
     if (!made.ok) return refused(made);
     // What it hangs on may have gone meanwhile; then nobody would close it.
     const isOrphan =
@@ -293,6 +294,11 @@ export class Wiring {
   #forget(member: Member, cid: ConsumerId): void {
     if (member.consumers.delete(cid)) this.#consumers -= 1;
   }
+}
+
+/** In a planned move one is made on the old transport and one on the new. */
+function makingOf({ tid }: Transport, pid: ProducerId): string {
+  return `${tid} ${pid}`;
 }
 
 function offerOf({ cid, producer, handle }: Consumer): ConsumerOffer {

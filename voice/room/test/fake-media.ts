@@ -176,6 +176,8 @@ export class FakeTransport implements MediaTransport {
   readonly consumers: FakeConsumer[] = [];
   state: TransportState = 'new';
   closed = false;
+  /** Consumers of it wait for this. */
+  slow: Promise<void> | undefined;
 
   constructor(room: FakeRoom, direction: 'send' | 'receive', owner: number) {
     this.room = room;
@@ -213,6 +215,7 @@ export class FakeTransport implements MediaTransport {
 
   async consume({ producer, paused }: ConsumeOptions): Promise<MediaResult<MediaConsumer>> {
     await this.room.pool.held();
+    await this.slow;
     if (this.closed || producer.closed) return GONE;
     const consumer = new FakeConsumer(this, producer as FakeProducer, paused);
     this.consumers.push(consumer);
