@@ -8,6 +8,7 @@ import { Crowd } from './crowd.ts';
 import { type Forwarding, LOSS_MAX_PERCENT } from './plan.ts';
 import { measure, type Summary, summarize, voidReason, type Window } from './window.ts';
 
+const REST = 'of it outside the media worker';
 const NOTHING_VALID = 'every window was disturbed: proves nothing';
 
 export async function forward(bench: Bench, scenario: Forwarding): Promise<Row[]> {
@@ -60,6 +61,8 @@ function rowsOf({ bars, id, what }: Forwarding, driftway: Summary, bare: Summary
       packets,
     ),
     row(`${id}.cpu.bare`, 'bare: CPU per packet', bare.usPerPacket, 'us'),
+    row(`${id}.rest.driftway`, `Driftway: ${REST}`, driftway.restUsPerPacket, 'us'),
+    row(`${id}.rest.bare`, `bare: ${REST}`, bare.restUsPerPacket, 'us'),
     row(
       ...([`${id}.core.driftway`, 'Driftway: share of its core', driftway.cpuShare * 100] as const),
       ...(['%', bars.corePercent ?? null] as const),

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { mediaWorkerBinary } from '../../native/media-worker/index.ts';
+import { type MediaWorkerVariant, mediaWorkerBinary } from '../../native/media-worker/index.ts';
 import { formatTable, type Row, writeRows } from '../report.ts';
 import type { Bench } from './bench.ts';
 import { rtpgenBinary } from './build-rtpgen.ts';
@@ -56,7 +56,7 @@ function scenariosOf(plan: Plan, options: SideOptions): Scenario[] {
   ];
 }
 
-async function open(plan: Plan, options: SideOptions, stops: Stops): Promise<Bench> {
+async function open(plan: Plan, options: SideOptions, plain: string, stops: Stops): Promise<Bench> {
   const isBound = options.cores !== undefined;
   // Whatever this process starts is bound as it is, where it says nothing else.
   if (isBound) execFileSync('taskset', ['-acp', String(GENERATOR_CORE), String(process.pid)]);
@@ -69,13 +69,13 @@ async function open(plan: Plan, options: SideOptions, stops: Stops): Promise<Ben
   say(`accounts of ${options.people} people ...`);
   const driftway = await startDriftwaySide(options);
   stops.push(() => driftway.stop());
-  const bare = await startBareSide(options);
+  const bare = await startBareSide({ ...options, worker: plain });
   stops.push(() => bare.stop());
   return { generator, driftway, bare, serverCore: isBound ? SERVER_CORE : undefined, plan, say };
 }
 
-async function worker(): Promise<string> {
-  const found = await mediaWorkerBinary({ onProgress: ({ text }) => say(text) });
+async function worker(variant: MediaWorkerVariant): Promise<string> {
+  const found = await mediaWorkerBinary({ variant, onProgress: ({ text }) => say(text) });
   if (!found.ok) throw new Error(found.message);
   return found.path;
 }
@@ -83,11 +83,13 @@ async function worker(): Promise<string> {
 async function run(options: Options): Promise<Row[]> {
   const plan = planOf(options);
   const cores = availableParallelism() < 2 ? {} : { cores: String(SERVER_CORE) };
-  const side: SideOptions = { worker: await worker(), ...cores, ...sizeOf(plan, options.only) };
+  const size = sizeOf(plan, options.only);
+  const side: SideOptions = { worker: await worker('tuned'), ...cores, ...size };
+  const plain = await worker('plain');
   const stops: Stops = [];
   const rows: Row[] = [];
   try {
-    const bench = await open(plan, side, stops);
+    const bench = await open(plan, side, plain, stops);
     for (const scenario of scenariosOf(plan, side)) {
       if (!isWanted(scenario.id, options.only)) continue;
       say(`${scenario.id} ...`);

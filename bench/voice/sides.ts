@@ -1,4 +1,4 @@
-/** Starts the two servers that bench:voice compares, with the same media worker binary. Driving process. */
+/** Starts the two servers that bench:voice compares. Driving process. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { boundTo, exited, startDriftway } from '../servers.ts';

@@ -10,7 +10,7 @@ const REPORT: WindowReport = {
 };
 
 function window(report: Partial<WindowReport> = {}, more: Partial<Window> = {}): Window {
-  const base = { ms: 1000, cpuUs: 10_000, foreignShare: 0, stolenShare: 0 };
+  const base = { ms: 1000, cpuUs: 10_000, restUs: 0, foreignShare: 0, stolenShare: 0 };
   return { ...base, ...more, report: { ...REPORT, ...report } };
 }
 

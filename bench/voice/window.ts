@@ -1,7 +1,7 @@
 /** One measured window on one side, whether the machine disturbed it, and what several of them come to. */
 import type { Crowd } from './crowd.ts';
 import type { Generator } from './generator.ts';
-import { coreTimes, cpuOfAll, treeOf } from './proc-tree.ts';
+import { coreTimes, cpuOfAll, mediaWorkers, treeOf } from './proc-tree.ts';
 import type { CoreReport, WindowReport } from './types.ts';
 
 /** A pause of a core that is longer than this voids the window: it would be in the tail of the latencies. */
@@ -18,6 +18,8 @@ export interface Window {
   readonly ms: number;
   /** CPU of the server's process tree. */
   readonly cpuUs: number;
+  /** Of it, what is not the media worker's. */
+  readonly restUs: number;
   /** Share of the server's core that neither the server nor nobody had; 0 where the server is not bound to one. */
   readonly foreignShare: number;
   readonly stolenShare: number;
@@ -57,6 +59,8 @@ export interface Summary {
   readonly valid: number;
   /** CPU per packet that reached a listener. */
   readonly usPerPacket: number;
+  /** Of it, what is not the media worker's. */
+  readonly restUsPerPacket: number;
   /** Share of one core. */
   readonly cpuShare: number;
   readonly packetsPerS: number;
@@ -78,6 +82,7 @@ export function summarize(windows: readonly Window[]): Summary {
     windows: windows.length,
     valid: valid.length,
     usPerPacket: over(({ cpuUs, report }) => cpuUs / report.received),
+    restUsPerPacket: over(({ restUs, report }) => restUs / report.received),
     cpuShare: over(({ cpuUs, ms }) => cpuUs / (ms * 1000)),
     packetsPerS: over(({ ms, report }) => (report.received * 1000) / ms),
     lossPercent: over(({ report }) => 100 * (1 - report.received / report.expected)),
@@ -97,13 +102,17 @@ export async function measure(
   serverCore: number | undefined,
 ): Promise<Window> {
   const pids = treeOf(crowd.side.pid);
+  const workers = mediaWorkers(crowd.side.pid);
   const times = () =>
     serverCore === undefined ? { busyUs: 0, stolenUs: 0 } : coreTimes(serverCore);
   crowd.hold(true);
   crowd.talk(true);
-  let before = { cpuUs: 0, core: times(), at: 0 };
+  let before = { cpuUs: 0, workerUs: 0, core: times(), at: 0 };
   let after = before;
-  const read = () => ({ cpuUs: cpuOfAll(pids), core: times(), at: performance.now() });
+  const read = () => ({
+    ...{ cpuUs: cpuOfAll(pids), workerUs: cpuOfAll(workers) },
+    ...{ core: times(), at: performance.now() },
+  });
   let report: WindowReport;
   try {
     report = await generator.window(ms, () => {
@@ -118,11 +127,13 @@ export async function measure(
     crowd.hold(false);
   }
   const elapsedUs = (after.at - before.at) * 1000;
-  const cpuUs = ((after.cpuUs - before.cpuUs) * ms * 1000) / elapsedUs;
+  const scale = (ms * 1000) / elapsedUs;
+  const cpuUs = (after.cpuUs - before.cpuUs) * scale;
+  const restUs = cpuUs - (after.workerUs - before.workerUs) * scale;
   const busyUs = after.core.busyUs - before.core.busyUs;
   const foreignUs = serverCore === undefined ? 0 : busyUs - (after.cpuUs - before.cpuUs);
   return {
-    ...{ ms, cpuUs, report },
+    ...{ ms, cpuUs, restUs, report },
     foreignShare: Math.max(0, foreignUs / elapsedUs),
     stolenShare: (after.core.stolenUs - before.core.stolenUs) / elapsedUs,
   };

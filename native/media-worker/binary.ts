@@ -18,13 +18,14 @@ const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 export async function mediaWorkerBinary(
   options: MediaWorkerOptions = {},
 ): Promise<MediaWorkerResult> {
-  const { given, onProgress, signal } = options;
-  const path = given === undefined ? cachedMediaWorker() : undefined;
+  const { given, onProgress, signal, variant = 'tuned' } = options;
+  const path = given === undefined ? cachedMediaWorker(variant) : undefined;
   if (path !== undefined) return { ok: true, path };
   const flags = [
     ...(options.background === false ? [] : ['--background']),
     ...(options.install === false ? ['--no-install'] : []),
     ...(given === undefined ? [] : ['--given', given]),
+    ...(variant === 'tuned' ? [] : ['--plain']),
   ];
   return askChild<MediaWorkerProgress, MediaWorkerResult>({
     ...{ main: MAIN, flags, what: 'getting the media worker', onProgress, signal },

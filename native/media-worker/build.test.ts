@@ -28,7 +28,12 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const work = (): Work => ({ folder, log: join(folder, 'log'), tell: () => undefined });
+const work = (): Work => ({
+  folder,
+  log: join(folder, 'log'),
+  tell: () => undefined,
+  variant: 'tuned',
+});
 
 test('buildWorker: tools are missing and may not be installed, names the line that does', async () => {
   vi.stubEnv('PATH', folder);
@@ -40,10 +45,10 @@ test('buildWorker: tools are missing and may not be installed, names the line th
 });
 
 test('layOut: a folder with a space, twice, changes nothing the second time', async () => {
-  expect(await layOut(folder)).toEqual({ ok: true });
+  expect(await layOut(folder, 'tuned')).toEqual({ ok: true });
   const patchedFile = join(folder, 'patched/src/RTC/DtlsTransport.cpp');
   const before = statSync(patchedFile).mtimeMs;
-  expect(await layOut(folder)).toEqual({ ok: true });
+  expect(await layOut(folder, 'tuned')).toEqual({ ok: true });
   expect(statSync(patchedFile).mtimeMs).toBe(before);
   expect(readFileSync(join(folder, 'build.ninja'), 'utf8')).toContain(
     'build mediasoup-worker: link',
@@ -57,7 +62,7 @@ test('layOut: a source without the place to patch, stops the build and names the
     mkdirSync(join(fake, dirname(name)), { recursive: true });
     writeFileSync(join(fake, name), '// nothing\n');
   }
-  expect(await layOut(folder, fake)).toMatchObject({
+  expect(await layOut(folder, 'tuned', fake)).toMatchObject({
     ok: false,
     code: 'source',
     message: expect.stringContaining('src/RTC/DtlsTransport.cpp: got 0 places'),
@@ -65,7 +70,7 @@ test('layOut: a source without the place to patch, stops the build and names the
 });
 
 test('layOut: a package without sources, stops the build and names the first one missing', async () => {
-  expect(await layOut(folder, join(folder, 'empty'))).toMatchObject({
+  expect(await layOut(folder, 'tuned', join(folder, 'empty'))).toMatchObject({
     ok: false,
     code: 'source',
     message: expect.stringContaining('lacks src/lib.cpp'),

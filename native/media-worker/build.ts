@@ -8,9 +8,10 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runTool } from '../build/index.ts';
 import { ensureLibsrtp } from './libsrtp.ts';
-import { PATCHES, patched } from './patches.ts';
+import { patchedFile, patchesOf } from './patches.ts';
 import { MEDIASOUP, ninjaFile, OURS, workerSources } from './recipe.ts';
 import { ensureTools } from './tools.ts';
+import type { MediaWorkerVariant } from './types.ts';
 import { failed, type Step, stepOf, type Work } from './work.ts';
 
 /** ninja's status line, set by NINJA_STATUS below. */
@@ -20,7 +21,7 @@ const PROGRESS = /^@(\d+)\/(\d+) /;
 export async function buildWorker(work: Work, install: boolean): Promise<Step> {
   for (const step of [
     () => ensureTools(work, install),
-    () => layOut(work.folder),
+    () => layOut(work.folder, work.variant),
     () => ensureLibsrtp(work),
     () => compile(work),
     () => testHeaders(work),
@@ -33,20 +34,25 @@ export async function buildWorker(work: Work, install: boolean): Promise<Step> {
 }
 
 /** Puts all that ninja needs into the build folder; what an earlier build compiled there stays. */
-export async function layOut(folder: string, worker = join(MEDIASOUP, 'worker')): Promise<Step> {
+export async function layOut(
+  folder: string,
+  variant: MediaWorkerVariant,
+  worker = join(MEDIASOUP, 'worker'),
+): Promise<Step> {
   const missing = workerSources().filter((name) => !existsSync(join(worker, name)));
   if (missing.length > 0) {
     return failed('source', `building the media worker: mediasoup's package lacks ${missing[0]}`);
   }
   await link(worker, join(folder, 'worker'));
   await link(OURS, join(folder, 'ours'));
-  for (const patch of PATCHES) {
-    const result = patched(await readFile(join(worker, patch.file), 'utf8'), patch);
+  const patches = patchesOf(variant);
+  for (const file of new Set(patches.map((patch) => patch.file))) {
+    const result = patchedFile(await readFile(join(worker, file), 'utf8'), file, patches);
     if (!result.ok) return failed('source', result.message);
-    await writeChanged(join(folder, 'patched', patch.file), result.text);
+    await writeChanged(join(folder, 'patched', file), result.text);
   }
   await mkdir(join(folder, 'fbs', 'FBS'), { recursive: true });
-  await writeChanged(join(folder, 'build.ninja'), ninjaFile());
+  await writeChanged(join(folder, 'build.ninja'), ninjaFile(variant));
   return { ok: true };
 }
 

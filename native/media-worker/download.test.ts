@@ -30,7 +30,10 @@ afterEach(() => {
 });
 
 const download = (answerMs?: number) =>
-  downloadPrebuilt({ folder, log: join(folder, 'log'), tell: () => undefined }, answerMs);
+  downloadPrebuilt(
+    { folder, log: join(folder, 'log'), tell: () => undefined, variant: 'tuned' },
+    answerMs,
+  );
 
 function archiveOf(name: string): Buffer {
   writeFileSync(join(folder, name), '#!/bin/sh\n');

@@ -9,7 +9,7 @@ import { buildWorker } from './build.ts';
 import { downloadPrebuilt } from './download.ts';
 import { BINARY, cachedMediaWorker, workersFolder } from './place.ts';
 import { binaryAddress, mediasoupVersion } from './recipe.ts';
-import type { MediaWorkerProgress, MediaWorkerResult } from './types.ts';
+import type { MediaWorkerProgress, MediaWorkerResult, MediaWorkerVariant } from './types.ts';
 import { failed, type Work } from './work.ts';
 
 /** Older binaries that stay beside the present one, for other clones and for going back. */
@@ -19,6 +19,7 @@ const KEPT = 8;
 export interface Wish {
   readonly given?: string;
   readonly install: boolean;
+  readonly variant: MediaWorkerVariant;
   readonly signal: AbortSignal;
   readonly tell: (progress: MediaWorkerProgress) => void;
 }
@@ -34,8 +35,8 @@ export async function getMediaWorker(wish: Wish): Promise<MediaWorkerResult> {
       text: 'waiting for another process, which gets the media worker',
     });
   try {
-    return await withBuildLock(folder, binaryAddress(), waiting, async () => {
-      const path = cachedMediaWorker();
+    return await withBuildLock(folder, binaryAddress(wish.variant), waiting, async () => {
+      const path = cachedMediaWorker(wish.variant);
       return path === undefined ? make(folder, wish) : { ok: true, path };
     });
   } catch (error) {
@@ -63,11 +64,12 @@ async function verdictOn(path: string): Promise<{ ok: true } | { ok: false; why:
 
 async function make(folder: string, wish: Wish): Promise<MediaWorkerResult> {
   const startedMs = performance.now();
-  const address = binaryAddress();
+  const address = binaryAddress(wish.variant);
   const work: Work = {
     folder: join(folder, `${address}.build`),
     log: join(folder, `${address}.log`),
     tell: wish.tell,
+    variant: wish.variant,
     signal: wish.signal,
   };
   await mkdir(work.folder, { recursive: true });

@@ -6,4 +6,5 @@ export type {
   MediaWorkerProgress,
   MediaWorkerResult,
   MediaWorkerStep,
+  MediaWorkerVariant,
 } from './types.ts';

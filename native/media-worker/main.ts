@@ -5,6 +5,7 @@
  *
  * `--json`: each progress a line of JSON on standard output, the result the last one; ends when standard input does, since its parent
  * is gone then. `--background`: lowest priority. `--no-install`: no apt. `--given PATH`: only tests that binary.
+ * `--plain`: the build without our tuning.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
@@ -26,9 +27,11 @@ const { values } = parseArgs({
     background: { type: 'boolean', default: false },
     'no-install': { type: 'boolean', default: false },
     given: { type: 'string' },
+    plain: { type: 'boolean', default: false },
   },
 });
 
+const variant = values.plain ? 'plain' : 'tuned';
 let last: MediaWorkerProgress | undefined;
 let lastMs = 0;
 
@@ -36,6 +39,7 @@ if (values.background) setPriority(constants.priority.PRIORITY_LOW);
 const stop = stopping();
 const result = await getMediaWorker({
   install: !values['no-install'],
+  variant,
   signal: stop,
   tell: teller(),
   ...(values.given === undefined ? {} : { given: values.given }),
@@ -85,7 +89,7 @@ function report(outcome: MediaWorkerResult): void {
 
 /** The end of the build's log, where it says more than the message. */
 function logTail(code: string): string {
-  const log = join(workersFolder(), `${binaryAddress()}.log`);
+  const log = join(workersFolder(), `${binaryAddress(variant)}.log`);
   if (values.given !== undefined) return '';
   if (!['build', 'rejected', 'source', 'tools'].includes(code) || !existsSync(log)) return '';
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n');

@@ -3,6 +3,8 @@
  * A new mediasoup whose source no longer has the piece stops the build with a sentence, so that nobody ships it unpatched.
  */
 
+import type { MediaWorkerVariant } from './types.ts';
+
 /** One change of one file below `worker/`. */
 export interface Patch {
   readonly file: string;
@@ -21,8 +23,72 @@ const DTLS_BIO_RESULT: Patch = {
   replace: '((operationType & BIO_CB_RETURN) != 0) ? static_cast<long>(ret) : 1;',
 };
 
-/** All changes. */
-export const PATCHES: readonly Patch[] = [DTLS_BIO_RESULT];
+const UDP = 'src/handles/UdpSocketHandle.cpp';
+
+/**
+ * Datagrams are read and sent several at a time (tuning/udp-batch.hpp). libuv reads as many with one call as the buffer has pieces of
+ * 64 KiB; mediasoup gives it one.
+ */
+const UDP_BATCHES: readonly Patch[] = [
+  {
+    file: UDP,
+    find: 'alignas(4) static thread_local uint8_t ReadBuffer[ReadBufferSize];',
+    replace: `alignas(4) static thread_local uint8_t ReadBuffer[ReadsMost * ReadBufferSize];
+static thread_local UdpBatch<UdpSocketHandle> Batch;`,
+  },
+  {
+    file: UDP,
+    find: '#include <cstring> // std::memcpy()\n',
+    replace: '#include <cstring> // std::memcpy()\n#include <udp-batch.hpp>\n',
+  },
+  { file: UDP, find: 'buf->len = ReadBufferSize;', replace: 'buf->len = sizeof(ReadBuffer);' },
+  {
+    file: UDP,
+    find: '	// First try uv_udp_try_send(). In case',
+    replace: `	if (cb == nullptr && Batch.Keep(this, this->uvHandle, data, len, addr))
+	{
+		this->sentBytes += len;
+
+		return;
+	}
+
+	// First try uv_udp_try_send(). In case`,
+  },
+  {
+    file: UDP,
+    find: '	if (nread == 0)\n	{\n',
+    replace: '	if (nread == 0)\n	{\n		Batch.Close();\n\n',
+  },
+  {
+    file: UDP,
+    find: '		this->recvBytes += nread;\n',
+    replace: '		this->recvBytes += nread;\n\n		Batch.Open();\n',
+  },
+  {
+    file: UDP,
+    find: '	// Tell the UV handle that the UdpSocketHandle has been closed.\n',
+    replace:
+      '	Batch.Forget(this);\n\n	// Tell the UV handle that the UdpSocketHandle has been closed.\n',
+  },
+];
+
+/** What is changed in which build. */
+export function patchesOf(variant: MediaWorkerVariant): readonly Patch[] {
+  return variant === 'plain' ? [DTLS_BIO_RESULT] : [DTLS_BIO_RESULT, ...UDP_BATCHES];
+}
+
+/** The patched text of `file`, or the sentence that says why a patch does not fit. */
+export function patchedFile(
+  text: string,
+  file: string,
+  patches: readonly Patch[],
+): ReturnType<typeof patched> {
+  let result: ReturnType<typeof patched> = { ok: true, text };
+  for (const patch of patches) {
+    if (patch.file === file && result.ok) result = patched(result.text, patch);
+  }
+  return result;
+}
 
 /** The patched text, or the sentence that says why the patch does not fit. */
 export function patched(

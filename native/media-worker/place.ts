@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { cachedProgram, cacheFolder } from '../build/index.ts';
 import { binaryAddress } from './recipe.ts';
+import type { MediaWorkerVariant } from './types.ts';
 
 export const BINARY = 'mediasoup-worker';
 
@@ -14,6 +15,6 @@ export function workersFolder(): string {
 }
 
 /** The path of the accepted binary for this machine and this version of us, if it is there already. Takes some ms, starts nothing. */
-export function cachedMediaWorker(): string | undefined {
-  return cachedProgram(join(workersFolder(), binaryAddress()), BINARY);
+export function cachedMediaWorker(variant: MediaWorkerVariant = 'tuned'): string | undefined {
+  return cachedProgram(join(workersFolder(), binaryAddress(variant)), BINARY);
 }

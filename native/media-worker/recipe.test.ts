@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { PATCHES, patched } from './patches.ts';
-import { binaryAddress, MEDIASOUP, ninjaFile, workerSources } from './recipe.ts';
+import { patched, patchedFile, patchesOf } from './patches.ts';
+import { binaryAddress, levelOf, MEDIASOUP, ninjaFile, workerSources } from './recipe.ts';
 
 const worker = (name: string) => join(MEDIASOUP, 'worker', name);
 
@@ -15,14 +15,14 @@ test('workerSources: the pinned mediasoup, names files that are there', () => {
 });
 
 test('ninjaFile: everything, is named relative to the build folder', () => {
-  expect(ninjaFile()).not.toContain(MEDIASOUP);
-  expect(ninjaFile()).not.toMatch(/ \/(?!dev\/)/);
+  expect(ninjaFile('tuned')).not.toContain(MEDIASOUP);
+  expect(ninjaFile('tuned')).not.toMatch(/ \/(?!dev\/)/);
 });
 
 test('ninjaFile: a patched source, is compiled in place of the original', () => {
-  for (const { file } of PATCHES) {
-    expect(ninjaFile()).toContain(`: cxx patched/${file} `);
-    expect(ninjaFile()).not.toContain(` worker/${file}`);
+  for (const { file } of patchesOf('tuned')) {
+    expect(ninjaFile('tuned')).toContain(`: cxx patched/${file} `);
+    expect(ninjaFile('tuned')).not.toContain(` worker/${file}`);
   }
 });
 
@@ -31,13 +31,27 @@ test('binaryAddress: nothing changed, stays the same', () => {
   expect(binaryAddress()).toMatch(/^[0-9a-f]{24}$/);
 });
 
-test.each(PATCHES.map((patch) => [patch.file, patch] as const))(
-  'patched: %s of the pinned mediasoup, has the place once',
-  (file, patch) => {
+test('binaryAddress: the plain build, is another one without our tuning', () => {
+  expect(binaryAddress('plain')).not.toBe(binaryAddress('tuned'));
+  expect(ninjaFile('plain')).not.toMatch(/-flto|-march|patched.src.handles/);
+});
+
+test('levelOf: a processor that lacks a part of v3, is given no level', () => {
+  const v3 = 'avx avx2 bmi1 bmi2 f16c fma abm movbe';
+  expect(levelOf(new Set(v3.split(' ')))).toEqual(['-march=x86-64-v3']);
+  expect(levelOf(new Set(v3.replace(' fma', '').split(' ')))).toEqual([]);
+});
+
+test.each([...new Set(patchesOf('tuned').map(({ file }) => file))])(
+  'patchedFile: %s of the pinned mediasoup, has each place once',
+  (file) => {
+    const patches = patchesOf('tuned').filter((patch) => patch.file === file);
     const text = readFileSync(worker(file), 'utf8');
-    const result = patched(text, patch);
-    expect(result.ok && result.text.includes(patch.replace)).toBe(true);
-    expect(result.ok && result.text.includes(patch.find)).toBe(false);
+    for (const { find } of patches) expect(text.split(find)).toHaveLength(2);
+    const result = patchedFile(text, file, patches);
+    for (const { replace } of patches) {
+      expect(result.ok && result.text.includes(replace)).toBe(true);
+    }
   },
 );
 

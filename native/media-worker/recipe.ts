@@ -5,12 +5,13 @@
  * All paths in the ninja file are relative to the build folder, where `worker` and `ours` are links to mediasoup's source and to this
  * folder: so clones share one address, and no path can hold a space.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { contentHash, hostIdentity } from '../build/index.ts';
-import { PATCHES } from './patches.ts';
+import { patchesOf } from './patches.ts';
+import type { MediaWorkerVariant } from './types.ts';
 
 /** This folder. */
 export const OURS = fileURLToPath(new URL('.', import.meta.url));
@@ -24,6 +25,7 @@ const COMPILED = [
   'compat/prefix.hpp',
   'compat/compat-test.cpp',
 ];
+const COMPILED_TUNED = ['tuning/udp-batch.hpp'];
 
 const COMPILE = [
   '-std=c++20',
@@ -42,6 +44,10 @@ const COMPILE = [
   '-Ifbs',
   '-Iworker/include',
 ];
+/** What the processor must have for the level v3 of x86-64, by the names of /proc/cpuinfo. */
+const V3 = 'avx avx2 bmi1 bmi2 f16c fma abm movbe';
+/** Optimized over the borders of files, for this kind of processor. */
+const TUNED = ['-O3', '-flto=auto', '-Iours/tuning', ...levelOf(cpuFlags())];
 /** For libsrtp's `configure`. It would link as pkg-config says for static libraries, which wants more than the shared OpenSSL needs. */
 export const LIBSRTP_OPTIONS: readonly string[] = [
   '--enable-openssl',
@@ -69,15 +75,28 @@ export function mediasoupVersion(): string {
 }
 
 /** The content address of the binary on this machine: changes with all that it is made of, and with nothing else. */
-export function binaryAddress(): string {
+export function binaryAddress(variant: MediaWorkerVariant = 'tuned'): string {
   return contentHash([
     mediasoupVersion(),
     hostIdentity(),
-    ninjaFile(),
+    ninjaFile(variant),
     LIBSRTP_OPTIONS.join(' '),
-    JSON.stringify(PATCHES),
-    ...COMPILED.map((name) => readFileSync(join(OURS, name), 'utf8')),
+    JSON.stringify(patchesOf(variant)),
+    ...[...COMPILED, ...(variant === 'tuned' ? COMPILED_TUNED : [])].map((name) =>
+      readFileSync(join(OURS, name), 'utf8'),
+    ),
   ]);
+}
+
+/** The compiler's option for the highest level of x86-64 that is known here and that the processor has; none elsewhere. */
+export function levelOf(flags: ReadonlySet<string>): string[] {
+  return V3.split(' ').every((flag) => flags.has(flag)) ? ['-march=x86-64-v3'] : [];
+}
+
+function cpuFlags(): ReadonlySet<string> {
+  if (process.arch !== 'x64' || !existsSync('/proc/cpuinfo')) return new Set();
+  const [, flags = ''] = /^flags\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'latin1')) ?? [];
+  return new Set(flags.split(' '));
 }
 
 /** The names below `worker/` of the sources that mediasoup compiles, as its own meson.build lists them. */
@@ -93,8 +112,9 @@ function schemas(): string[] {
 }
 
 /** What ninja runs, in the build folder. */
-export function ninjaFile(): string {
-  const isPatched = (name: string) => PATCHES.some(({ file }) => file === name);
+export function ninjaFile(variant: MediaWorkerVariant): string {
+  const isPatched = (name: string) => patchesOf(variant).some(({ file }) => file === name);
+  const tuned = variant === 'tuned' ? TUNED : [];
   const edges = workerSources().map((name) => {
     const object = name.replace(/^src\//, 'object/').replace(/\.cpp$/, '.o');
     const source = isPatched(name) ? `patched/${name}` : `worker/${name}`;
@@ -102,7 +122,7 @@ export function ninjaFile(): string {
   });
   const objects = edges.map(({ object }) => object).join(' ');
   return `ninja_required_version = 1.5
-cxxflags = ${COMPILE.join(' ')}
+cxxflags = ${[...COMPILE, ...tuned].join(' ')}
 rule flatc
   command = flatc --cpp --cpp-field-case-style lower --reflect-names --scoped-enums --filename-suffix '' -o fbs/FBS $in && touch $out
   description = flatc
@@ -123,7 +143,7 @@ rule plain
   deps = gcc
 rule link
   description = link $out
-  command = g++ ${LINK.join(' ')} -o $out $in $libraries
+  command = g++ ${[...LINK, ...tuned].join(' ')} -o $out $in $libraries
 build fbs/done: flatc ${schemas().join(' ')}
 build prefix/prefix.hpp.gch: prefix ours/compat/prefix.hpp | fbs/done
 ${edges.map(({ text }) => text).join('\n')}

@@ -43,6 +43,12 @@ export type MediaWorkerResult =
   | { readonly ok: true; readonly path: string }
   | { readonly ok: false; readonly code: MediaWorkerFault; readonly message: string };
 
+/**
+ * `tuned`: what Driftway runs. `plain`: the same source with what it needs to run at all, as mediasoup's own build would give it; for
+ * benches that compare with it.
+ */
+export type MediaWorkerVariant = 'tuned' | 'plain';
+
 /** How to get the binary. */
 export interface MediaWorkerOptions {
   readonly onProgress?: (progress: MediaWorkerProgress) => void;
@@ -50,6 +56,8 @@ export interface MediaWorkerOptions {
   readonly signal?: AbortSignal;
   /** A binary given by the operator: it is only tested, never downloaded or built. */
   readonly given?: string;
+  /** `tuned` by default. */
+  readonly variant?: MediaWorkerVariant;
   /** Whether missing build tools may be installed with apt where we are root; true by default. */
   readonly install?: boolean;
   /** Whether the work runs at the lowest priority (nice 19); true by default. */

@@ -3,7 +3,7 @@
  * of a build only.
  */
 import type { ToolResult } from '../build/index.ts';
-import type { MediaWorkerFault, MediaWorkerProgress } from './types.ts';
+import type { MediaWorkerFault, MediaWorkerProgress, MediaWorkerVariant } from './types.ts';
 
 /** What every step is given. */
 export interface Work {
@@ -13,6 +13,7 @@ export interface Work {
   readonly log: string;
   readonly tell: (progress: MediaWorkerProgress) => void;
   readonly signal?: AbortSignal;
+  readonly variant: MediaWorkerVariant;
 }
 
 /** A step's outcome. */

@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
@@ -182,6 +183,8 @@ void Peer::begin_dtls() {
 }
 
 void Peer::go_on() {
+  // What another peer left in the queue of this thread would be taken for a failure of this one.
+  ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
   flush();
   if (result == 1) {
