@@ -164,10 +164,11 @@ export class VoiceOps {
     port: VoicePort,
   ): Promise<Uint8Array | Failure> {
     const { connNo, session, uid } = connection;
-    const { e2e, flags, rid, rtpCaps, sid } = request;
+    const { dtls, e2e, flags, rid, rtpCaps, sid } = request;
     const asked = await this.#awake(port, () => {
       const gateway = this.#options.upstream().gateway();
-      const join = { uid, session, gateway, connNo, rtpCaps, flags, e2e };
+      const who = { uid, session, gateway, connNo };
+      const join = { ...who, rtpCaps, flags, e2e, ...(dtls === undefined ? {} : { dtls }) };
       const options = { timeoutMs: JOIN_TIMEOUT_MS };
       return this.#options.upstream().room(sid)('join', join, options);
     });

@@ -30,6 +30,8 @@ export const JOIN_DEAF = 2;
 export const JOIN_BUNDLED = 4;
 /** Listener only: no transport to send. */
 export const JOIN_LISTEN = 8;
+/** With JOIN_BUNDLED: one transport for both directions, and consumers that do not begin paused. */
+export const JOIN_COMPACT = 16;
 
 /** Bit of V_PRODUCE's flags; others are refused: the producer begins paused. */
 export const PRODUCE_PAUSED = 1;
@@ -76,6 +78,8 @@ export const VOICE_RECORDING = 15;
 export const VOICE_DOMINANT = 16;
 /** `[]`: make new transports while the old ones go on, produce there again, then V_CLOSE the old ones (planned move). */
 export const VOICE_RELOCATE = 17;
+/** `[epoch, [tid, J], [pid, ...], [[pid, cid, media, J], ...]]`: media of the new epoch, made without a request (JOIN_COMPACT with DTLS). */
+export const VOICE_RENEWED = 19;
 
 /** VOICE 9 `[reason]`. */
 export type EndReason =
@@ -136,6 +140,8 @@ export interface JoinRequest {
   readonly flags: number;
   /** Highest version of end-to-end encryption that the client knows, 0 for none. */
   readonly e2e: number;
+  /** With JOIN_BUNDLED: the client's DTLS parameters for the transports of the answer, which need no V_CONNECT then. */
+  readonly dtls?: JsonText;
 }
 
 /** What a transport is made from, as JSON text: id, iceParameters, iceCandidates, dtlsParameters. */

@@ -27,15 +27,16 @@ const OP = {
   voice: 23,
   join: 48,
   leave: 49,
-  connect: 51,
   produce: 52,
-  pause: 54,
 } as const;
 const VOICE_ENDED = 9;
 const VOICE_EPOCH = 11;
 const VOICE_CONSUMER = 12;
-/** Both transports and all consumers with the answer, and consumers of later talkers without a request. */
-const JOIN_BUNDLED = 4;
+const VOICE_RENEWED = 19;
+/** What was not renewed by then is asked for. */
+const RENEWED_WITHIN_MS = 2000;
+/** Bundled: transports and consumers with the answer; compact: one transport for both directions, and consumers that flow at once. */
+const JOIN_FLAGS = 4 | 16;
 const MEDIA_AUDIO = 1;
 /** ERR that says "not now": the media workers are starting. */
 const ERR_UNAVAILABLE = 502;
@@ -64,6 +65,7 @@ export class DriftwaySignalling implements Signalling {
   #events: VoiceEvents | undefined;
   #vsid = 0;
   #produced = 0;
+  #renewing: NodeJS.Timeout | undefined;
   #hello: () => void = () => {};
 
   private constructor(socket: WebSocket, sid: number) {
@@ -89,9 +91,9 @@ export class DriftwaySignalling implements Signalling {
     return signalling;
   }
 
-  async join(events: VoiceEvents): Promise<JoinAnswer> {
+  async join(events: VoiceEvents, fingerprint: string): Promise<JoinAnswer> {
     this.#events = events;
-    const answer = await this.#askJoin();
+    const answer = await this.#askJoin(JSON.stringify(dtlsOf(fingerprint)));
     this.#vsid = Number(answer[0]);
     const [send, receive, consumers] = answer.slice(7) as [Frame | null, Frame, readonly Frame[]];
     return {
@@ -101,10 +103,8 @@ export class DriftwaySignalling implements Signalling {
     };
   }
 
-  async connect({ key }: TransportOffer, fingerprint: string): Promise<void> {
-    const dtls = JSON.stringify(dtlsOf(fingerprint));
-    await this.#ask('connect', OP.connect, this.#vsid, Number(key), dtls);
-  }
+  /** The server knows it from the join. */
+  async connect(): Promise<void> {}
 
   async produce({ key }: TransportOffer, ssrc: number): Promise<Key> {
     this.#produced += 1;
@@ -114,9 +114,8 @@ export class DriftwaySignalling implements Signalling {
     return String(pid);
   }
 
-  async resume(consumer: Key): Promise<void> {
-    await this.#ask('resume', OP.pause, this.#vsid, Number(consumer), false);
-  }
+  /** Consumers of a compact join flow from the start. */
+  async resume(): Promise<void> {}
 
   async leave(): Promise<void> {
     await this.#ask('leave', OP.leave, this.#vsid);
@@ -128,13 +127,14 @@ export class DriftwaySignalling implements Signalling {
   }
 
   close(): void {
+    clearTimeout(this.#renewing);
     this.#socket.terminate();
   }
 
-  async #askJoin(): Promise<Frame> {
+  async #askJoin(dtls: string): Promise<Frame> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#ask('join', OP.join, this.#sid, CAPS_TEXT, JOIN_BUNDLED, 0);
+        return await this.#ask('join', OP.join, this.#sid, CAPS_TEXT, JOIN_FLAGS, 0, dtls);
       } catch (error) {
         const isTooSoon = error instanceof Refusal && error.code === ERR_UNAVAILABLE;
         if (!isTooSoon || attempt >= RETRIES) throw error;
@@ -162,7 +162,20 @@ export class DriftwaySignalling implements Signalling {
 
   #event(kind: number, body: Frame): void {
     if (kind === VOICE_CONSUMER) this.#events?.consumer(consumerOf(body));
-    else if (kind === VOICE_EPOCH || kind === VOICE_ENDED) this.#events?.reset();
+    else if (kind === VOICE_ENDED) this.#events?.reset();
+    else if (kind === VOICE_EPOCH) {
+      clearTimeout(this.#renewing);
+      this.#renewing = setTimeout(() => this.#events?.reset(), RENEWED_WITHIN_MS);
+    } else if (kind === VOICE_RENEWED) this.#renewed(body);
+  }
+
+  #renewed([, transport, pids, consumers]: Frame): void {
+    clearTimeout(this.#renewing);
+    const both = transportOf(transport as Frame);
+    const offers = (consumers as readonly Frame[]).map(consumerOf);
+    const [pid] = pids as readonly number[];
+    const answer = { send: both, receive: both, consumers: offers };
+    this.#events?.renewed(answer, pid === undefined ? undefined : String(pid));
   }
 }
 

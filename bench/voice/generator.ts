@@ -113,16 +113,14 @@ export class Generator {
     return BigInt(ns);
   }
 
-  /** The SSRC of a peer's own stream. */
+  /** An SSRC for a peer's own stream. */
   ssrcOf(peer: number): number {
     return 0x10_0000 + peer;
   }
 
   /** Begins to send, or goes on; `phaseUs` is its place in the 20 ms. */
-  talk(peer: number, phaseUs: number): void {
-    this.#say(
-      `talk ${peer} ${this.ssrcOf(peer)} ${PAYLOAD_TYPE} ${LEVEL_EXTENSION} ${Math.round(phaseUs)}`,
-    );
+  talk(peer: number, phaseUs: number, ssrc = this.ssrcOf(peer)): void {
+    this.#say(`talk ${peer} ${ssrc} ${PAYLOAD_TYPE} ${LEVEL_EXTENSION} ${Math.round(phaseUs)}`);
   }
 
   hush(peer: number): void {

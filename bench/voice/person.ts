@@ -49,6 +49,8 @@ export class Person {
   readonly #options: PersonOptions;
   #send: number | undefined;
   #receive: number | undefined;
+  /** Of its own stream, as the server knows it. */
+  #ssrc = 0;
   #firsts: Promise<First | undefined>[] = [];
   /** Offers that came in the same read as the answer to the join, before it was looked at. */
   #early: ConsumerOffer[] = [];
@@ -76,21 +78,15 @@ export class Person {
 
   /** Enters the room and resolves when both transports are connected. Hearing begins meanwhile. */
   async join(): Promise<JoinTimes> {
-    const { signalling } = this.#options;
-    this.#forget();
-    const again = this.#again;
-    this.#again = undefined;
-    this.#hearing = new Promise((resolve) => {
-      this.#heard = (first) => {
-        resolve(first);
-        again?.(first);
-      };
-    });
+    const { generator, signalling } = this.#options;
+    this.#begin();
     const askedNs = process.hrtime.bigint();
-    const answer = await signalling.join({
-      consumer: (offer) => this.#hear(offer),
+    const events = {
+      consumer: (offer: ConsumerOffer) => this.#hear(offer),
       reset: () => this.#rejoin(),
-    });
+      renewed: (renewed: JoinAnswer, produced?: Key) => this.#renew(renewed, produced),
+    };
+    const answer = await signalling.join(events, generator.fingerprint);
     const connectedNs = await this.#negotiate(answer);
     return { askedNs, connectedNs };
   }
@@ -116,7 +112,7 @@ export class Person {
   talk(isTalking: boolean): void {
     const { generator, phaseUs, talks } = this.#options;
     if (!talks || this.#send === undefined) return;
-    if (isTalking) generator.talk(this.#send, phaseUs);
+    if (isTalking) generator.talk(this.#send, phaseUs, this.#ssrc);
     else generator.hush(this.#send);
   }
 
@@ -136,17 +132,31 @@ export class Person {
     this.#options.signalling.close();
   }
 
+  /** Nothing of before counts any more. */
+  #begin(): void {
+    this.#forget();
+    const again = this.#again;
+    this.#again = undefined;
+    this.#hearing = new Promise((resolve) => {
+      this.#heard = (first) => {
+        resolve(first);
+        again?.(first);
+      };
+    });
+  }
+
   /** All requests at once, as they do not wait for each other on the server either. */
-  async #negotiate({ consumers, receive, send }: JoinAnswer): Promise<bigint> {
+  async #negotiate({ consumers, receive, send }: JoinAnswer, known?: Key): Promise<bigint> {
     const { board, generator, signalling, talks } = this.#options;
     const receiving = generator.peer(receive);
-    const sending = send === null ? undefined : generator.peer(send);
+    const isOne = send?.key === receive.key;
+    const sending = send === null ? undefined : isOne ? receiving : generator.peer(send);
     this.#receive = receiving;
     this.#send = sending;
     const connected = [
       signalling.connect(receive, generator.fingerprint).then(() => generator.connected(receiving)),
     ];
-    if (send !== null && sending !== undefined) {
+    if (send !== null && sending !== undefined && !isOne) {
       const done = signalling
         .connect(send, generator.fingerprint)
         .then(() => generator.connected(sending));
@@ -155,8 +165,9 @@ export class Person {
     for (const offer of [...consumers, ...this.#early.splice(0)]) this.#hear(offer);
     const produced = async (): Promise<void> => {
       if (!talks || send === null || sending === undefined) return;
+      if (known === undefined) this.#ssrc = generator.ssrcOf(sending);
       this.talk(true);
-      board.set(await signalling.produce(send, generator.ssrcOf(sending)), sending);
+      board.set(known ?? (await signalling.produce(send, this.#ssrc)), sending);
     };
     const [times] = await Promise.all([Promise.all(connected), produced()]);
     return times.sort((a, b) => Number(a - b)).at(-1) ?? 0n;
@@ -186,6 +197,14 @@ export class Person {
       if (!(error instanceof PeerClosed)) board.unheard.push(String(error));
       return undefined;
     }
+  }
+
+  #renew(answer: JoinAnswer, produced: Key | undefined): void {
+    if (this.#isGone) return;
+    this.#begin();
+    this.#negotiate(answer, produced).catch(() => {
+      this.failures += 1;
+    });
   }
 
   #rejoin(): void {

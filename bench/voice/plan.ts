@@ -59,8 +59,8 @@ export const FULL_PLAN: Plan = {
       bars: { ratio: 0.87 },
     },
     {
-      ...{ id: 'VP3', what: '30 rooms of 10, 3 talk', ...FULL },
-      shape: talk(30, 10, 3),
+      ...{ id: 'VP3', what: '20 rooms of 10, 3 talk', ...FULL },
+      shape: talk(20, 10, 3),
       bars: { ratio: 0.9 },
     },
     {

@@ -19,6 +19,7 @@ export interface ConsumerOffer {
   readonly ssrc: number;
 }
 
+/** `send` and `receive` may be one transport. */
 export interface JoinAnswer {
   readonly send: TransportOffer | null;
   readonly receive: TransportOffer;
@@ -31,12 +32,14 @@ export interface VoiceEvents {
   consumer(offer: ConsumerOffer): void;
   /** The media worker is another one: all that was negotiated is gone. */
   reset(): void;
+  /** So it is, and this is there instead; `produced`: own stream that the server takes already. */
+  renewed(answer: JoinAnswer, produced: Key | undefined): void;
 }
 
 /** One person's connection to one server, signalling only. Requests reject with the server's answer. */
 export interface Signalling {
-  /** Enters a room, or enters it anew after a reset. */
-  join(events: VoiceEvents): Promise<JoinAnswer>;
+  /** Enters a room, or enters it anew after a reset. `fingerprint`: of all transports of this person. */
+  join(events: VoiceEvents, fingerprint: string): Promise<JoinAnswer>;
   connect(transport: TransportOffer, fingerprint: string): Promise<void>;
   produce(transport: TransportOffer, ssrc: number): Promise<Key>;
   resume(consumer: Key): Promise<void>;

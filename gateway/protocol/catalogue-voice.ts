@@ -28,7 +28,14 @@ export const VOICE_SERVER_OPS: Readonly<Record<string, OpRow>> = {
 /** Of the client. */
 export const VOICE_CLIENT_OPS: Readonly<Record<string, OpRow>> = {
   V_JOIN: {
-    frame: [rid, one('sid', 'id'), one('J rtp_caps', 'str'), one('flags', 'u32'), one('e2e', 'u8')],
+    frame: [
+      rid,
+      one('sid', 'id'),
+      one('J rtp_caps', 'str'),
+      one('flags', 'u32'),
+      one('e2e', 'u8'),
+      one('J dtls?', 'str'),
+    ],
     result: [
       vsid,
       ver,
@@ -130,12 +137,14 @@ export const VOICE_NUMBER_SPACES: Readonly<Record<string, Readonly<Record<number
     15: 'recording `[on, uid]`',
     16: 'dominant speaker `[uid]`, 0 nobody',
     17: 'relocate `[]`: make new transports, produce there, then close the old ones',
+    19: 'renewed `[epoch, [tid, J], [pid, ...], [[pid, cid, media, J], ...]]`: behind kind 11, for a compact join with `dtls`: your transport, what you send, and what you hear',
   },
   'V_JOIN flags (bit)': {
     0: 'muted',
     1: 'deaf',
     2: 'transports and consumers with the answer',
     3: 'listens only',
+    4: 'compact',
   },
   'V_STATE flags (bit)': { 0: 'hand raised', 1: 'talks (key held, voice gate open)' },
   'participant flags (bit)': {

@@ -11,6 +11,7 @@ import type { Frame } from './types.ts';
  * @param rtpCaps what the device can receive, JSON text
  * @param flags VoiceJoin bits
  * @param e2e highest version of end-to-end encryption, 0 for none
+ * @param dtls the client's DTLS parameters for the transports of a bundled answer, JSON text
  */
 export function vJoinFrame(
   rid: number,
@@ -18,8 +19,10 @@ export function vJoinFrame(
   rtpCaps: string,
   flags: number,
   e2e: number,
+  dtls?: string,
 ): Frame {
-  return [Op.V_JOIN, rid, sid, rtpCaps, flags, e2e];
+  const more = dtls === undefined ? [] : [dtls];
+  return [Op.V_JOIN, rid, sid, rtpCaps, flags, e2e, ...more];
 }
 
 /**

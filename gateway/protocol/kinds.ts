@@ -83,6 +83,7 @@ export const VoiceKind = {
   RECORDING: 15,
   DOMINANT: 16,
   RELOCATE: 17,
+  RENEWED: 19,
 } as const;
 
 /** VOICE kinds that change the roster: each moves `ver` by one, the others repeat the present value (protocol.md 2.15). */
@@ -98,7 +99,7 @@ export const VOICE_ROSTER_KINDS: ReadonlySet<number> = new Set([
 ]);
 
 /** Bits of V_JOIN's flags; others are refused. */
-export const VoiceJoin = { MUTED: 1, DEAF: 2, BUNDLED: 4, LISTEN: 8 } as const;
+export const VoiceJoin = { MUTED: 1, DEAF: 2, BUNDLED: 4, LISTEN: 8, COMPACT: 16 } as const;
 
 /** Bits of V_STATE's flags; others are refused. */
 export const VoiceState = { HAND: 1, TALK: 2 } as const;

@@ -34,12 +34,15 @@ function bitsOf(bits: Readonly<Record<string, number>>): number {
   return Object.values(bits).reduce((all, bit) => all | bit, 0);
 }
 
-/** `[48, rid, sid, J rtp_caps, flags, e2e]`. */
+/** `[48, rid, sid, J rtp_caps, flags, e2e, J dtls?]`. */
 export function parseVJoin(rid: number, frame: Frame): VoiceRequest | ErrCode {
-  const [, , sid, rtpCaps, flags, e2e] = frame;
+  const [, , sid, rtpCaps, flags, e2e, dtls = null] = frame;
   if (!isU53(sid) || typeof rtpCaps !== 'string') return Err.BAD_ARGS;
   if (!isFlags(flags, JOIN_BITS) || !isU53(e2e) || e2e > U8_MAX) return Err.BAD_ARGS;
-  return longJ(rtpCaps) || { op: Op.V_JOIN, rid, sid, rtpCaps, flags, e2e };
+  const join = { op: Op.V_JOIN, rid, sid, rtpCaps, flags, e2e } as const;
+  if (dtls === null) return longJ(rtpCaps) || join;
+  if (typeof dtls !== 'string') return Err.BAD_ARGS;
+  return longJ(rtpCaps) || longJ(dtls) || { ...join, dtls };
 }
 
 /** `[49, rid, vsid]`. */

@@ -14,6 +14,8 @@ export type VoiceRequest =
       /** VoiceJoin bits. */
       readonly flags: number;
       readonly e2e: number;
+      /** With VoiceJoin.BUNDLED: of the client, for the transports of the answer. */
+      readonly dtls?: string;
     }
   | VoiceMemberRequest;
 

@@ -43,6 +43,11 @@ const GOOD: readonly (readonly [string, Frame, object])[] = [
     vJoinFrame(7, 70412, J, VoiceJoin.BUNDLED | VoiceJoin.MUTED, 1),
     { op: Op.V_JOIN, rid: 7, sid: 70412, rtpCaps: J, flags: 5, e2e: 1 },
   ],
+  [
+    'V_JOIN with DTLS',
+    vJoinFrame(7, 70412, J, VoiceJoin.BUNDLED | VoiceJoin.COMPACT, 0, J),
+    { op: Op.V_JOIN, rid: 7, sid: 70412, rtpCaps: J, flags: 20, e2e: 0, dtls: J },
+  ],
   ['V_LEAVE', vLeaveFrame(7, 3), { op: Op.V_LEAVE, rid: 7, vsid: 3 }],
   ['V_TRANSPORT', vTransportFrame(7, 3, 2), { op: Op.V_TRANSPORT, rid: 7, vsid: 3, dir: 2 }],
   ['V_CONNECT', vConnectFrame(7, 3, 4, J), { op: Op.V_CONNECT, rid: 7, vsid: 3, tid: 4, dtls: J }],
@@ -87,7 +92,7 @@ describe('parseRequest', () => {
 
   const long = 'x'.repeat(Limits.jsonBytesMax + 1);
   const BAD: readonly (readonly [string, Frame, number])[] = [
-    ['V_JOIN with an unknown flag', [48, 1, 5, J, 16, 0], Err.BAD_ARGS],
+    ['V_JOIN with an unknown flag', [48, 1, 5, J, 32, 0], Err.BAD_ARGS],
     ['V_JOIN without capabilities', [48, 1, 5, null, 0, 0], Err.BAD_ARGS],
     ['V_JOIN with a J too long', [48, 1, 5, long, 0, 0], Err.TOO_LARGE],
     ['V_JOIN with a J too long in bytes', [48, 1, 5, 'ß'.repeat(12_289), 0, 0], Err.TOO_LARGE],

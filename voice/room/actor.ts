@@ -11,6 +11,7 @@ import type { Member } from './member.ts';
 import { connectionLost, leave, relay, roster, setState, sync } from './member-ops.ts';
 import { moderate } from './moderation.ts';
 import type { RoomArg } from './ports.ts';
+import { renew } from './renew.ts';
 import { BOUNDED, VOICE_GONE } from './results.ts';
 import { Room, type RoomActorP, type RoomCtx, runBeside } from './room.ts';
 import { Sanctions } from './sanctions.ts';
@@ -51,6 +52,7 @@ const behaviour: Behaviour<RoomActorP, Room, RoomArg> = {
     speaking: (s) => s.speech.tell(),
     askAgain: (s) => s.rights.retry(),
     relocationOver: (s) => s.relocationOver(),
+    renew: (s) => renew(s),
   },
   onDown: (s, { monitor }) => s.gatewayDown(monitor),
   terminate: (s, reason) => {

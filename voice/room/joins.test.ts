@@ -5,6 +5,7 @@ import { call } from '../../runtime/index.ts';
 import { settle } from '../../runtime/testkit/index.ts';
 import {
   JOIN_BUNDLED,
+  JOIN_COMPACT,
   JOIN_DEAF,
   JOIN_LISTEN,
   JOIN_MUTED,
@@ -15,7 +16,7 @@ import {
   VOICE_JOINED,
   VOICE_LEFT,
 } from '../types.ts';
-import { CAPS, MODERATOR, RoomRig, value } from './test/kit.ts';
+import { CAPS, DTLS, MODERATOR, RoomRig, value } from './test/kit.ts';
 
 let rig: RoomRig;
 
@@ -58,6 +59,37 @@ describe('join', () => {
       { pid: one.pid, cid: expect.any(Number), media: 1, rtp: '{"codecs":[]}' },
     ]);
     expect(rig.pool.room.consumers.map(({ paused }) => paused)).toEqual([true]);
+  });
+
+  test('compact, brings one transport for both directions, and consumers that flow', async () => {
+    const one = await rig.joinTalking(1);
+    const { joined } = await rig.join(2, { flags: JOIN_BUNDLED | JOIN_COMPACT, dtls: DTLS });
+    const { bundle } = joined;
+    expect(bundle?.send).toEqual(bundle?.receive);
+    expect(bundle?.consumers.map(({ pid }) => pid)).toEqual([one.pid]);
+    expect(rig.pool.room.consumers.map(({ paused }) => paused)).toEqual([false]);
+    const [both] = rig.pool.room.transports.slice(-1);
+    expect(both).toMatchObject({ direction: 'both', state: 'connected' });
+    const two = { uid: 2, session: 's2', vsid: joined.vsid, joined };
+    await rig.produce(two);
+    expect(rig.pool.room.openTransports).toHaveLength(3);
+    expect(rig.heardBy(one, VOICE_CONSUMER)).toHaveLength(1);
+  });
+
+  test('compact and deaf, hears nothing until it is not', async () => {
+    await rig.joinTalking(1);
+    const flags = JOIN_BUNDLED | JOIN_COMPACT | JOIN_DEAF;
+    const two = await rig.join(2, { flags });
+    const paused = () => rig.pool.room.consumers.map((one) => one.paused);
+    expect(paused()).toEqual([true]);
+    await rig.ask(two, 'state', { mute: false, deaf: false });
+    await settle();
+    expect(paused()).toEqual([false]);
+  });
+
+  test('bundled with DTLS, both transports need no V_CONNECT', async () => {
+    await rig.join(1, { dtls: DTLS });
+    expect(rig.pool.room.transports.map(({ state }) => state)).toEqual(['connected', 'connected']);
   });
 
   test('bundled listener, has no transport to send', async () => {
@@ -104,7 +136,8 @@ describe('join', () => {
   test.each([
     ['capabilities that are no JSON', { rtpCaps: '{' }, 'voice_rejected'],
     ['no Opus', { rtpCaps: '{"codecs":[]}' }, 'voice_rejected'],
-    ['unknown flags', { flags: 16 }, 'invalid'],
+    ['unknown flags', { flags: 32 }, 'invalid'],
+    ['DTLS parameters that are none', { dtls: '{}' }, 'voice_rejected'],
   ])('%s, is refused', async (_what, more, error) => {
     expect(await rig.tryJoin(1, more)).toMatchObject({ ok: false, error });
   });

@@ -7,17 +7,19 @@ import type { Ms } from '../../runtime/index.ts';
 import { parseRtpCapabilities } from '../schema.ts';
 import {
   JOIN_BUNDLED,
+  JOIN_COMPACT,
   JOIN_DEAF,
   JOIN_LISTEN,
   JOIN_MUTED,
   type Joined,
   type JoinRequest,
+  type JsonText,
   type TransportOffer,
   VOICE_JOINED,
   type VoiceResult,
 } from '../types.ts';
 import type { RtpCapabilities } from '../worker/types.ts';
-import { makeTransport } from './media-ops.ts';
+import { connect, makeTransport } from './media-ops.ts';
 import { Member } from './member.ts';
 import { isModerator, refusal } from './policy.ts';
 import {
@@ -32,7 +34,7 @@ import {
 } from './results.ts';
 import type { Room } from './room.ts';
 
-const FLAGS = JOIN_MUTED | JOIN_DEAF | JOIN_BUNDLED | JOIN_LISTEN;
+const FLAGS = JOIN_MUTED | JOIN_DEAF | JOIN_BUNDLED | JOIN_LISTEN | JOIN_COMPACT;
 /** The worker may die, or rights change, while somebody comes in; more often is not bad luck. */
 const TRIES_MAX = 3;
 /** For the way back: who has given up would be a member that nobody knows of. */
@@ -45,6 +47,8 @@ interface Ticket {
   readonly changes: number;
   readonly deadline: Ms;
 }
+
+type VoiceErr = Extract<VoiceResult<never>, { readonly ok: false }>;
 
 interface Transports {
   readonly send: TransportOffer | null;
@@ -137,7 +141,7 @@ async function enterAnew(
   });
   room.coming.add(member);
   member.sanction = room.sanctions.of(m.uid);
-  const prepared = await prepare(room, member, m.flags);
+  const prepared = await prepare(room, member, m);
   const isLate = room.environment.clock.monotonic() + ANSWER_MS > deadline;
   if (!prepared.ok || changes !== room.rights.changes || isLate) {
     member.isGone = true;
@@ -174,7 +178,7 @@ async function enterAgain(
   if (!room.isRelocating) room.dropMedia(member);
   member.caps = caps;
   member.e2e = m.e2e;
-  const prepared = await prepare(room, member, m.flags);
+  const prepared = await prepare(room, member, m);
   if (!prepared.ok) return prepared;
   if (member.isGone) return VOICE_GONE;
   return { ok: true, value: answer(room, member, m.flags, prepared.value) };
@@ -184,23 +188,62 @@ async function enterAgain(
 async function prepare(
   room: Room,
   member: Member,
-  flags: number,
+  m: JoinRequest,
 ): Promise<VoiceResult<Transports | undefined>> {
   // What is made now comes with the answer, so nothing is to be told of it.
   member.isBundled = false;
+  member.isCompact = (m.flags & JOIN_COMPACT) !== 0;
+  member.dtls = member.isCompact && (m.flags & JOIN_BUNDLED) !== 0 ? m.dtls : undefined;
   const opened = await room.media.open();
   if (!opened.ok) return refused(opened);
-  if ((flags & JOIN_BUNDLED) === 0) return { ok: true, value: undefined };
+  if ((m.flags & JOIN_BUNDLED) === 0) return { ok: true, value: undefined };
+  const equipped = await room.media.equipping.run(() => equip(room, member, m));
+  return equipped.ok && opened.value.closed ? VOICE_GONE : equipped;
+}
+
+async function equip(
+  room: Room,
+  member: Member,
+  { dtls, flags }: JoinRequest,
+): Promise<VoiceResult<Transports>> {
+  const made = await makeTransports(room, member, flags);
+  if (!made.ok) return made;
+  const [failed] = await Promise.all([
+    dtls === undefined ? undefined : connectAll(room, member, made.value, dtls),
+    room.wiring.offers(member),
+  ]);
+  return failed ?? made;
+}
+
+async function makeTransports(
+  room: Room,
+  member: Member,
+  flags: number,
+): Promise<VoiceResult<Transports>> {
   const isListener = (flags & JOIN_LISTEN) !== 0;
+  if ((flags & JOIN_COMPACT) !== 0 && !isListener) {
+    const both = await makeTransport(room, member, 'both');
+    return both.ok ? { ok: true, value: { send: both.value, receive: both.value } } : both;
+  }
   const [send, receive] = await Promise.all([
     isListener ? null : makeTransport(room, member, 'send'),
     makeTransport(room, member, 'receive'),
   ]);
   if (send !== null && !send.ok) return send;
   if (!receive.ok) return receive;
-  await room.wiring.offers(member);
-  if (opened.value.closed) return VOICE_GONE;
   return { ok: true, value: { send: send?.value ?? null, receive: receive.value } };
+}
+
+/** As V_CONNECT would, for each of them; the first refusal. */
+async function connectAll(
+  room: Room,
+  member: Member,
+  { receive, send }: Transports,
+  dtls: JsonText,
+): Promise<VoiceErr | undefined> {
+  const tids = new Set([receive.tid, send?.tid ?? receive.tid]);
+  const all = await Promise.all([...tids].map((tid) => connect(room, member, { tid, dtls })));
+  return all.find((one): one is VoiceErr => !one.ok);
 }
 
 function answer(

@@ -16,7 +16,7 @@ import {
   VOICE_PRODUCER_PAUSED,
   type VoiceResult,
 } from '../types.ts';
-import type { MediaErr, MediaResult } from '../worker/types.ts';
+import type { Direction, MediaErr, MediaResult } from '../worker/types.ts';
 import type { Member, Producer, Transport } from './member.ts';
 import { isAudible, maySpeak } from './policy.ts';
 import { DONE, FORBIDDEN, INVALID, REJECTED, refused, VOICE_GONE } from './results.ts';
@@ -27,11 +27,11 @@ type Args<K extends keyof RoomP> = Parameters<RoomP[K]>[0];
 const DIRECTIONS: Readonly<Record<number, 'send' | 'receive'>> = { 1: 'send', 2: 'receive' };
 const CNONCE_MAX = 64;
 
-/** V_TRANSPORT, and both of a bundled join. The oldest of its direction makes room. */
+/** V_TRANSPORT, and those of a bundled join. The oldest of its direction makes room. */
 export async function makeTransport(
   room: Room,
   member: Member,
-  direction: 'send' | 'receive',
+  direction: Direction,
 ): Promise<VoiceResult<TransportOffer>> {
   const opened = await room.media.open();
   if (!opened.ok) return refused(opened);
@@ -54,7 +54,7 @@ export async function makeTransport(
 export async function connect(
   room: Room,
   member: Member,
-  m: Args<'connect'>,
+  m: Pick<Args<'connect'>, 'tid' | 'dtls'>,
 ): Promise<VoiceResult<null>> {
   const transport = member.transports.get(m.tid);
   if (transport === undefined) return VOICE_GONE;
@@ -68,7 +68,7 @@ export async function connect(
 export async function produce(
   room: Room,
   member: Member,
-  m: Args<'produce'>,
+  m: Omit<Args<'produce'>, 'vsid' | 'session'>,
 ): Promise<VoiceResult<{ readonly pid: ProducerId }>> {
   const known = member.cnonces.get(m.cnonce);
   if (known !== undefined) return { ok: true, value: { pid: known } };
@@ -77,7 +77,7 @@ export async function produce(
   const transport = member.transports.get(m.tid);
   if (transport === undefined) return VOICE_GONE;
   if (!maySpeak(member, room.settings.mode)) return FORBIDDEN;
-  if (m.media !== MEDIA_AUDIO || transport.handle.direction !== 'send') return reject(room);
+  if (m.media !== MEDIA_AUDIO || transport.handle.direction === 'receive') return reject(room);
   const rtp = parseProduceParameters(m.rtp);
   if (rtp === undefined) return reject(room);
   const isPaused = (m.flags & PRODUCE_PAUSED) !== 0;
@@ -94,7 +94,8 @@ export async function produce(
     return FORBIDDEN;
   }
   const pid = room.media.nextId();
-  const handles = { handle: made.value, owner: member, tid: m.tid, cnonce: m.cnonce };
+  const said = member.dtls === undefined ? {} : { rtp: m.rtp };
+  const handles = { handle: made.value, owner: member, tid: m.tid, cnonce: m.cnonce, ...said };
   announce(room, member, { pid, ...handles, isPaused, isSilenced });
   return { ok: true, value: { pid } };
 }
@@ -131,7 +132,7 @@ export async function consume(
   const transport = member.transports.get(m.tid);
   const producer = room.wiring.producer(m.pid);
   if (transport === undefined || producer === undefined) return VOICE_GONE;
-  if (transport.handle.direction !== 'receive' || producer.owner === member) return reject(room);
+  if (transport.handle.direction === 'send' || producer.owner === member) return reject(room);
   const consumed = await room.wiring.consume(member, transport, producer);
   if (!consumed.ok && consumed.error === 'voice_rejected') room.counters.rejected += 1;
   return consumed;

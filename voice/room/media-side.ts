@@ -14,6 +14,7 @@ import type {
   RoomMedia,
   RoomMediaEvents,
 } from '../worker/types.ts';
+import { Gate } from './gate.ts';
 
 export interface MediaSettings {
   readonly people: number;
@@ -45,8 +46,12 @@ export interface MediaSidePorts {
 /** Smaller rooms have no observers: in calls of two they cost 8 % of the worker (peers.md B2). */
 const OBSERVED_FROM = 3;
 const RETRY_MS: Ms = 500;
+/** More would keep the worker no busier, and make those in front wait for those behind them. */
+const EQUIPPED_AT_ONCE = 2;
 
 export class MediaSide {
+  /** Members whose media are made all at once. */
+  readonly equipping = new Gate(EQUIPPED_AT_ONCE);
   readonly #ports: MediaSidePorts;
   #media: RoomMedia | undefined;
   #opening: Promise<MediaResult<RoomMedia>> | undefined;

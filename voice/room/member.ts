@@ -6,6 +6,7 @@ import type { Id } from '../../channels/index.ts';
 import type { Ref } from '../../runtime/index.ts';
 import {
   type ConsumerId,
+  type JsonText,
   type Media,
   PART_DEAF,
   PART_HAND,
@@ -22,6 +23,7 @@ import {
   type Vsid,
 } from '../types.ts';
 import type {
+  Direction,
   MediaConsumer,
   MediaProducer,
   MediaTransport,
@@ -40,6 +42,8 @@ export interface Producer {
   readonly tid: TransportId;
   readonly owner: Member;
   readonly cnonce: string;
+  /** As the client said it, where the next epoch will not ask again. */
+  readonly rtp?: JsonText;
   readonly handle: MediaProducer;
   /** By its owner's V_PAUSE: what the roster shows. */
   isPaused: boolean;
@@ -52,7 +56,7 @@ export interface Consumer {
   readonly tid: TransportId;
   readonly producer: Producer;
   readonly handle: MediaConsumer;
-  /** By the client; it begins so. */
+  /** By the client; it begins so, but for a compact join. */
   isPaused: boolean;
   /** What the media worker was told. */
   isSilenced: boolean;
@@ -86,6 +90,12 @@ export class Member implements Voice {
   isDeaf: boolean;
   /** Its consumers are made and told by the room. */
   isBundled = false;
+  /** Its consumers do not begin paused. */
+  isCompact = false;
+  /** Of a compact join: what a new epoch needs to make its media without being asked. */
+  dtls: JsonText | undefined;
+  /** What it sent when the last epoch ended. */
+  sent: readonly Producer[] = [];
   /** Highest version of end-to-end encryption that the client knows. */
   e2e: number;
   hasHandUp = false;
@@ -136,13 +146,15 @@ export class Member implements Voice {
   }
 
   /** The newest transport of a direction: an older one is about to be closed by the client. */
-  transport(direction: 'send' | 'receive'): Transport | undefined {
+  transport(direction: Direction): Transport | undefined {
     return this.transportsOf(direction).at(-1);
   }
 
   /** Oldest first. */
-  transportsOf(direction: 'send' | 'receive'): Transport[] {
-    return [...this.transports.values()].filter(({ handle }) => handle.direction === direction);
+  transportsOf(direction: Direction): Transport[] {
+    return [...this.transports.values()].filter(
+      ({ handle }) => handle.direction === direction || handle.direction === 'both',
+    );
   }
 
   producerOf(media: Media): Producer | undefined {

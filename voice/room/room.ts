@@ -50,6 +50,8 @@ export interface RoomActorP extends RoomP {
   askAgain(): void;
   /** What was not moved to the new worker in time. */
   relocationOver(): void;
+  /** A new epoch has begun. */
+  renew(): void;
 }
 
 export type RoomCtx = Ctx<RoomActorP>;
@@ -354,6 +356,7 @@ export class Room {
     if (this.roster.size === 0) return;
     runBeside(this.ctx, this.media.open());
     this.roster.tellAll(VOICE_EPOCH, [this.media.epoch]);
+    this.ctx.cast(this.ctx.self, 'renew');
     this.speech.clear();
   }
 

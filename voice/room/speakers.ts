@@ -44,7 +44,14 @@ export class Speakers {
 
   /** There is something that age may change. */
   get isBusy(): boolean {
-    return this.#measured.size > 0 || this.#told.size > 0 || this.#dominantTold !== 0;
+    return this.#measured.size > 0;
+  }
+
+  /** When the first of those who were measured counts as silent, if it is not measured again. */
+  get agesAt(): Ms {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { at } of this.#measured.values()) first = Math.min(first, at + SILENT_AFTER_MS);
+    return first;
   }
 
   measured(uid: Id, dbov: number, nowMs: Ms): void {

@@ -16,7 +16,7 @@ export interface SpeechPorts {
   tellAll(kind: number, body: readonly unknown[]): void;
   /** Whether `tell` is due already. */
   isAwaited(): boolean;
-  /** Asks for `tell` later; once. */
+  /** Asks for `tell` later, instead of whenever it was asked for before. */
   tellAfter(ms: Ms): void;
 }
 
@@ -24,6 +24,8 @@ export class Speech {
   readonly #ports: SpeechPorts;
   readonly #speakers = new Speakers();
   #toldAt: Ms = Number.NEGATIVE_INFINITY;
+  /** When `tell` was asked for, if it is awaited. */
+  #dueAt: Ms = 0;
 
   constructor(ports: SpeechPorts) {
     this.#ports = ports;
@@ -78,7 +80,7 @@ export class Speech {
   changed(): void {
     const waitMs = this.#toldAt + SPEAKING_EVERY_MS - this.#ports.nowMs();
     if (waitMs <= 0) this.tell();
-    else if (!this.#ports.isAwaited()) this.#ports.tellAfter(waitMs);
+    else this.#tellAfter(waitMs);
   }
 
   /** What is new; silence by age is seen by looking again. */
@@ -88,6 +90,14 @@ export class Speech {
     if (speaking.length > 0) this.#ports.tellAll(VOICE_SPEAKING, [speaking]);
     if (dominant !== undefined) this.#ports.tellAll(VOICE_DOMINANT, [dominant]);
     if (speaking.length > 0 || dominant !== undefined) this.#toldAt = now;
-    if (this.#speakers.isBusy) this.#ports.tellAfter(SPEAKING_EVERY_MS);
+    if (this.#speakers.isBusy) this.#tellAfter(this.#speakers.agesAt - now);
+  }
+
+  /** What is due earlier stays, and looks again: a timer for each of the levels would be most of the cost of a room. */
+  #tellAfter(ms: Ms): void {
+    const dueAt = this.#ports.nowMs() + ms;
+    if (this.#ports.isAwaited() && this.#dueAt <= dueAt) return;
+    this.#dueAt = dueAt;
+    this.#ports.tellAfter(ms);
   }
 }

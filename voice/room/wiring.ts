@@ -222,6 +222,7 @@ export class Wiring {
     this.#byHandle.clear();
     this.#forwarding.clear();
     for (const member of this.#ports.members()) {
+      if (member.dtls !== undefined) member.sent = [...member.producers.values()];
       for (const cid of member.consumers.keys()) this.#forget(member, cid);
       member.producers.clear();
       member.transports.clear();
@@ -241,7 +242,8 @@ export class Wiring {
     const making = makingOf(transport, pid);
     member.consuming.add(making);
     const { caps } = member;
-    const made = await transport.handle.consume({ producer: producer.handle, caps, paused: true });
+    const paused = !member.isCompact || member.isDeafened;
+    const made = await transport.handle.consume({ producer: producer.handle, caps, paused });
     member.consuming.delete(making);
     if (!made.ok) return refused(made);
     // What it hangs on may have gone meanwhile; then nobody would close it.
@@ -253,11 +255,13 @@ export class Wiring {
     }
     const consumer: Consumer = {
       ...{ cid: this.#ports.nextId(), tid: transport.tid, producer, handle: made.value },
-      ...{ isPaused: true, isSilenced: true, forwardedAt: this.#choice },
+      ...{ isPaused: !member.isCompact, isSilenced: paused, forwardedAt: this.#choice },
     };
     member.consumers.set(consumer.cid, consumer);
     this.#ports.counters.consumers += 1;
     this.#consumers += 1;
+    // What it hangs on may have changed meanwhile.
+    this.#silence(member, consumer);
     return { ok: true, value: consumer };
   }
 

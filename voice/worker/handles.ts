@@ -13,6 +13,7 @@ import type { Leg } from './leg.ts';
 import { attempt, DONE, done, failed, GONE } from './result.ts';
 import type {
   ConsumeOptions,
+  Direction,
   DtlsParameters,
   IceParameters,
   MediaConsumer,
@@ -45,7 +46,7 @@ export interface RoomInside {
 }
 
 export class TransportHandle implements MediaTransport {
-  readonly direction: 'send' | 'receive';
+  readonly direction: Direction;
   readonly owner: number;
   readonly params: TransportParams;
   readonly leg: Leg;
@@ -93,7 +94,7 @@ export class TransportHandle implements MediaTransport {
   }
 
   async produce({ media, rtp, paused }: ProduceOptions): Promise<MediaResult<MediaProducer>> {
-    if (this.direction !== 'send') return this.#refused('a transport to receive');
+    if (this.direction === 'receive') return this.#refused('a transport to receive');
     const made = await this.#ask(() =>
       this.#transport.produce({
         kind: media === MEDIA_AUDIO ? 'audio' : 'video',
@@ -109,7 +110,7 @@ export class TransportHandle implements MediaTransport {
   }
 
   async consume({ producer, caps, paused }: ConsumeOptions): Promise<MediaResult<MediaConsumer>> {
-    if (this.direction !== 'receive') return this.#refused('a transport to send');
+    if (this.direction === 'send') return this.#refused('a transport to send');
     if (!(producer instanceof ProducerHandle)) return GONE;
     const source = await this.#room.sourceOn(producer, this.leg);
     if (!source.ok) return source;
@@ -143,9 +144,13 @@ export class TransportHandle implements MediaTransport {
 
   /** Asks the worker about one producer, or the `n`-th consumer; null when there is nothing to say. */
   sample(n: number): Promise<Sample | null> {
-    const all = this.direction === 'send' ? [...this.producers] : [...this.consumers];
-    const live = all.filter((handle) => !handle.paused && handle.live);
-    const chosen = live[n % Math.max(1, live.length)];
+    const producers = [...this.producers].filter(isFlowing);
+    const consumers = [...this.consumers].filter(isFlowing);
+    // Where there are both, by turns.
+    const isUplink = consumers.length === 0 || (producers.length > 0 && n % 2 === 0);
+    const live = isUplink ? producers : consumers;
+    const turn = producers.length > 0 && consumers.length > 0 ? n >> 1 : n;
+    const chosen = live[turn % Math.max(1, live.length)];
     return chosen === undefined ? Promise.resolve(null) : chosen.sample();
   }
 
@@ -175,6 +180,10 @@ export class TransportHandle implements MediaTransport {
   }
 }
 
+function isFlowing({ live, paused }: ProducerHandle | ConsumerHandle): boolean {
+  return live && !paused;
+}
+
 function stateOf(
   ice: WebRtcTransport['iceState'],
   dtls: WebRtcTransport['dtlsState'],
@@ -187,6 +196,8 @@ function stateOf(
 
 /** What happened since the last sample of the same handle. */
 export interface Sample {
+  /** Of a producer, else of a consumer. */
+  readonly isUplink: boolean;
   readonly packets: number;
   /** Share of the packets that were lost or asked for again. */
   readonly loss: number;
@@ -206,7 +217,7 @@ class Counters {
     lost: number,
     asked: number,
     isOutbound: boolean,
-  ): Omit<Sample, 'bitrate'> {
+  ): Pick<Sample, 'packets' | 'loss'> {
     const passed = Math.max(0, packets - this.#packets);
     const lostNow = Math.max(0, lost - this.#lost);
     const arrived = isOutbound ? Math.max(0, passed - lostNow) : passed;
@@ -290,7 +301,8 @@ export class ProducerHandle implements MediaProducer {
     const first = stats.ok ? stats.value[0] : undefined;
     if (first === undefined) return null;
     const { packetCount, packetsLost, nackPacketCount, bitrate } = first;
-    return { ...this.#counters.advance(packetCount, packetsLost, nackPacketCount, false), bitrate };
+    const passed = this.#counters.advance(packetCount, packetsLost, nackPacketCount, false);
+    return { ...passed, isUplink: true, bitrate };
   }
 
   close(): void {
@@ -364,7 +376,7 @@ export class ConsumerHandle implements MediaConsumer {
     if (out === undefined) return null;
     const { packetCount, packetsLost, nackPacketCount } = out;
     const passed = this.#counters.advance(packetCount, packetsLost, nackPacketCount, true);
-    return { ...passed, bitrate: 0 };
+    return { ...passed, isUplink: false, bitrate: 0 };
   }
 
   close(): void {

@@ -320,8 +320,8 @@ export class RoomMediaOne implements RoomMedia, RoomInside, Tenant, SampledRoom 
     this.#pool.count('rejected');
   }
 
-  sampled(transport: TransportHandle, loss: number, at: Ms): void {
-    this.#quality.sample(transport, loss, at);
+  sampled(transport: TransportHandle, loss: number, at: Ms, isUplink: boolean): void {
+    this.#quality.sample(transport, loss, at, isUplink);
   }
 
   excess(transport: TransportHandle, bitsPerSecond: number): void {

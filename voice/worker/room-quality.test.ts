@@ -5,8 +5,9 @@ import type { Advice } from '../quality.ts';
 import type { Sample, TransportHandle } from './handles.ts';
 import { RoomQuality } from './room-quality.ts';
 import { Sampler } from './sampler.ts';
+import type { Direction } from './types.ts';
 
-function transport(direction: 'send' | 'receive', sample: () => Sample | null = () => null) {
+function transport(direction: Direction, sample: () => Sample | null = () => null) {
   let asked = 0;
   const handle = {
     direction,
@@ -29,8 +30,8 @@ describe('RoomQuality', () => {
     for (const one of [speaker, ...listeners]) quality.add(one);
     const [bad] = listeners;
     if (bad === undefined) return;
-    quality.sample(bad, 0.2, 0);
-    quality.sample(bad, 0.2, 6_000);
+    quality.sample(bad, 0.2, 0, false);
+    quality.sample(bad, 0.2, 6_000, false);
     expect(told.map(([one, { fec }]) => [one, fec])).toEqual([[speaker, true]]);
     quality.remove(bad);
     expect(told.map(([, { fec }]) => fec)).toEqual([true, false]);
@@ -67,7 +68,9 @@ describe('Sampler', () => {
       sampled: (_one: TransportHandle, loss: number) => losses.push(loss),
       excess: (_one: TransportHandle, bitrate: number) => excess.push(bitrate),
     };
-    const loud = transport('send', () => ({ packets: 100, loss: 0.1, bitrate: 300_000 }));
+    const loud = transport('send', () => ({
+      ...{ isUplink: true, packets: 100, loss: 0.1, bitrate: 300_000 },
+    }));
     sampler.add(loud.handle, room);
     for (const expected of [[], [300_000]]) {
       await clock.advance(2_000);

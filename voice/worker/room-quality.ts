@@ -32,10 +32,8 @@ export class RoomQuality {
   }
 
   add(transport: TransportHandle): void {
-    if (transport.direction === 'receive') {
-      this.#downlinks.set(transport, new DownlinkQuality());
-      return;
-    }
+    if (transport.direction !== 'send') this.#downlinks.set(transport, new DownlinkQuality());
+    if (transport.direction === 'receive') return;
     const uplink = new UplinkQuality(this.#settings);
     this.#uplinks.set(transport, uplink);
     // Told with the next change at the latest: a fresh encoder has nothing to correct yet.
@@ -50,10 +48,10 @@ export class RoomQuality {
   }
 
   /** @param loss share of the packets, 0 to 1 */
-  sample(transport: TransportHandle, loss: number, at: Ms): void {
-    const uplink = this.#uplinks.get(transport);
+  sample(transport: TransportHandle, loss: number, at: Ms, isUplink: boolean): void {
+    const uplink = isUplink ? this.#uplinks.get(transport) : undefined;
     if (uplink !== undefined) this.#tell(transport, uplink.sample(loss, at));
-    const downlink = this.#downlinks.get(transport);
+    const downlink = isUplink ? undefined : this.#downlinks.get(transport);
     if (downlink?.sample(loss, at) === true) {
       this.#suffering += downlink.suffers ? 1 : -1;
       this.#judge();

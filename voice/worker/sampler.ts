@@ -16,7 +16,7 @@ const EXCESS_SAMPLES = 2;
 /** What a sampled transport's room is told. */
 export interface SampledRoom {
   readonly ceilingBitrate: number;
-  sampled(transport: TransportHandle, loss: number, at: Ms): void;
+  sampled(transport: TransportHandle, loss: number, at: Ms, isUplink: boolean): void;
   excess(transport: TransportHandle, bitsPerSecond: number): void;
 }
 
@@ -57,7 +57,8 @@ export class Sampler {
   report(transport: TransportHandle, loss: number): void {
     const entry = this.#entries.get(transport);
     if (entry === undefined || !Number.isFinite(loss)) return;
-    entry.room.sampled(transport, Math.min(1, Math.max(0, loss)), this.#clock.monotonic());
+    const share = Math.min(1, Math.max(0, loss));
+    entry.room.sampled(transport, share, this.#clock.monotonic(), false);
   }
 
   /** Called twice per second. */
@@ -82,7 +83,8 @@ export class Sampler {
     entry.turn += 1;
     if (sample === null || this.#entries.get(transport) !== entry) return;
     this.#packets += sample.packets;
-    entry.room.sampled(transport, sample.loss, this.#clock.monotonic());
+    entry.room.sampled(transport, sample.loss, this.#clock.monotonic(), sample.isUplink);
+    if (!sample.isUplink) return;
     const most = Math.max(EXCESS_FLOOR, entry.room.ceilingBitrate * EXCESS_FACTOR);
     entry.excesses = sample.bitrate > most ? entry.excesses + 1 : 0;
     if (entry.excesses < EXCESS_SAMPLES) return;

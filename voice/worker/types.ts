@@ -144,9 +144,11 @@ export interface RoomMedia {
   close(): void;
 }
 
+/** As in V_TRANSPORT, seen from the client: `send` carries producers, `receive` consumers. */
+export type Direction = 'send' | 'receive' | 'both';
+
 export interface TransportOptions {
-  /** As in V_TRANSPORT, seen from the client: `send` carries producers, `receive` consumers. */
-  readonly direction: 'send' | 'receive';
+  readonly direction: Direction;
   /** Whose it is (a vsid): the same for both of a membership. Opaque. */
   readonly owner: number;
 }
@@ -159,7 +161,7 @@ export interface TransportParams {
 }
 
 export interface MediaTransport {
-  readonly direction: 'send' | 'receive';
+  readonly direction: Direction;
   readonly owner: number;
   readonly state: TransportState;
   readonly closed: boolean;
@@ -168,9 +170,9 @@ export interface MediaTransport {
   /** Once; a repeat is `rejected`. */
   connect(dtls: DtlsParameters): Promise<MediaResult<null>>;
   restartIce(): Promise<MediaResult<IceParameters>>;
-  /** `send` only. Feedback and header extensions beyond `routerCaps` are dropped from `rtp`. */
+  /** Not on `receive`. Feedback and header extensions beyond `routerCaps` are dropped from `rtp`. */
   produce(options: ProduceOptions): Promise<MediaResult<MediaProducer>>;
-  /** `receive` only. Any producer of the room, on whatever worker it is. With NACK both ways. */
+  /** Not on `send`. Any producer of the room, on whatever worker it is. With NACK both ways. */
   consume(options: ConsumeOptions): Promise<MediaResult<MediaConsumer>>;
   close(): void;
 }

@@ -4,6 +4,7 @@
  */
 import type {
   ConsumeOptions,
+  Direction,
   MediaConsumer,
   MediaErr,
   MediaPool,
@@ -169,7 +170,7 @@ let serial = 0;
 
 export class FakeTransport implements MediaTransport {
   readonly room: FakeRoom;
-  readonly direction: 'send' | 'receive';
+  readonly direction: Direction;
   readonly owner: number;
   readonly params: MediaTransport['params'];
   readonly producers: FakeProducer[] = [];
@@ -179,7 +180,7 @@ export class FakeTransport implements MediaTransport {
   /** Consumers of it wait for this. */
   slow: Promise<void> | undefined;
 
-  constructor(room: FakeRoom, direction: 'send' | 'receive', owner: number) {
+  constructor(room: FakeRoom, direction: Direction, owner: number) {
     this.room = room;
     this.direction = direction;
     this.owner = owner;
