@@ -63,7 +63,7 @@ export function limitsFactor(limits: 'public' | 'trusted'): number {
  * Young generation of each kind of thread, in MiB. Node's default lets every thread keep up to 48 for garbage. A guess:
  * no effect on memory after start was seen, and none on the CPU per delivery.
  */
-export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, voice: 16, gateway: 24 } as const;
+export const YOUNG_MAX_MB = { store: 8, reader: 8, shard: 24, voice: 6, gateway: 24 } as const;
 
 /**
  * Replacements of threads before the process gives up and the heart takes over. More than the runtime's default of 3 in 5 s:

@@ -11,7 +11,8 @@ import { memoryShapes } from './plan.ts';
 import { mediaWorkers, residentOfAll, treeOf } from './proc-tree.ts';
 import type { Side } from './types.ts';
 
-const SETTLE_MS = 1500;
+/** The worker gives back what handshakes needed 5 s after them. */
+const SETTLE_MS = 7000;
 const READINGS = 5;
 const MB = 1_000_000;
 const CALL_MAX_MB = 0.22;

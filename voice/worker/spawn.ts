@@ -1,6 +1,9 @@
 /**
  * Starts one media worker process. Loads mediasoup at the first start and never before: a server without voice does not pay for it.
  */
+import type { ChildProcess } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Writable } from 'node:stream';
 import type { Worker } from 'mediasoup/types';
 import type { Clock } from '../../runtime/index.ts';
 import type { PortRange } from './listen.ts';
@@ -8,6 +11,9 @@ import type { PortRange } from './listen.ts';
 /** A worker is up in about 80 ms (voice.md 6); on a machine under heavy load in a few seconds. */
 const START_MS_MAX = 10_000;
 const LOG_LENGTH_MAX = 200;
+/** Where Node tells of child processes; and mediasoup's stream of requests among the child's. */
+const CHILDREN = 'child_process';
+const REQUESTS = 3;
 
 /**
  * Huge pages for the worker's memory: 10 % less CPU time per packet in calls of two, whose cost is cache misses (peers.md B2).
@@ -27,13 +33,15 @@ export async function spawnWorker(
   const { createWorker, setLogEventListeners } = await import('mediasoup');
   setLogEventListeners({ onerror: (_space, text) => onLog(text.slice(0, LOG_LENGTH_MAX)) });
   const starting = inOwnEnvironment(() =>
-    createWorker({
-      workerBin: path,
-      logLevel: 'error',
-      logTags: [],
-      rtcMinPort: links.min,
-      rtcMaxPort: links.max,
-    }),
+    gathered(() =>
+      createWorker({
+        workerBin: path,
+        logLevel: 'error',
+        logTags: [],
+        rtcMinPort: links.min,
+        rtcMaxPort: links.max,
+      }),
+    ),
   );
   return new Promise((resolve) => {
     const timer = clock.setTimeout(() => {
@@ -67,6 +75,43 @@ function inOwnEnvironment<T>(spawn: () => T): T {
   } finally {
     process.env = own;
   }
+}
+
+/**
+ * Requests of one turn, as the consumers of a join, go to the process with one system call. mediasoup writes each by itself and
+ * keeps the stream to itself, so its child is taken from what Node tells of new processes.
+ */
+function gathered<T>(spawn: () => T): T {
+  let child: ChildProcess | undefined;
+  const take = (message: unknown): void => {
+    child = (message as { readonly process: ChildProcess }).process;
+  };
+  subscribe(CHILDREN, take);
+  try {
+    const spawned = spawn();
+    if (child !== undefined) gather(child);
+    return spawned;
+  } finally {
+    unsubscribe(CHILDREN, take);
+  }
+}
+
+function gather({ stdio }: ChildProcess): void {
+  const requests = stdio[REQUESTS] as Writable | null | undefined;
+  if (requests == null) return;
+  let isCorked = false;
+  const write = requests.write.bind(requests) as (...args: readonly unknown[]) => boolean;
+  requests.write = ((...args: readonly unknown[]): boolean => {
+    if (!isCorked) {
+      isCorked = true;
+      requests.cork();
+      process.nextTick(() => {
+        isCorked = false;
+        requests.uncork();
+      });
+    }
+    return write(...args);
+  }) as Writable['write'];
 }
 
 function textOf(error: unknown): string {
