@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mediaWorkerBinary } from '../../native/media-worker/index.ts';
 import { Chorus, KIND, opusCapabilities, opusParameters, V } from '../../voice/test/index.ts';
 import { ATTACKER, useHostile } from './support/hostile.ts';
+import { MediaWorkers } from './support/media-workers.ts';
 import { ENCODINGS, type RawClient } from './support/raw-client.ts';
 import { until } from './support/server-process.ts';
 import { joinWhenReady, newVoiceChannel, VoiceClient } from './support/voice-client.ts';
@@ -216,8 +217,17 @@ describe.each(ENCODINGS)('%s', (encoding) => {
   });
 });
 
-test(`${JOINS} joins and leaves: nobody is left, the residents hear each other`, async () => {
+/** What the media worker of the residents carries. */
+async function carried(workers: MediaWorkers): Promise<unknown> {
+  const { pid } = await workers.active();
+  const found = (await workers.pool()).workers.find((one) => one.pid === pid);
+  return { pid, transports: found?.transports, producers: found?.producers, rooms: found?.rooms };
+}
+
+test(`${JOINS} joins and leaves: nobody and nothing is left, the same worker carries the residents`, async () => {
   const client = await fixture.client(ATTACKER);
+  const workers = await MediaWorkers.of(fixture.server);
+  const before = await carried(workers);
   const round = async (i: number): Promise<void> => {
     const [vsid] = await joined(client, i % 4 === 0 ? BUNDLED : 0);
     expect((await client.request(V.leave, [vsid as number]))[0]).toBe(OP.ok);
@@ -231,6 +241,10 @@ test(`${JOINS} joins and leaves: nobody is left, the residents hear each other`,
     `/channels/${sid}/voice`,
     { token: fixture.token(0) },
   );
+  expect(await carried(workers)).toEqual(before);
+  expect(before).toMatchObject({ transports: 2 * residents.length, producers: residents.length });
+  expect((await workers.pool()).counters).toMatchObject({ died: 0, hung: 0 });
+  await workers.close();
   const there = roster.items.map(({ userId }) => Number(userId)).sort();
   expect(there).toEqual(residents.map(({ uid }) => uid).sort());
   await residentsHear();

@@ -13,6 +13,7 @@ const NAMES = [
   'presence',
   'revocation',
   'tree-cost',
+  'voice',
 ];
 
 const HELP = `Usage: npm run evidence [-- NAME ...]

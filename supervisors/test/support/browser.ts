@@ -1,11 +1,14 @@
 /**
- * A real Chromium with a made-up microphone, and people who use the voice demo page in it. Test process; it knows the page as a person
- * does, by what it shows.
+ * A real Chromium with a microphone that speaks (speech.ts), and people who use the voice demo page in it. Test process; it knows the
+ * page as a person does, by what it shows, and the connection by its opcodes.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { rememberPeers } from './browser-probe.ts';
+import { makeSpeech, type Sound } from './speech.ts';
+import { decodeMsgpack } from './wire.ts';
 
 const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = [
@@ -37,29 +40,34 @@ export interface Heard {
 
 /** One browser; its windows share what the browser keeps. */
 export class TestBrowser {
+  /** What everybody says, again and again. */
+  readonly speech: Sound;
   readonly #context: BrowserContext;
   readonly #folder: string;
 
-  private constructor(context: BrowserContext, folder: string) {
+  private constructor(context: BrowserContext, folder: string, speech: Sound) {
     this.#context = context;
     this.#folder = folder;
+    this.speech = speech;
   }
 
-  /** @param flags further command line flags */
-  static async launch(flags: readonly string[] = []): Promise<TestBrowser> {
+  static async launch(): Promise<TestBrowser> {
     const program = PROGRAMS.find((path) => existsSync(path));
     if (program === undefined) {
       throw new Error('no Chromium: install it with `apt-get install -y chromium`');
     }
     const folder = mkdtempSync(join(tmpdir(), 'driftway-browser-'));
+    const speech = join(folder, 'speech.wav');
+    const sound = makeSpeech(speech);
     const context = await chromium.launchPersistentContext(folder, {
       executablePath: program,
       headless: true,
-      args: [...FLAGS, ...flags],
+      args: [...FLAGS, `--use-file-for-fake-audio-capture=${speech}`],
       viewport: { width: 760, height: 900 },
     });
     context.setDefaultTimeout(PAGE_MAX_MS);
-    return new TestBrowser(context, folder);
+    await context.addInitScript(rememberPeers);
+    return new TestBrowser(context, folder, sound);
   }
 
   /** A window with the demo page, ready to join. */
@@ -68,7 +76,7 @@ export class TestBrowser {
     const window = new VoiceWindow(page);
     await page.goto(url);
     await page.fill('#name', name);
-    // The made-up microphone beeps, and a beep is no voice.
+    // What is said is to be heard as it is.
     await page.selectOption('#mode', 'open');
     await page.uncheck('#noise');
     return window;
@@ -85,13 +93,24 @@ export class VoiceWindow {
   readonly page: Page;
   /** What the page complained about. */
   readonly errors: string[] = [];
+  readonly #sent: unknown[] = [];
 
   constructor(page: Page) {
     this.page = page;
+    page.on('websocket', (socket) => {
+      socket.on('framesent', ({ payload }) => {
+        if (typeof payload !== 'string') this.#sent.push((decodeMsgpack(payload) as unknown[])[0]);
+      });
+    });
     page.on('pageerror', (error) => this.errors.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error') this.errors.push(message.text());
     });
+  }
+
+  /** How many requests of an opcode the page has sent. */
+  asked(op: number): number {
+    return this.#sent.filter((one) => one === op).length;
   }
 
   /** Joins; resolves when connected. */

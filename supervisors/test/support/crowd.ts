@@ -31,13 +31,18 @@ export interface Members {
   readonly sids: readonly number[];
 }
 
-/** Registers users, the first of whom owns a guild with `channels` text channels that all join. */
-export async function makeMembers(port: number, users: number, channels: number): Promise<Members> {
+/** Registers users (`name`_0 ...), the first of whom owns a guild with `channels` text channels that all join. */
+export async function makeMembers(
+  port: number,
+  users: number,
+  channels: number,
+  name = 'user',
+): Promise<Members> {
   const http = new HttpClient(port);
   try {
     const logins: Login[] = [];
     for (let i = 0; i < users; i += 4) {
-      const names = Array.from({ length: Math.min(4, users - i) }, (_, j) => `user_${i + j}`);
+      const names = Array.from({ length: Math.min(4, users - i) }, (_, j) => `${name}_${i + j}`);
       logins.push(...(await Promise.all(names.map((name) => http.register(name)))));
     }
     const owner = logins[0]!.accessToken;

@@ -106,12 +106,12 @@ export interface VoicePeerOptions {
   readonly follows?: boolean;
 }
 
-/** Transports of one join, and the streams that come in on them. */
+/** Transports of one join, and what is heard on them, by SSRC: those of two ways may be the same. */
 interface Way {
   readonly send: RtcTransport | undefined;
   readonly receive: RtcTransport;
   readonly tids: readonly number[];
-  readonly ssrcs: Set<number>;
+  readonly heard: Map<number, Heard>;
 }
 
 type Offer = readonly [tid: number, params: string];
@@ -130,7 +130,6 @@ export class VoicePeer {
   /** Called for each packet: latency and gaps are the affair of who measures. */
   onPacket: (pid: number, packet: Buffer, atMs: number) => void = () => {};
   readonly #signal: Signal;
-  readonly #heard = new Map<number, Heard>();
   readonly #waiters = new Set<(event: VoiceEvent) => void>();
   /** Who sends what, by producer: of those who were here at the last join, and since. */
   readonly #owners = new Map<number, number>();
@@ -190,10 +189,11 @@ export class VoicePeer {
     const { name, ssrc } = this.options;
     const label = `${name}-${++serial}`;
     const taking = new RtcTransport(`${label}-r`, 'receive');
-    taking.onRtp = (packet) => this.#packet(packet);
     const giving = send === null ? undefined : new RtcTransport(`${label}-s`, 'send', ssrc);
     const tids = [receive[0], ...(send === null ? [] : [send[0]])];
-    const way: Way = { send: giving, receive: taking, tids, ssrcs: new Set() };
+    const heard = new Map<number, Heard>();
+    taking.onRtp = (packet) => this.#packet(heard, packet);
+    const way: Way = { send: giving, receive: taking, tids, heard };
     this.#way = way;
     for (const consumer of consumers) this.#addConsumer(consumer);
     this.#takeEarly(receive[0]);
@@ -223,8 +223,8 @@ export class VoicePeer {
   #takesOver(way: Way, old: Way): boolean {
     const since = performance.now() - TALKS_MS;
     const talkers = (of: Way): (number | undefined)[] =>
-      this.heard()
-        .filter(({ lastMs, ssrc }) => of.ssrcs.has(ssrc) && lastMs > since)
+      [...of.heard.values()]
+        .filter(({ lastMs }) => lastMs > since)
         .map(({ pid }) => this.#owners.get(pid));
     const here = new Set(talkers(way));
     return talkers(old).every((uid) => here.has(uid));
@@ -233,7 +233,6 @@ export class VoicePeer {
   #letGo(way: Way | undefined): void {
     way?.send?.close();
     way?.receive.close();
-    for (const ssrc of way?.ssrcs ?? []) this.#heard.delete(ssrc);
   }
 
   async #produce(transport: RtcTransport, offer: Offer): Promise<void> {
@@ -259,8 +258,7 @@ export class VoicePeer {
     const { encodings } = JSON.parse(rtp as string) as { encodings: { ssrc: number }[] };
     const ssrc = encodings[0]?.ssrc ?? 0;
     const none = { packets: 0, firstMs: 0, lastMs: 0, lost: 0, lastSequence: -1 };
-    this.#heard.set(ssrc, { pid: pid as number, ssrc, ...none });
-    this.#way?.ssrcs.add(ssrc);
+    this.#way?.heard.set(ssrc, { pid: pid as number, ssrc, ...none });
   }
 
   #offered(consumer: readonly unknown[]): void {
@@ -279,9 +277,9 @@ export class VoicePeer {
     await this.#signal.ask(V.pause, [this.vsid, cid, false]);
   }
 
-  #packet(packet: Buffer): void {
+  #packet(voices: ReadonlyMap<number, Heard>, packet: Buffer): void {
     const head = readRtp(packet);
-    const heard = head === undefined ? undefined : this.#heard.get(head.ssrc);
+    const heard = head === undefined ? undefined : voices.get(head.ssrc);
     if (head === undefined || heard === undefined) return;
     const now = performance.now();
     if (heard.packets === 0) heard.firstMs = now;
@@ -308,9 +306,9 @@ export class VoicePeer {
     return this.#sent;
   }
 
-  /** What is heard of others in this epoch, by producer. */
+  /** What is heard of others now, by producer; in a planned move both ways. */
   heard(): readonly Heard[] {
-    return [...this.#heard.values()];
+    return [this.#way, this.#leaving].flatMap((way) => [...(way?.heard.values() ?? [])]);
   }
 
   heardOf(pid: number): Heard | undefined {
