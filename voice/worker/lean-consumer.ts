@@ -11,8 +11,11 @@ import { fileURLToPath } from 'node:url';
 import type { Producer, RtpCapabilities, RtpParameters, WebRtcTransport } from 'mediasoup/types';
 
 const SHARED_MAX = 16;
-/** Of the streams to one listener, counted up from here; any number but those that clients would take for their own. */
+/** Of the streams to listeners, counted up from here; any number but those that clients would take for their own. */
 const FIRST_SSRC = 0x1000_0000;
+const LAST_SSRC = 0x7fff_ffff;
+/** Over all transports: in a planned move a client has two, and may tell streams apart by this alone. */
+let lastSsrc = FIRST_SSRC;
 
 /** What the worker counts of a stream that it sends. */
 export interface OutboundStat {
@@ -142,7 +145,7 @@ function shared(producer: Producer, caps: RtpCapabilities): Shared {
 export class LeanConsumers {
   readonly #transport: WebRtcTransport;
   readonly #inside: Inside;
-  /** Names the next one, its stream and its mid. */
+  /** Names the next one and its mid. */
   #made = 0;
 
   constructor(transport: WebRtcTransport) {
@@ -162,7 +165,8 @@ export class LeanConsumers {
     const { channelForTesting: channel } = this.#inside;
     const producer = this.#inside.getProducerById(producerId);
     if (producer === undefined) return undefined;
-    const encodings = [{ ssrc: FIRST_SSRC + this.#made }];
+    lastSsrc = lastSsrc >= LAST_SSRC ? FIRST_SSRC : lastSsrc + 1;
+    const encodings = [{ ssrc: lastSsrc }];
     const rtp = { ...shared(producer, caps), encodings, mid: String(this.#made) };
     const id = `${this.#transport.id}.${this.#made}`;
     this.#made += 1;
