@@ -10,7 +10,7 @@ const GID = 1;
 const OWNER = 100;
 const ROLES = [10, 11, 12, 13];
 const USERS = [OWNER, 101, 102];
-const BITS = Array.from({ length: 11 }, (_, i) => 1 << i);
+const BITS = Array.from({ length: Math.log2(PERMS_ALL + 1) }, (_, i) => 1 << i);
 
 const perms = fc.integer({ min: 0, max: PERMS_ALL });
 const factsOf = (everyone: number, each: readonly number[]): RightsFacts => {

@@ -4,6 +4,7 @@ import { call, defineActor, type Ref, spawn, stop } from '../runtime/index.ts';
 import {
   PERM_CONNECT,
   PERM_MOVE,
+  PERM_PLAY,
   PERM_RECORD,
   PERM_VIEW,
   PERMS_ALL,
@@ -165,17 +166,23 @@ test('voiceAct: needs the right and a target below, and is in the audit log', as
   expect(await act(member, member, { kind: 'record', on: true })).toBe('forbidden');
   await newRole(gid, owner, PERM_RECORD, member);
   expect(await act(member, 0, { kind: 'record', on: true })).toBe('ok');
+  const play: VoiceAct = { kind: 'play', file: 'a.opus' };
+  expect(await act(member, member, play)).toBe('forbidden');
+  await newRole(gid, owner, PERM_PLAY, member);
+  expect(await act(member, 0, play)).toBe('ok');
   const log: readonly AuditEntry[] = value(
     await call(g, 'audit', { uid: owner, before: 0, limit: 100 }),
   );
   const acts = log.filter(({ action }) => action.startsWith('voice.'));
   expect(acts.map(({ action, actorId, target }) => [action, actorId, target])).toEqual([
+    ['voice.play', member, String(sid)],
     ['voice.record', member, String(sid)],
     ['voice.disconnect', member, String(member)],
     ['voice.mute', owner, String(owner)],
     ['voice.mute', owner, String(member)],
   ]);
-  expect(acts[3]?.changes).toEqual([
+  expect(acts[0]?.changes).toEqual([{ field: 'file', from: null, to: 'a.opus' }]);
+  expect(acts[4]?.changes).toEqual([
     { field: 'channel', from: null, to: sid },
     { field: 'on', from: null, to: 1 },
   ]);

@@ -17,7 +17,7 @@ import {
   type RightsChange,
 } from './guild-plan.ts';
 import { highestPosition } from './guild-rights.ts';
-import { may, PERM_CONNECT, PERM_MOVE, PERM_RECORD } from './permissions.ts';
+import { may, PERM_CONNECT, PERM_MOVE, PERM_PLAY, PERM_RECORD } from './permissions.ts';
 import type { AuditChange, Id, VoiceAct, VoiceChannel, VoiceWatcherP } from './types.ts';
 import { voiceSettings } from './voice-settings.ts';
 
@@ -47,6 +47,12 @@ export async function voicePerms(
 
 // ---------------------------------------------------------------- acts on others
 
+/** The right that an act needs; what is not here is about somebody. */
+const ROOM_RIGHTS: Partial<Record<VoiceAct['kind'], number>> = {
+  record: PERM_RECORD,
+  play: PERM_PLAY,
+};
+
 /** An act is nothing but its record in the audit log: the room carries it out. */
 export async function planVoiceAct(
   tools: GuildTools,
@@ -56,9 +62,10 @@ export async function planVoiceAct(
   const { act, sid, target } = m;
   const actor = await actorOf(tools, data, m.uid);
   if (!actor.ok) return actor;
-  const refused = judgeChannel(data, actor, sid, act.kind === 'record' ? PERM_RECORD : PERM_MOVE);
+  const ofRoom = ROOM_RIGHTS[act.kind];
+  const refused = judgeChannel(data, actor, sid, ofRoom ?? PERM_MOVE);
   if (refused !== undefined) return refused;
-  if (act.kind !== 'record') {
+  if (ofRoom === undefined) {
     const code = await judgeTarget(tools, data, actor, m);
     if (code !== undefined) return code;
   }
@@ -71,7 +78,7 @@ export async function planVoiceAct(
     audit: {
       actor: m.uid,
       action: `voice.${act.kind}`,
-      target: act.kind === 'record' ? sid : target,
+      target: ofRoom === undefined ? target : sid,
       changes: changesOfAct(sid, act),
     },
     value: null,
@@ -103,6 +110,7 @@ async function judgeTarget(
 function changesOfAct(sid: Id, act: VoiceAct): readonly AuditChange[] {
   if (act.kind === 'move') return [{ field: 'channel', from: sid, to: act.to }];
   if (act.kind === 'disconnect') return [{ field: 'channel', from: sid, to: null }];
+  if (act.kind === 'play') return [{ field: 'file', from: null, to: act.file }];
   const on: AuditChange = { field: 'on', from: null, to: act.on ? 1 : 0 };
   return act.kind === 'record' ? [on] : [{ field: 'channel', from: null, to: sid }, on];
 }

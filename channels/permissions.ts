@@ -15,9 +15,11 @@ export const PERM_VIDEO = 1 << 8;
 export const PERM_MOVE = 1 << 9;
 /** Recordings of a voice channel: beyond protocol.md, which leaves the higher bits free. */
 export const PERM_RECORD = 1 << 10;
+/** Playing a file of the server into a voice channel: as above. */
+export const PERM_PLAY = 1 << 11;
 
 /** Every defined bit: the owner, and a user on the own inbox. */
-export const PERMS_ALL = (1 << 11) - 1;
+export const PERMS_ALL = (1 << 12) - 1;
 
 /** The everyone role of a new guild. */
 export const PERMS_EVERYONE =

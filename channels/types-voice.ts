@@ -16,6 +16,8 @@ export interface VoiceChannel {
 export type VoiceAct =
   | { readonly kind: 'mute' | 'deafen' | 'priority' | 'speaker' | 'record'; readonly on: boolean }
   | { readonly kind: 'move'; readonly to: Id }
+  /** A file of the server's library into the room; null ends it. */
+  | { readonly kind: 'play'; readonly file: string | null }
   | { readonly kind: 'disconnect' };
 
 /** What a guild tells to whoever watches voice channels of it. */
@@ -43,8 +45,8 @@ export interface GuildVoiceP {
   voicePerms(m: { readonly sid: Id; readonly uids: readonly Id[] }): readonly number[] | null;
   /**
    * Judges an act and puts it into the audit log; the room carries it out after ok. Mute, deafen, priority, speaker,
-   * disconnect and move need the right to move others, a record needs the right to record; but for a record, the target
-   * is oneself or a member below the own highest role. A move needs the right in both channels, and the target must be
+   * disconnect and move need the right to move others, a record the right to record, a play the right to play; but for
+   * these two, the target is oneself or a member below the own highest role. A move needs the right in both channels, and the target must be
    * allowed to connect to the other one. Strangers and who may not view get 'not_found'.
    */
   voiceAct(m: {

@@ -2,7 +2,6 @@
  * Boots the `voice-0` thread: the rooms of voice channels, and the media workers as child processes of this thread. Started when
  * somebody joins, ended when nobody has been there for long. Replaced by the thread supervisor when it ends; its workers end with it.
  */
-import { join } from 'node:path';
 import {
   at,
   type Booted,
@@ -18,6 +17,7 @@ import type { ThreadSources } from './metrics/types.ts';
 import { openSlot } from './open-slot.ts';
 import { OBSERVER_RESTARTS } from './policies.ts';
 import type { StoreUserArg } from './slot-args.ts';
+import { voiceFolders } from './voice/folders.ts';
 import { voiceCounters, voiceMeasures, voiceThread } from './voice/thread.ts';
 import { VOICE_CONTROL, type VoiceControlP } from './voice/types.ts';
 
@@ -43,7 +43,7 @@ export async function boot(arg: StoreUserArg): Promise<Booted> {
     log: log.logger,
     audio: {
       binary: () => call(CONTROL, 'binary', 'audio'),
-      folder: join(dataDir, 'voice'),
+      ...voiceFolders(dataDir),
       rng: systemRng,
     },
     onIdle: () => cast(CONTROL, 'idle'),

@@ -128,7 +128,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   let slots: () => readonly SlotStatus[] = () => [];
   const tracing = nodeTracing({ ...facts, clock: systemClock, log, slots: () => slots() });
   mainCounters.add('tracing', () => tracing.counters());
-  const voice = voiceControl(config.voice, log);
+  const voice = voiceControl(config.voice, config.dataDir, log);
   const admin = new AdminSide({ ...facts, log, leave, replaceKeys, tree, tracing, voice });
   const reports = new ReportCounts();
   mainCounters.add('admin', () => ({ ...admin.counters, tree: tree.counters() }));

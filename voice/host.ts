@@ -74,7 +74,7 @@ export interface VoiceHostOptions {
   readonly slotNumber: number;
   readonly log: VoiceLog;
   /** Recording and mix, where there is a program for it; its answer is at once. */
-  readonly audio?: Pick<AudioServiceOptions, 'binary' | 'folder' | 'rng'>;
+  readonly audio?: Pick<AudioServiceOptions, 'binary' | 'folder' | 'marks' | 'rng'>;
   /** Nobody was in a room for 10 minutes and the media workers are in standby: the thread may end. Told once. */
   readonly onIdle?: () => void;
   /** What tests put in place of the real parts. */
@@ -205,7 +205,10 @@ function audioOf({ audio, clock, log }: VoiceHostOptions): AudioService | null {
   return createAudioService({
     ...{ ...audio, clock },
     onEvent: (what, detail) =>
-      log[what === 'up' ? 'info' : 'warn']({ what, detail }, `audio process: ${what}`),
+      log[what === 'up' || what === 'finished' ? 'info' : 'warn'](
+        { what, detail },
+        what === 'finished' ? 'a recording of a killed server was ended' : `audio process: ${what}`,
+      ),
   });
 }
 

@@ -78,6 +78,8 @@ export const VOICE_RECORDING = 15;
 export const VOICE_DOMINANT = 16;
 /** `[]`: make new transports while the old ones go on, produce there again, then V_CLOSE the old ones (planned move). */
 export const VOICE_RELOCATE = 17;
+/** `[file, uid]`: what is played into the room, '' when it is over; while it is, the roster has user 0. */
+export const VOICE_PLAYBACK = 18;
 /** `[epoch, [tid, J], [pid, ...], [[pid, cid, media, J], ...]]`: media of the new epoch, made without a request (JOIN_COMPACT with DTLS). */
 export const VOICE_RENEWED = 19;
 
@@ -175,6 +177,14 @@ export interface Joined {
   };
 }
 
+/** What is played into a room. */
+export interface RoomPlaying {
+  /** null: nothing. */
+  readonly now: { readonly file: string; readonly by: Id } | null;
+  /** Names of the library, at most 500, in their order. */
+  readonly files: readonly string[];
+}
+
 /** One op of a member: the session must be the one that joined. */
 export interface Member {
   readonly vsid: Vsid;
@@ -245,6 +255,8 @@ export interface RoomP {
     readonly target: Id;
     readonly act: ModerationAct;
   }): VoiceResult<null>;
+  /** What is played, for those who may view the channel, and what could be, for those who may play. */
+  playback(m: { readonly uid: Id }): VoiceResult<RoomPlaying>;
   /** Who is there, for those who may view the channel. */
   roster(m: { readonly uid: Id }): VoiceResult<readonly Participant[]>;
 }

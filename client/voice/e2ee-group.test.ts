@@ -1,5 +1,5 @@
 /** Keys of a room over comings and goings: several groups, a relay that notes all it passes, and frames that some may open. */
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { systemRng } from '../clock.ts';
 import { FakeClock } from '../test/fake-clock.ts';
 import { type Bytes, keyIdOf, openFrame, sealFrame } from './e2ee-frame.ts';
@@ -64,14 +64,8 @@ class Room {
   }
 }
 
-const rooms: Room[] = [];
-afterEach(() => {
-  for (const { all } of rooms.splice(0)) for (const group of all) group.close();
-});
-
 async function roomOf(...uids: number[]) {
   const room = new Room();
-  rooms.push(room);
   const groups: KeyGroup[] = [];
   for (const uid of uids) groups.push(await room.come(uid));
   await room.pass();

@@ -68,7 +68,6 @@ export class KeyGroup {
   readonly #options: KeyGroupOptions;
   readonly #identity: KeyIdentity;
   readonly #peers = new Map<number, Peer>();
-  readonly #timers = new Set<unknown>();
   #newest: SenderKey;
   #active: SenderKey;
   #count = 0;
@@ -151,12 +150,6 @@ export class KeyGroup {
   /** A frame of `uid` has opened with it. */
   opened(uid: number, key: SenderKey): void {
     this.#peers.get(uid)?.keys.add(key);
-  }
-
-  close(): void {
-    for (const timer of this.#timers) this.#options.clock.clearTimeout(timer);
-    this.#timers.clear();
-    this.#peers.clear();
   }
 
   // ------------------------------------------------------------- changes
@@ -286,12 +279,7 @@ export class KeyGroup {
   }
 
   #after(ms: number, act: () => void): void {
-    const { clock } = this.#options;
-    const timer = clock.setTimeout(() => {
-      this.#timers.delete(timer);
-      act();
-    }, ms);
-    this.#timers.add(timer);
+    this.#options.clock.setTimeout(act, ms);
   }
 
   #enqueue(act: () => void | Promise<void>): void {

@@ -26,6 +26,8 @@ export interface VoiceEvents {
   /** 0 for nobody. */
   readonly dominant: number;
   readonly recording: { readonly isOn: boolean; readonly uid: number };
+  /** What the server plays into the room (user 0 in the roster); '' when it is over. */
+  readonly playback: { readonly file: string; readonly uid: number };
   /** A moderator moved this person. */
   readonly moved: { readonly sid: number };
   /** Something was refused that does not end the session: sending without the right to speak, for one. */

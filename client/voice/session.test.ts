@@ -306,6 +306,25 @@ test('VoiceSession: the encoder follows the advice of the server', async () => {
   expect(media.tuned).toEqual([16_000]);
 });
 
+test('VoiceSession: a file is played into the room, is a voice of user 0 until it is over', async () => {
+  const { server, clock, session } = await joinedRig();
+  const told: unknown[] = [];
+  session.on('playback', (playback) => told.push(playback));
+  server.change(VoiceKind.JOINED, 0, 0);
+  server.push(VoiceKind.PLAYBACK, 'a.opus', 9);
+  server.change(VoiceKind.PRODUCER, 0, 50, 1);
+  server.push(VoiceKind.CONSUMER, 50, 51, 1, '{}');
+  await clock.advance(0);
+  expect(session.voices().map(({ uid }) => uid)).toEqual([2, 0]);
+  server.change(VoiceKind.LEFT, 0);
+  server.push(VoiceKind.PLAYBACK, '', 9);
+  expect(session.voices().map(({ uid }) => uid)).toEqual([2]);
+  expect(told).toEqual([
+    { file: 'a.opus', uid: 9 },
+    { file: '', uid: 9 },
+  ]);
+});
+
 test('VoiceSession: moved by a moderator, joins the other channel', async () => {
   const { server, clock, session } = await joinedRig();
   server.change(VoiceKind.MOVED, 100);

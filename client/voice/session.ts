@@ -442,6 +442,8 @@ export class VoiceSession {
     else if (kind === VoiceKind.RECORDING) {
       const uid = Number(body[1] ?? 0);
       this.#emitter.emit('recording', { isOn: first === true, uid });
+    } else if (kind === VoiceKind.PLAYBACK) {
+      this.#emitter.emit('playback', { file: String(first), uid: Number(body[1] ?? 0) });
     } else if (kind === VoiceKind.CONSUMER) {
       const offer = readConsumer(body);
       if (offer !== null) this.#consume(offer);

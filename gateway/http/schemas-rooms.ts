@@ -17,6 +17,23 @@ export const moderateVoiceBody = z
     message: 'one field at least is wanted',
   });
 
+/** What to play. */
+export const playBody = z.strictObject({
+  file: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.(opus|ogg)$/)
+    .meta({ description: 'Name in voice/library of the data folder; Ogg/Opus' }),
+});
+
+/** What is played into a room. */
+export const voicePlayback = z
+  .strictObject({
+    file: z.string().nullable().meta({ description: 'null: nothing' }),
+    userId: id.nullable().meta({ description: 'Who asked for it' }),
+    files: z.array(z.string()).meta({ description: 'What could be, for those who may play' }),
+  })
+  .meta({ id: 'VoicePlayback' });
+
 /** Somebody in a room. */
 export const voiceParticipant = z
   .strictObject({

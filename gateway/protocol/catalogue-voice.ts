@@ -137,6 +137,7 @@ export const VOICE_NUMBER_SPACES: Readonly<Record<string, Readonly<Record<number
     15: 'recording `[on, uid]`',
     16: 'dominant speaker `[uid]`, 0 nobody',
     17: 'relocate `[]`: make new transports, produce there, then close the old ones',
+    18: 'playback `[file, uid]`: what is played into the room and who asked for it; an empty name when it is over',
     19: 'renewed `[epoch, [tid, J], [pid, ...], [[pid, cid, media, J], ...]]`: behind kind 11, for a compact join with `dtls`: your transport, what you send, and what you hear',
   },
   'V_JOIN flags (bit)': {

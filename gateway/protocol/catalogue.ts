@@ -271,7 +271,8 @@ export const NUMBER_SPACES: Readonly<Record<string, Readonly<Record<number, stri
     7: 'speak',
     8: 'video',
     9: 'move others, and moderate in voice',
-    10: 'record (of roles and overwrites; the `perms` of GUILD have bits 0 to 9)',
+    10: 'record',
+    11: 'play files into voice (10 and 11 are of roles and overwrites; the `perms` of GUILD have bits 0 to 9)',
   },
   'message flags (bit)': {
     0: 'silent',

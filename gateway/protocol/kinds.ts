@@ -47,6 +47,7 @@ export const Perm = {
   VIDEO: 256,
   MOVE: 512,
   RECORD: 1024,
+  PLAY: 2048,
 } as const;
 
 /** Reasons of a GAP. For EPOCH, FORK and AHEAD everything cached for the stream is void. */
@@ -83,6 +84,7 @@ export const VoiceKind = {
   RECORDING: 15,
   DOMINANT: 16,
   RELOCATE: 17,
+  PLAYBACK: 18,
   RENEWED: 19,
 } as const;
 

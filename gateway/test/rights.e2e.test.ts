@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type GuildP,
+  PERM_PLAY,
   PERM_RECORD,
   PERM_VIEW,
   PERMS_ALL,
@@ -70,7 +71,7 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
     expect(after.channels.map((row) => row[0])).not.toContain(sid);
     expect(after.views).toEqual([main]);
     const theirs = await guildOf(a);
-    expect(theirs.channels).toContainEqual([sid, PERMS_ALL & ~PERM_RECORD]);
+    expect(theirs.channels).toContainEqual([sid, PERMS_ALL & ~PERM_RECORD & ~PERM_PLAY]);
     const hidden = theirs.views.at(-1) ?? 0;
     // A view and a channel that may not be seen answer like sids that never were.
     const entries = (await b.ask(Op.SUB, [[sid], [hidden], [99]]))[2];
@@ -108,7 +109,7 @@ describe.each(['mp', 'json'] as const)('%s', (encoding) => {
       [id, 'mods', 255, position, PERMS_ALL],
     ]);
     expect(view.channels.map((row) => row[1])).toEqual(
-      view.channels.map(() => PERMS_ALL & ~PERM_RECORD),
+      view.channels.map(() => PERMS_ALL & ~PERM_RECORD & ~PERM_PLAY),
     );
     value(await call(guild(), 'removeRole', { uid, role: id }));
     await eventOf(b, main, Kind.ROLE_DELETE, id);

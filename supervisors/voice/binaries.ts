@@ -6,12 +6,16 @@ import { type Clock, systemClock } from '../../runtime/index.ts';
 import type { VoiceConfig } from '../config-voice.ts';
 import type { Logger } from '../log.ts';
 import { type VoiceBinaries, VoiceControl } from './control.ts';
+import { hasUnfinished } from './folders.ts';
 import { NativeBinary } from './native-binary.ts';
 
 /** Voice on the main thread, with the real programs; nothing happens before its `begin`. */
-export function voiceControl(config: VoiceConfig, log: Logger): VoiceControl {
+export function voiceControl(config: VoiceConfig, dataDir: string, log: Logger): VoiceControl {
   const clock = systemClock;
-  return new VoiceControl({ binaries: binariesOf(config, log, clock), clock, log });
+  return new VoiceControl({
+    ...{ binaries: binariesOf(config, log, clock), clock, log },
+    hasUnfinished: () => hasUnfinished(dataDir),
+  });
 }
 
 function binariesOf(

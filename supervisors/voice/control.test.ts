@@ -1,5 +1,6 @@
 /** When the voice thread is started, and what those who ask are told. */
 import { describe, expect, test } from 'vitest';
+import { settle } from '../../runtime/testkit/index.ts';
 import { VOICE_REST_MS } from '../policies.ts';
 import { VoiceControl, type VoiceControlOptions } from './control.ts';
 import type { BinaryState } from './types.ts';
@@ -14,6 +15,7 @@ class World {
   starts = 0;
   stops = 0;
   fails = false;
+  isLeft = false;
   /** It is being replaced: a start has nothing to do. */
   replaces = false;
   readonly control: VoiceControl;
@@ -25,6 +27,7 @@ class World {
       binaries: { media, audio: media },
       clock: { monotonic: () => this.nowMs },
       log,
+      hasUnfinished: async () => this.isLeft,
     } as unknown as VoiceControlOptions);
   }
 
@@ -53,6 +56,28 @@ function begun(): World {
   at.begin();
   return at;
 }
+
+describe('begin', () => {
+  test.each([true, false])(
+    'recordings left without an end: %s, so is the thread',
+    async (isLeft) => {
+      const at = new World();
+      at.isLeft = isLeft;
+      at.begin();
+      await settle();
+      expect(at.starts).toBe(isLeft ? 1 : 0);
+    },
+  );
+
+  test('left, but there is no program for recordings: the thread stays in standby', async () => {
+    const at = new World();
+    at.isLeft = true;
+    at.state = { state: 'failed', code: 'x', message: 'x' };
+    at.begin();
+    await settle();
+    expect(at.starts).toBe(0);
+  });
+});
 
 describe('wake', () => {
   test('with a media worker: starts the thread', async () => {

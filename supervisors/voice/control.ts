@@ -42,6 +42,8 @@ export interface VoiceControlOptions {
   readonly binaries: VoiceBinaries;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Whether recordings were left without an end, which the thread does when it starts. */
+  readonly hasUnfinished: () => Promise<boolean>;
 }
 
 export class VoiceControl {
@@ -69,7 +71,18 @@ export class VoiceControl {
     this.#node = node;
     const { audio, media } = this.#options.binaries;
     // One after the other: what people talk with comes first.
-    void media.begin().then(() => audio.begin());
+    void media
+      .begin()
+      .then(() => audio.begin())
+      .then(() => this.#finishRecordings());
+  }
+
+  /** Of a server that was killed. The thread ends again when nobody needs it. */
+  async #finishRecordings(): Promise<void> {
+    const { binaries, hasUnfinished, log } = this.#options;
+    if (binaries.audio.look().state !== 'ready' || !(await hasUnfinished())) return;
+    log.info('voice: a recording was left without an end: it is ended from its files');
+    await this.wake();
   }
 
   /** The thread itself stops with the node. */

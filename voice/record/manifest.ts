@@ -16,8 +16,8 @@ export interface Manifest {
   /** Wall time in ISO 8601. */
   readonly startedAt: string;
   readonly endedAt: string | null;
-  /** null while it runs, and when the server was killed meanwhile. */
-  readonly end: 'stop' | 'failed' | null;
+  /** null while it runs; `recovered`: the server was killed meanwhile, and ended it afterwards from the files. */
+  readonly end: 'stop' | 'failed' | 'recovered' | null;
   readonly sampleRate: 48000;
   /** Samples at each file's start that players drop. */
   readonly preSkip: 312;
@@ -75,6 +75,29 @@ export function tracksOf(
   return [...byUid]
     .sort(([a], [b]) => a - b)
     .map(([uid, list]) => ({ uid, segments: list.sort((a, b) => a.offset - b.offset) }));
+}
+
+/** Text of a manifest of ours; null for anything else. */
+export function readManifest(text: string): Manifest | null {
+  const read: unknown = parse(text);
+  if (typeof read !== 'object' || read === null) return null;
+  const { endedAt, format, startedAt, tracks, version } = read as Partial<Manifest>;
+  const isOurs = format === 'driftway-recording' && version === 1 && Array.isArray(tracks);
+  if (!isOurs || typeof startedAt !== 'string' || endedAt === undefined) return null;
+  return Number.isNaN(Date.parse(startedAt)) ? null : (read as Manifest);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** All segments of a manifest, as `tracksOf` takes them. */
+export function segmentsOf({ tracks }: Manifest): (ManifestSegment & { readonly uid: Id })[] {
+  return tracks.flatMap(({ uid, segments }) => segments.map((segment) => ({ ...segment, uid })));
 }
 
 /** Puts the manifest into `folder`. A reader sees the old one or the new one. */

@@ -4,6 +4,9 @@ import type { MediaProducer } from '../worker/types.ts';
 import { Stream, type StreamOptions } from './stream.ts';
 import type { Playback, PlayOptions } from './types.ts';
 
+/** 4 h: what nobody ends, ends. */
+const SAMPLES_MAX = 4 * 3_600 * 48_000;
+
 export interface PlayerOptions extends StreamOptions {
   readonly id: number;
   readonly play: PlayOptions;
@@ -16,7 +19,6 @@ export class Player implements SidecarJob, Playback {
   readonly id: number;
   readonly #options: PlayerOptions;
   readonly #stream: Stream;
-  #isPaused = false;
   #isOver = false;
   #hasBegun = false;
   /** Why it could not begin. */
@@ -25,7 +27,11 @@ export class Player implements SidecarJob, Playback {
   constructor(options: PlayerOptions) {
     this.#options = options;
     this.id = options.id;
-    this.#stream = new Stream(options);
+    this.#stream = new Stream(options, options.play.position ?? 0);
+  }
+
+  get position(): number {
+    return this.#stream.position;
   }
 
   /** After it began. */
@@ -45,24 +51,27 @@ export class Player implements SidecarJob, Playback {
       this.fault = opened.ok ? 'io' : opened.err;
       return this.#refused();
     }
+    const before = this.#stream.feed;
     const feed = await this.#stream.connect(opened.port);
     if (!feed.ok) {
       await link.request('play.stop', { job: this.id });
       return this.#refused();
     }
     const started = await link.request('play.start', {
-      ...{ job: this.id, position: this.#stream.position, loop: play.loop === true },
+      ...{ job: this.id, position: this.#stream.position, loop: false },
       ...this.#stream.target(feed.value),
     });
-    if (started.ok && this.#isPaused) {
-      await link.request('play.pause', { job: this.id, on: true });
-    }
-    this.#hasBegun ||= started.ok;
-    return started.ok || this.#refused();
+    if (!started.ok) return this.#refused();
+    this.#hasBegun = true;
+    if (before !== undefined && before !== feed.value) play.onProducer(feed.value.producer);
+    return true;
   }
 
   event(event: SidecarEvent): void {
-    if (event.ev === 'play.progress') this.#stream.progress(event);
+    if (event.ev === 'play.progress') {
+      this.#stream.progress(event);
+      if (this.position > SAMPLES_MAX) this.#stop('end');
+    }
     if (event.ev !== 'play.done') return;
     const { reason } = event;
     this.#over(reason === 'end' || reason === 'stop' ? reason : 'gone');
@@ -76,14 +85,13 @@ export class Player implements SidecarJob, Playback {
     this.#over('failed');
   }
 
-  pause(paused: boolean): void {
-    this.#isPaused = paused;
-    void this.#options.link()?.request('play.pause', { job: this.id, on: paused });
+  stop(): void {
+    this.#stop('stop');
   }
 
-  stop(): void {
+  #stop(reason: 'end' | 'stop'): void {
     void this.#options.link()?.request('play.stop', { job: this.id });
-    this.#over('stop');
+    this.#over(reason);
   }
 
   #refused(): false {

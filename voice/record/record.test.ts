@@ -1,7 +1,7 @@
 /** Recordings, playbacks and mixes with the real driftway-audio; the media worker is a socket of the test. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readRtp } from '../test/index.ts';
@@ -205,7 +205,14 @@ describe('play', () => {
     const { media, feeds } = fakeMedia([]);
     const done = new Promise<string>((resolve) => {
       void at.audio
-        .play({ room: ROOM, media, file: 'a.opus', owner: 0, onDone: resolve })
+        .play({
+          room: ROOM,
+          media,
+          file: 'a.opus',
+          owner: 0,
+          onDone: resolve,
+          onProducer: () => {},
+        })
         .then((answer) => expect(answer.ok).toBe(true));
     });
     expect(await done).toBe('end');
@@ -223,13 +230,25 @@ describe('play', () => {
 
   test('a file that is not there or no Opus: says so', async () => {
     const { media } = fakeMedia([]);
-    const wish = { room: ROOM, media, owner: 0, onDone: () => undefined };
+    const wish = { room: ROOM, media, owner: 0, onDone: () => {}, onProducer: () => {} };
     expect(await at.audio.play({ ...wish, file: 'none.opus' })).toMatchObject({
       code: 'not_found',
     });
     expect(await at.audio.play({ ...wish, file: '../manifest.json' })).toMatchObject({
       code: 'not_found',
     });
+  });
+});
+
+describe('library', () => {
+  test('names: of Ogg/Opus files only, in their order', async () => {
+    expect(await at.audio.library()).toEqual([]);
+    const library = join(at.folder, 'library');
+    mkdirSync(library, { recursive: true });
+    for (const name of ['b.ogg', 'a.opus', '.hidden.opus', 'text.txt', 'a b.opus']) {
+      writeFileSync(join(library, name), '');
+    }
+    expect(await at.audio.library()).toEqual(['a.opus', 'b.ogg']);
   });
 });
 

@@ -17,6 +17,7 @@ import {
 } from './manifest.ts';
 import { Tapped } from './tapped.ts';
 import type { AudioCounters, Recording } from './types.ts';
+import { mark, type Recover, unmark } from './unfinished.ts';
 
 /** The manifest is for reading afterwards; a crash of the server loses at most this much of it. */
 const MANIFEST_EVERY_MS: Ms = 2_000;
@@ -27,13 +28,13 @@ export interface RecorderOptions {
   readonly by: Id;
   /** The folder of all recordings. */
   readonly root: string;
+  /** Where it is marked as under way. */
+  readonly marks: string;
   readonly clock: Clock;
   readonly counters: AudioCounters;
   readonly link: () => SidecarLink | undefined;
   /** Makes files of what a killed process left (`<file>.part`); what it tells of each, as the process tells of segments. */
-  readonly recover: (
-    paths: readonly string[],
-  ) => Promise<readonly Readonly<Record<string, unknown>>[]>;
+  readonly recover: Recover;
   /** It is over: the service forgets it. */
   readonly onOver: (recorder: Recorder) => void;
   readonly onFailed: () => void;
@@ -55,6 +56,8 @@ export class Recorder implements SidecarJob, Recording {
   #end: Manifest['end'] = null;
   #timer: TimerHandle | undefined;
   #written: Promise<void> = Promise.resolve();
+  /** Whether the newest manifest is on the disk. */
+  #isWritten = false;
   #stopping: Promise<void> | undefined;
   #beginning: Promise<boolean> | undefined;
 
@@ -78,6 +81,7 @@ export class Recorder implements SidecarJob, Recording {
   async prepare(): Promise<void> {
     await mkdir(this.#path, { recursive: true, mode: 0o750 });
     await writeManifest(this.#path, this.#manifest());
+    await mark(this.#options.marks, this.folder);
   }
 
   speaker(uid: Id, media: RoomMedia, producer: MediaProducer): void {
@@ -163,11 +167,15 @@ export class Recorder implements SidecarJob, Recording {
     if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
     await this.#tapped.close();
     // What never began leaves nothing behind.
-    if (!hasBegun) return rm(this.#path, { recursive: true, force: true });
+    if (!hasBegun) {
+      await unmark(this.#options.marks, this.folder);
+      return rm(this.#path, { recursive: true, force: true });
+    }
     await this.#recover();
     await Promise.all(this.#segments.map(({ file }) => this.#sync(file)));
     this.#write();
     await this.#written;
+    if (this.#isWritten) await unmark(this.#options.marks, this.folder);
   }
 
   /** What a killed process left: from its last whole page on everything is there. */
@@ -206,11 +214,16 @@ export class Recorder implements SidecarJob, Recording {
 
   #write(): void {
     const manifest = this.#manifest();
-    this.#written = this.#written
-      .then(() => writeManifest(this.#path, manifest))
-      .catch(() => {
+    const attempt = this.#written.then(() => writeManifest(this.#path, manifest));
+    this.#written = attempt.then(
+      () => {
+        this.#isWritten = true;
+      },
+      () => {
+        this.#isWritten = false;
         this.#options.counters.recordingsFailed += 1;
-      });
+      },
+    );
   }
 
   #manifest(): Manifest {

@@ -3,8 +3,9 @@
  * minute after the last. Without its binary everything answers `unavailable`, and calls go on. Voice thread.
  */
 import { mkdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Rng } from '../../runtime/index.ts';
+import type { Clock, Ms, Rng, TimerHandle } from '../../runtime/index.ts';
 import {
   Sidecar,
   type SidecarChild,
@@ -29,23 +30,37 @@ import type {
   Recording,
   RecordOptions,
 } from './types.ts';
+import { finishRecording, markedFolders, type Recover, unmark } from './unfinished.ts';
 
 /** Of one thread; each is a folder with open files. */
 const RECORDINGS_MAX = 200;
+const LIBRARY_SHOWN_MAX = 500;
+/** The whole of what a name may be: no folder, nothing hidden. */
+const LIBRARY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.(opus|ogg)$/;
+
+type AudioEvent = Parameters<NonNullable<SidecarOptions['onEvent']>>[0] | 'finished';
 
 export interface AudioServiceOptions {
   /** The binary's path if it is there (native/audio): asked at each start of the process, must answer at once. */
   readonly binary: SidecarOptions['binary'];
   /** Holds `recordings/` and `library/`; made when they are needed. */
   readonly folder: string;
+  /** Marks of recordings that are under way; what is there at the start is of a life that was killed. */
+  readonly marks: string;
   readonly clock: Clock;
   readonly rng: Rng;
-  readonly onEvent?: SidecarOptions['onEvent'];
+  /** `finished`: a recording that was left without an end has one. */
+  readonly onEvent?: (what: AudioEvent, detail: string) => void;
   /** Tests put their own process in its place. */
   readonly start?: (path: string, events: SidecarChildEvents) => SidecarChild;
 }
 
-/** Makes the service; starts nothing and touches no disk. */
+/** A process whose server was killed ends its files by itself; that takes less. */
+const LEFT_AFTER_MS: Ms = 2_000;
+/** Without the program to make files whole: it may be in the making. */
+const LEFT_AGAIN_MS: Ms = 30_000;
+
+/** Makes the service; starts nothing, and writes nothing unless a recording was left without an end. */
 export function createAudioService(options: AudioServiceOptions): AudioService {
   return new Service(options);
 }
@@ -59,6 +74,8 @@ class Service implements AudioService {
     ...{ playbacks: 0, mixes: 0, untapped: 0 },
   };
   #lastId = 0;
+  #isClosed = false;
+  #timer: TimerHandle | undefined;
 
   constructor(options: AudioServiceOptions) {
     this.#options = options;
@@ -74,6 +91,9 @@ class Service implements AudioService {
       ...{ binary: options.binary, clock: options.clock, start: options.start ?? start },
       ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     });
+    // Read now, before a recording of this life is marked.
+    const left = markedFolders(options.marks);
+    void left.then((folders) => this.#finishLater(folders, LEFT_AFTER_MS));
   }
 
   async record(wish: RecordOptions): Promise<AudioOutcome<Recording>> {
@@ -81,7 +101,7 @@ class Service implements AudioService {
     const recorder = new Recorder({
       ...wish,
       ...{ id: this.#nextId(), clock: this.#options.clock, counters: this.#counters },
-      root: join(this.#options.folder, 'recordings'),
+      ...{ root: join(this.#options.folder, 'recordings'), marks: this.#options.marks },
       link: () => this.#sidecar.link,
       recover: (paths) => this.#recover(paths),
       onOver: (done) => {
@@ -102,7 +122,14 @@ class Service implements AudioService {
     return this.#unavailable(isReady ? undefined : 'the folder of recordings cannot be written');
   }
 
+  async library(): Promise<readonly string[]> {
+    const names = await readdir(join(this.#options.folder, 'library')).catch(() => []);
+    const known = names.filter((name) => LIBRARY_NAME.test(name));
+    return known.sort().slice(0, LIBRARY_SHOWN_MAX);
+  }
+
   async play(wish: PlayOptions): Promise<AudioOutcome<Playback>> {
+    if (!LIBRARY_NAME.test(wish.file)) return failed('not_found', 'there is no such file');
     const player = new Player({
       ...this.#streamOptions(wish),
       play: wish,
@@ -139,7 +166,33 @@ class Service implements AudioService {
     };
   }
 
+  #finishLater(folders: readonly string[], ms: Ms): void {
+    if (folders.length === 0 || this.#isClosed) return;
+    this.#timer = this.#options.clock.setTimeout(() => void this.#finishLeft(folders), ms);
+  }
+
+  /** One after the other; those for which there is no program yet come again. */
+  async #finishLeft(folders: readonly string[]): Promise<void> {
+    const { binary, folder: root, marks, onEvent } = this.#options;
+    const program = await binary().catch(() => ({ ok: false }) as const);
+    if (!program.ok) {
+      this.#finishLater(folders, LEFT_AGAIN_MS);
+      return;
+    }
+    for (const folder of folders) {
+      if (this.#isClosed) return;
+      const path = join(root, 'recordings', folder);
+      const recover: Recover = (paths) => recoverParts(program.path, paths);
+      const files = await finishRecording(path, recover).catch(() => null);
+      onEvent?.('finished', `${folder}: ${files ?? 'no'} files made whole`);
+      this.#counters.recovered += files ?? 0;
+      if (files !== null) await unmark(marks, folder);
+    }
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
     await Promise.all([...this.#recordings].map((recorder) => recorder.stop()));
     await this.#sidecar.close();
   }

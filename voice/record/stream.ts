@@ -24,11 +24,13 @@ export class Stream {
   #feed: MediaFeed | undefined;
   #sequence = 0;
   #timestamp = 0;
-  #position = 0;
+  #position: number;
   #toldAt: Ms;
 
-  constructor(options: StreamOptions) {
+  /** @param position samples of the file that are not to be played */
+  constructor(options: StreamOptions, position = 0) {
     this.#options = options;
+    this.#position = position;
     this.#toldAt = options.clock.monotonic();
   }
 

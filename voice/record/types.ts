@@ -19,6 +19,8 @@ export interface AudioService {
   record(options: RecordOptions): Promise<AudioOutcome<Recording>>;
   /** Plays an Ogg/Opus file of the library into a room. */
   play(options: PlayOptions): Promise<AudioOutcome<Playback>>;
+  /** Names of files that `play` takes, at most 500, in their order; those of other forms are not seen. */
+  library(): Promise<readonly string[]>;
   /** One stream of all that `speaker` names, for stages and broadcasts. */
   mix(options: MixOptions): Promise<AudioOutcome<Mix>>;
   status(): AudioStatus;
@@ -58,15 +60,19 @@ export interface PlayOptions {
   readonly file: string;
   /** Of the producer, as of any other. */
   readonly owner: number;
-  readonly loop?: boolean;
-  /** `end`: all was played; `stop`; `gone`: the room's media ended; `failed`: the process cannot be kept up. Once. */
+  /** Samples (48 kHz) to leave out at the beginning. Default 0. */
+  readonly position?: number;
+  /** The stream is another one: the process that died could not get its old port back. */
+  readonly onProducer: (producer: MediaProducer) => void;
+  /** `end`: all was played, or four hours of it; `stop`; `gone`: the room's media ended; `failed`: the process cannot be kept up. Once. */
   readonly onDone: (reason: 'end' | 'stop' | 'gone' | 'failed') => void;
 }
 
 export interface Playback {
   /** What the room's people consume. */
   readonly producer: MediaProducer;
-  pause(paused: boolean): void;
+  /** Samples of the file that were played, as far as it is known. */
+  readonly position: number;
   stop(): void;
 }
 

@@ -8,7 +8,7 @@ import type { Member as MemberKey, VoiceResult } from '../types.ts';
 import { join } from './joins.ts';
 import { close, connect, consume, pause, produce, restartIce, transport } from './media-ops.ts';
 import type { Member } from './member.ts';
-import { connectionLost, leave, relay, roster, setState, sync } from './member-ops.ts';
+import { connectionLost, leave, playback, relay, roster, setState, sync } from './member-ops.ts';
 import { moderate } from './moderation.ts';
 import type { RoomArg } from './ports.ts';
 import { renew } from './renew.ts';
@@ -38,6 +38,7 @@ const behaviour: Behaviour<RoomActorP, Room, RoomArg> = {
     connectionLost: (s, m) => connectionLost(s, m),
     moderate: (s, m, ctx) => later(ctx, moderate(s, m)),
     roster: (s, m, ctx) => later(ctx, roster(s, m)),
+    playback: (s, m, ctx) => later(ctx, playback(s, m)),
     expired: (s, vsid) => {
       const member = s.roster.ofVsid(vsid);
       if (member === undefined) return;

@@ -2,8 +2,14 @@
  * What a member says about itself: that it leaves, is muted or deaf, talks, is back after its connection was away, and key
  * material for others. Part of the room actor.
  */
-import { may, PERM_VIEW } from '../../channels/index.ts';
-import { type Participant, type RoomP, VOICE_E2E, type VoiceResult } from '../types.ts';
+import { may, PERM_PLAY, PERM_VIEW } from '../../channels/index.ts';
+import {
+  type Participant,
+  type RoomP,
+  type RoomPlaying,
+  VOICE_E2E,
+  type VoiceResult,
+} from '../types.ts';
 import type { Member } from './member.ts';
 import { isSpeaker } from './policy.ts';
 import { isRelayable, RELAY_BURST_BYTES } from './relay.ts';
@@ -90,4 +96,18 @@ export async function roster(
   const perms = await room.rights.permsOf(uid);
   if (perms === null) return UNAVAILABLE;
   return may(perms, PERM_VIEW) ? { ok: true, value: room.participants() } : NOT_FOUND;
+}
+
+/** What is played, and to those who may play what could be. */
+export async function playback(
+  room: Room,
+  { uid }: Args<'playback'>,
+): Promise<VoiceResult<RoomPlaying>> {
+  const perms = await room.rights.permsOf(uid);
+  if (perms === null) return UNAVAILABLE;
+  if (!may(perms, PERM_VIEW)) return NOT_FOUND;
+  const { now } = room.playback;
+  const files = may(perms, PERM_PLAY) ? await room.environment.audio?.library() : undefined;
+  const shown = now === undefined ? null : { file: now.file, by: now.by };
+  return { ok: true, value: { now: shown, files: files ?? [] } };
 }

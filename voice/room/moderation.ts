@@ -24,8 +24,9 @@ const SANCTION_OF: Readonly<Record<string, keyof Sanction>> = {
 /** Acts on somebody who is here; the guild is asked first. */
 export async function moderate(room: Room, m: Moderation): Promise<VoiceResult<null>> {
   const { act, by, target } = m;
-  // A recording is of the room: whoever may, may name anybody.
-  if (act.kind !== 'record' && room.roster.ofUser(target) === undefined) return NOT_FOUND;
+  // These are of the room: whoever may, may name anybody.
+  const isOfRoom = act.kind === 'record' || act.kind === 'play';
+  if (!isOfRoom && room.roster.ofUser(target) === undefined) return NOT_FOUND;
   const judged = await room.environment.guilds.act(room.sid, { uid: by, target, act });
   if (!judged.ok) return refusedByGuild(judged);
   room.counters.moderated += 1;
@@ -37,6 +38,7 @@ function carryOut(
   { act, by, target }: Moderation,
 ): VoiceResult<null> | Promise<VoiceResult<null>> {
   if (act.kind === 'record') return room.recording.act(by, act.on);
+  if (act.kind === 'play') return room.playback.act(by, act.file);
   if (act.kind === 'disconnect' || act.kind === 'move') {
     const member = room.roster.ofUser(target);
     // Left while the guild was asked: that is what was wanted.

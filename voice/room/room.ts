@@ -26,6 +26,7 @@ import {
 import type { MediaProducer, MediaTransport, QualityAdvice } from '../worker/types.ts';
 import { MediaSide, type MediaSideHooks } from './media-side.ts';
 import { type Member, type Producer, participantOf, type Transport } from './member.ts';
+import { RoomPlayback } from './playback.ts';
 import { maySpeak, refusal, type Sanction } from './policy.ts';
 import type { RoomArg, RoomEnvironment, VoiceCounters } from './ports.ts';
 import { RoomRecording } from './recording.ts';
@@ -72,6 +73,7 @@ export class Room {
   readonly sanctions: Sanctions;
   readonly speech: Speech;
   readonly recording: RoomRecording;
+  readonly playback: RoomPlayback;
   /** Joins under way, by session: a second one of a session waits for the first. */
   readonly joining = new Map<string, Promise<unknown>>();
   /** Not in the roster yet, while their media are made; their places are taken. */
@@ -113,6 +115,16 @@ export class Room {
       isEncrypted: () => this.settings.e2e > 0,
       told: (on, by) => this.roster.tellAll(VOICE_RECORDING, [on, by]),
     });
+    this.playback = new RoomPlayback({
+      ...{ sid, audio: environment.audio, wrap, beside },
+      open: () => this.media.open(),
+      isEncrypted: () => this.settings.e2e > 0,
+      isEmpty: () => this.roster.size === 0,
+      nextId: () => this.media.nextId(),
+      add: (producer) => this.wiring.add(producer),
+      remove: (producer) => this.wiring.remove(producer),
+      tellAll: (kind, body) => this.roster.tellAll(kind, body),
+    });
     this.speech = new Speech({
       wiring: this.wiring,
       nowMs: () => clock.monotonic(),
@@ -153,7 +165,9 @@ export class Room {
   }
 
   participants(): Participant[] {
-    return [...this.roster.all()].map((member) => participantOf(member, this.flagsOf(member)));
+    const people = [...this.roster.all()];
+    const shown = people.map((member) => participantOf(member, this.flagsOf(member)));
+    return [...shown, ...this.playback.participants()];
   }
 
   /** As others see it. */
@@ -201,6 +215,7 @@ export class Room {
     this.#counted();
     if (this.roster.size > 0) return;
     this.recording.end();
+    this.playback.end();
     this.ctx.timer('emptied', this.environment.limits.emptyMs, 'emptied');
   }
 
@@ -246,6 +261,7 @@ export class Room {
   close(reason: EndReason): void {
     this.endAll(reason);
     this.recording.end();
+    this.playback.end();
     this.media.close();
     this.rights.unwatch();
     this.environment.registry.ended(this.sid, this.ctx.self);
@@ -358,6 +374,7 @@ export class Room {
     this.roster.tellAll(VOICE_EPOCH, [this.media.epoch]);
     this.ctx.cast(this.ctx.self, 'renew');
     this.speech.clear();
+    this.playback.mediaDied();
   }
 
   #advise({ owner }: MediaTransport, advice: QualityAdvice): void {
@@ -383,6 +400,7 @@ export class Room {
         return;
       }
       this.roster.tellAll(VOICE_RELOCATE, []);
+      this.playback.mediaMoved();
       this.ctx.timer('relocation', RELOCATION_MS, 'relocationOver');
     });
     runBeside(this.ctx, moved);
@@ -400,7 +418,10 @@ export class Room {
     const before = this.settings;
     this.settings = settings;
     this.media.configure(mediaSettings(settings));
-    if (settings.e2e > 0) this.recording.end();
+    if (settings.e2e > 0) {
+      this.recording.end();
+      this.playback.end();
+    }
     for (const member of [...this.roster.all()]) {
       if (member.e2e < settings.e2e) {
         this.counters.removed += 1;

@@ -108,7 +108,8 @@ function follow(made: Call): void {
   for (const name of ['joinedMs', 'heardMs']) delete document.body.dataset[name];
   const view = new PeopleView({
     uid,
-    nameOf: (who) => names.get(who) ?? `Person ${who % 1000}`,
+    // User 0 is the room itself, while a file is played into it.
+    nameOf: (who) => (who === 0 ? 'Playback' : (names.get(who) ?? `Person ${who % 1000}`)),
     volumeOf: (who) => output.volumeOf(who),
     setVolume: (who, volume) => output.setVolume(who, volume),
   });

@@ -37,6 +37,9 @@ export function voiceRoutes(deps: HttpDeps, streams: StreamLookup): readonly Rou
     disconnect(deps, streams),
     record(deps, streams, 'PUT'),
     record(deps, streams, 'DELETE'),
+    getPlayback(deps, streams),
+    play(deps, streams),
+    stopPlaying(deps, streams),
   ];
 }
 
@@ -56,7 +59,9 @@ function getRoster(deps: HttpDeps, streams: StreamLookup): Route {
       if (!found.ok) return found.failure;
       const people = await rosterOf(found.value, uid);
       if (!people.ok) return people.failure;
-      return reply(200, { items: people.value.map(participantView), next: null });
+      // User 0 is the room itself, while something is played.
+      const items = people.value.filter(([id]) => id !== 0).map(participantView);
+      return reply(200, { items, next: null });
     },
   });
 }
@@ -124,6 +129,77 @@ function record(deps: HttpDeps, streams: StreamLookup, method: 'PUT' | 'DELETE')
     errors: ['not_found', 'forbidden', 'conflict'],
     handle: ({ uid, params, requestId }) => {
       const acts = [{ kind: 'record', on }] as const;
+      return act(deps, streams, { uid, sid: params.id, requestId, target: uid, acts });
+    },
+  });
+}
+
+function getPlayback(deps: HttpDeps, streams: StreamLookup): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/channels/:id/playback',
+    tag,
+    summary: 'What is played into a voice channel, and what could be',
+    auth: 'user',
+    limit: 'general',
+    params: schemas.idParams,
+    answers: { 200: rooms.voicePlayback },
+    errors: ['not_found'],
+    handle: async ({ uid, params, requestId }) => {
+      const found = await roomOf(deps, streams, { uid, sid: params.id, requestId });
+      if (!found.ok) return found.failure;
+      const nothing = { ok: true, value: { now: null, files: [] } } as const;
+      const room = found.value;
+      const asked =
+        room === undefined
+          ? ({ ok: true, value: nothing } as const)
+          : await orStandby(() => room('playback', { uid }), nothing);
+      if (!asked.ok) return asked.failure;
+      if (!asked.value.ok) return failureOf(asked.value);
+      const { files, now } = asked.value.value;
+      const userId = now === null ? null : String(now.by);
+      return reply(200, { file: now?.file ?? null, userId, files: [...files] });
+    },
+  });
+}
+
+function play(deps: HttpDeps, streams: StreamLookup): Route {
+  return route({
+    method: 'PUT',
+    path: '/api/v1/channels/:id/playback',
+    tag,
+    summary:
+      'Play a file of the server into a voice channel (right to play); everybody in the room sees it',
+    description:
+      'conflict: something is played already, nobody is there, or the channel is encrypted end to end; invalid: no Ogg/Opus.',
+    auth: 'user',
+    limit: 'general',
+    rates: MODERATE_RATES,
+    params: schemas.idParams,
+    body: rooms.playBody,
+    answers: { 204: null },
+    errors: ['not_found', 'forbidden', 'conflict'],
+    handle: ({ uid, params, body, requestId }) => {
+      const acts = [{ kind: 'play', file: body.file }] as const;
+      return act(deps, streams, { uid, sid: params.id, requestId, target: uid, acts });
+    },
+  });
+}
+
+function stopPlaying(deps: HttpDeps, streams: StreamLookup): Route {
+  return route({
+    method: 'DELETE',
+    path: '/api/v1/channels/:id/playback',
+    tag,
+    summary: 'End what is played into a voice channel (right to play)',
+    auth: 'user',
+    limit: 'general',
+    rates: MODERATE_RATES,
+    params: schemas.idParams,
+    answers: { 204: null },
+    errors: ['not_found', 'forbidden', 'conflict'],
+    handle: ({ uid, params, requestId }) => {
+      const acts = [{ kind: 'play', file: null }] as const;
       return act(deps, streams, { uid, sid: params.id, requestId, target: uid, acts });
     },
   });

@@ -27,6 +27,9 @@ const ROWS_OF_VOICE: readonly Row[] = [
   ['GET', '/api/v1/channels/{id}/voice', 200],
   ['PATCH', '/api/v1/channels/{id}/voice/{uid}', 204],
   ['DELETE', '/api/v1/channels/{id}/voice/{uid}', 204],
+  ['GET', '/api/v1/channels/{id}/playback', 200],
+  ['PUT', '/api/v1/channels/{id}/playback', 204],
+  ['DELETE', '/api/v1/channels/{id}/playback', 204],
   ['PUT', '/api/v1/channels/{id}/recording', 204],
   ['DELETE', '/api/v1/channels/{id}/recording', 204],
 ];

@@ -111,6 +111,40 @@ describe('moderation', () => {
     ]);
   });
 
+  test('playback: begins and ends as an act, and shows what is played', async () => {
+    const now = { file: 'a.opus', by: 9 };
+    const answers: unknown[] = [OK, OK, { ok: true, value: { now, files: ['a.opus'] } }];
+    const { h, uid, token, asked, sid } = await withRoom(() => answers.shift());
+    const path = `/channels/${sid}/playback`;
+    expect((await h.api('PUT', path, { token, body: { file: 'a.opus' } })).status).toBe(204);
+    expect((await h.api('DELETE', path, { token })).status).toBe(204);
+    const shown = { file: 'a.opus', userId: '9', files: ['a.opus'] };
+    expect((await h.api('GET', path, { token })).body).toEqual(shown);
+    const play = (file: string | null) => [
+      'moderate',
+      { by: uid, target: uid, act: { kind: 'play', file } },
+    ];
+    expect(asked).toEqual([play('a.opus'), play(null), ['playback', { uid }]]);
+  });
+
+  test.each(['../a.opus', 'a/b.opus', '.a.opus', 'a.mp3', ''])(
+    'playback of %j: 422, and no room is asked',
+    async (file) => {
+      const { h, token, asked, sid } = await withRoom(() => OK);
+      const answer = await h.api('PUT', `/channels/${sid}/playback`, { token, body: { file } });
+      expectError(answer, 422, 'invalid', 'file');
+      expect(asked).toEqual([]);
+    },
+  );
+
+  test('playback where no voice thread runs: nothing is played', async () => {
+    const { h, token, sid } = await withRoom(gone);
+    const path = `/channels/${sid}/playback`;
+    const nothing = { file: null, userId: null, files: [] };
+    expect((await h.api('GET', path, { token })).body).toEqual(nothing);
+    expectError(await h.api('PUT', path, { token, body: { file: 'a.opus' } }), 404, 'not_found');
+  });
+
   test.each([
     ['not_found', 404, 'not_found'],
     ['forbidden', 403, 'forbidden'],

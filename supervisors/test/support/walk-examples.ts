@@ -27,6 +27,7 @@ export function exampleCalls(
     [v1('PATCH', '/channels/{id}/voice/{uid}')]: { body: { muted: true } },
     [v1('POST', '/users/@me/dms')]: { body: { userId: uid } },
     [v1('PATCH', '/dms/{id}')]: { body: { name: 'x' } },
+    [v1('PUT', '/channels/{id}/playback')]: { body: { file: 'a.opus' } },
     [v1('PUT', '/guilds/{id}/bans/{uid}')]: { body: { reason: 'x' } },
     [v1('POST', '/auth/login')]: { body: { username: 'x', password: 'x' } },
   };
@@ -42,6 +43,8 @@ export const UNREACHED: Readonly<Record<string, readonly number[]>> = {
   // Somebody has to be in the room, by WebRTC: voice-rights.e2e.test.ts.
   'PATCH /api/v1/channels/{id}/voice/{uid}': [204, 403, 409],
   'DELETE /api/v1/channels/{id}/voice/{uid}': [204, 403, 409],
+  'PUT /api/v1/channels/{id}/playback': [204, 403, 409],
+  'DELETE /api/v1/channels/{id}/playback': [204, 403, 409],
   'PUT /api/v1/channels/{id}/recording': [204, 403, 409],
   'DELETE /api/v1/channels/{id}/recording': [204, 403, 409],
 };

@@ -43,7 +43,7 @@ export function makeAudio(options: Partial<AudioServiceOptions> = {}): TestAudio
   const waiting = new Set<{ what: string; wake: () => void }>();
   const audio = createAudioService({
     binary: async () => ({ ok: true, path: await audioProcess() }),
-    ...{ folder, clock: systemClock, rng: systemRng },
+    ...{ folder, marks: join(folder, 'unfinished'), clock: systemClock, rng: systemRng },
     onEvent: (what) => {
       events.push(what);
       for (const one of [...waiting]) {

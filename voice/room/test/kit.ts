@@ -22,12 +22,14 @@ import {
 } from '../../../runtime/index.ts';
 import { FakeClock, settle } from '../../../runtime/testkit/index.ts';
 import type { GuildPort, Watched } from '../../guild-port.ts';
+import type { AudioService } from '../../record/index.ts';
 import {
   JOIN_BUNDLED,
   type Joined,
   type JoinRequest,
   MEDIA_AUDIO,
   type RoomP,
+  type RoomPlaying,
   VOICE_CONSUMER,
   type VoiceOutP,
   type VoiceResult,
@@ -175,9 +177,11 @@ export class RoomRig {
   readonly main: Gateway = { ref: 0 as Ref<VoiceOutP>, heard: [] };
   #room = 0 as Ref<RoomActorP>;
   readonly #limits: RoomLimits;
+  readonly #audio: AudioService | null;
   #vsid = 100;
 
-  constructor(limits: Partial<RoomLimits> = {}) {
+  constructor(limits: Partial<RoomLimits> = {}, audio: AudioService | null = null) {
+    this.#audio = audio;
     this.#limits = { ...ROOM_LIMITS, ...limits };
     configureRuntime({ clock: this.clock, report: () => {} });
   }
@@ -192,7 +196,7 @@ export class RoomRig {
       sid: SID,
       environment: {
         ...{ clock: this.clock, counters: this.counters, guilds: this.guilds },
-        ...{ limits: this.#limits, registry: this.registry, audio: null },
+        ...{ limits: this.#limits, registry: this.registry, audio: this.#audio },
         pool: () => this.pool,
         iceServers: () => '[]',
         nextVsid: () => {
@@ -253,6 +257,17 @@ export class RoomRig {
 
   tell(who: Person, op: 'connectionLost', m: { readonly connNo: number }): void {
     cast(this.#room, op, { vsid: who.vsid, session: who.session, ...m });
+  }
+
+  /** What a moderator asks for; `uid` names itself. */
+  async act(uid: number, act: VoiceAct): Promise<VoiceResult<null>> {
+    const done = await call(this.#room, 'moderate', { by: uid, target: uid, act });
+    await settle();
+    return done;
+  }
+
+  playback(uid: number): Promise<VoiceResult<RoomPlaying>> {
+    return call(this.#room, 'playback', { uid });
   }
 
   tryProduce(who: Person, more: object = {}): Promise<VoiceResult<{ readonly pid: number }>> {
