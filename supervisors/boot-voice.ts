@@ -11,7 +11,7 @@ import {
   systemClock,
   systemRng,
 } from '../runtime/index.ts';
-import { hostVoice } from '../voice/index.ts';
+import { hostVoice, onLastBreath } from '../voice/index.ts';
 import { connectToStore } from './connect-store.ts';
 import type { ThreadSources } from './metrics/types.ts';
 import { openSlot } from './open-slot.ts';
@@ -21,6 +21,8 @@ import { voiceFolders } from './voice/folders.ts';
 import { voiceCounters, voiceMeasures, voiceThread } from './voice/thread.ts';
 import { VOICE_CONTROL, type VoiceControlP } from './voice/types.ts';
 
+/** An orderly end of processes takes some milliseconds, that of recordings as long as the disk takes. */
+const LAST_BREATH_MS = 2_000;
 const CONTROL = at<VoiceControlP>('main', VOICE_CONTROL);
 
 /** Makes the thread the home of rooms. No media worker runs before the first room is opened. */
@@ -48,6 +50,7 @@ export async function boot(arg: StoreUserArg): Promise<Booted> {
     },
     onIdle: () => cast(CONTROL, 'idle'),
   });
+  onLastBreath(() => hosted.abandon(), LAST_BREATH_MS, systemClock);
   sources = { counters: () => voiceCounters(hosted), measures: () => voiceMeasures(hosted) };
   await startSupervisor({ ...OBSERVER_RESTARTS, children: [voiceThread(hosted)] });
   return {

@@ -36,6 +36,7 @@ import {
   type VoiceCounters,
 } from './room/ports.ts';
 import { type RoomFigures, type RoomLife, RoomRegistry, type RoomStatus } from './room/registry.ts';
+import { SelfCalls } from './self-call.ts';
 import type { JsonText } from './types.ts';
 import {
   createMediaPool,
@@ -111,6 +112,10 @@ export interface HostedVoice {
    * replaced, after `withinMs` at the latest; a call that has not moved by then is lost and begins anew. `gone`: no such worker.
    */
   drainWorker(slot: number, withinMs: Ms): Promise<MediaResult<null>>;
+  /** Ends the processes and waits for their ends, without a word to anybody: the thread is about to end by an error. */
+  abandon(): Promise<void>;
+  /** Calls of the server to itself. */
+  readonly selfCalls: SelfCalls;
   /** Members are told that the server moves, then rooms and workers end. */
   close(): Promise<void>;
 }
@@ -165,6 +170,10 @@ export async function hostVoice(options: VoiceHostOptions): Promise<HostedVoice>
     }),
     killWorker: (index) => killWorker(pool.status(), index),
     drainWorker: (slot, withinMs) => pool.drain(slot, withinMs),
+    selfCalls: new SelfCalls(pool, clock),
+    abandon: async () => {
+      await Promise.allSettled([audio?.close(), pool.close()]);
+    },
     close: async () => {
       await Promise.allSettled([stop(supervisor, 'shutdown')]);
       // Recordings before the workers that they hear through, so that their files are whole.

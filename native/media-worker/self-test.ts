@@ -4,10 +4,9 @@
  * Child process of a build only: it loads mediasoup and a native WebRTC stack.
  */
 import { createWorker, type types } from 'mediasoup';
-import { Audio, PeerConnection, type Track } from 'node-datachannel';
+import { connectPeer, countPackets, type Side, sendPackets } from '../rtc-peer/index.ts';
 
 const PACKETS = 50;
-const PACKET_MS = 4;
 /** Long, since in the background of a busy machine a process may wait for seconds: a good binary must not be refused for that. */
 const LIMIT_MS = 90_000;
 const PAYLOAD_TYPE = 111;
@@ -63,107 +62,27 @@ async function forward(worker: types.Worker, closers: (() => void)[]): Promise<v
   const { rtpCapabilities } = router;
   const consumer = await to.consume({ producerId: producer.id, rtpCapabilities });
   const ssrc = consumer.rtpParameters.encodings?.[0]?.ssrc ?? 0;
+  const payloadType = PAYLOAD_TYPE;
   const [speaker, listener] = await Promise.all([
-    connect(from, { ssrc: SSRC, remoteSsrc: null, role: 'client' }, closers),
-    connect(to, { ssrc: SSRC + 1, remoteSsrc: ssrc, role: 'server' }, closers),
+    connect(from, { ssrc: SSRC, remoteSsrc: null, role: 'client', payloadType }, closers),
+    connect(to, { ssrc: SSRC + 1, remoteSsrc: ssrc, role: 'server', payloadType }, closers),
   ]);
-  const heard = counted(listener);
-  await send(speaker);
+  const heard = countPackets(listener, payloadType, PACKETS);
+  await sendPackets(speaker, { ssrc: SSRC, payloadType }, PACKETS);
   await heard;
 }
 
-interface Side {
-  readonly ssrc: number;
-  readonly remoteSsrc: number | null;
-  /** The peer's part in the DTLS handshake. */
-  readonly role: 'client' | 'server';
-}
-
-/** Connects a peer to a transport; resolves with its track when media can flow. */
-async function connect(
-  transport: types.WebRtcTransport,
-  side: Side,
-  closers: (() => void)[],
-): Promise<Track> {
-  const peer = new PeerConnection('self-test', { iceServers: [] });
-  closers.push(() => peer.close());
-  const offered = new Promise<void>((resolve) => peer.onLocalDescription(() => resolve()));
-  const media = new Audio('0', 'SendRecv');
-  media.addOpusCodec(PAYLOAD_TYPE);
-  media.addSSRC(side.ssrc, 'self-test');
-  const track = peer.addTrack(media);
-  const isOpen = new Promise<void>((resolve) => track.onOpen(resolve));
+/** Resolves with the peer's track when both sides have shaken hands. */
+async function connect(transport: types.WebRtcTransport, side: Side, closers: (() => void)[]) {
   const isSecure = new Promise<void>((resolve) => {
     transport.on('dtlsstatechange', (state) => state === 'connected' && resolve());
   });
-  peer.setLocalDescription();
-  await offered;
-  const fingerprint = /a=fingerprint:sha-256 (\S+)/i.exec(peer.localDescription()?.sdp ?? '')?.[1];
-  if (fingerprint === undefined) throw new Error('the test peer made no fingerprint');
-  peer.setRemoteDescription(answerFor(transport, side), 'answer');
-  const fingerprints = [{ algorithm: 'sha-256' as const, value: fingerprint }];
-  await transport.connect({ dtlsParameters: { role: side.role, fingerprints } });
-  await Promise.all([isOpen, isSecure]);
+  const track = await connectPeer(
+    transport,
+    side,
+    (dtlsParameters) => transport.connect({ dtlsParameters }),
+    closers,
+  );
+  await isSecure;
   return track;
-}
-
-function answerFor(transport: types.WebRtcTransport, side: Side): string {
-  const { iceParameters, iceCandidates, dtlsParameters } = transport;
-  const print = dtlsParameters.fingerprints.find(({ algorithm }) => algorithm === 'sha-256');
-  const lines = [
-    'v=0',
-    'o=- 1 1 IN IP4 127.0.0.1',
-    's=-',
-    't=0 0',
-    'a=ice-lite',
-    'a=group:BUNDLE 0',
-    `m=audio 9 UDP/TLS/RTP/SAVPF ${PAYLOAD_TYPE}`,
-    'c=IN IP4 127.0.0.1',
-    'a=mid:0',
-    'a=sendrecv',
-    'a=rtcp-mux',
-    `a=ice-ufrag:${iceParameters.usernameFragment}`,
-    `a=ice-pwd:${iceParameters.password}`,
-    `a=fingerprint:sha-256 ${print?.value}`,
-    `a=setup:${side.role === 'client' ? 'passive' : 'active'}`,
-    `a=rtpmap:${PAYLOAD_TYPE} opus/48000/2`,
-    ...(side.remoteSsrc === null ? [] : [`a=ssrc:${side.remoteSsrc} cname:self-test`]),
-    ...iceCandidates.map(
-      ({ foundation, priority, address, port }) =>
-        `a=candidate:${foundation} 1 udp ${priority} ${address} ${port} typ host`,
-    ),
-    'a=end-of-candidates',
-  ];
-  return `${lines.join('\r\n')}\r\n`;
-}
-
-/** Resolves when the track has got all packets. */
-function counted(track: Track): Promise<void> {
-  return new Promise((resolve) => {
-    let packets = 0;
-    track.onMessage((message) => {
-      if ((message[1] ?? 0) % 128 !== PAYLOAD_TYPE) return;
-      packets++;
-      if (packets === PACKETS) resolve();
-    });
-  });
-}
-
-/** Sends packets as Opus at 20 ms would be, only faster. */
-function send(track: Track): Promise<void> {
-  return new Promise((resolve) => {
-    let sent = 0;
-    const timer = setInterval(() => {
-      const packet = Buffer.alloc(92);
-      packet.set([0x80, PAYLOAD_TYPE]);
-      packet.writeUInt16BE(sent + 1, 2);
-      packet.writeUInt32BE(sent * 960, 4);
-      packet.writeUInt32BE(SSRC, 8);
-      track.sendMessageBinary(packet);
-      sent++;
-      if (sent < PACKETS) return;
-      clearInterval(timer);
-      resolve();
-    }, PACKET_MS);
-  });
 }

@@ -7,7 +7,7 @@ import type { Config } from '../config.ts';
 import type { KeyMaterial } from '../keys.ts';
 import type { Logger } from '../log.ts';
 import type { Tracing } from '../tracing/collector.ts';
-import type { VoiceLook } from '../voice/types.ts';
+import type { VoiceLook, VoiceWake } from '../voice/types.ts';
 import type { AuditLog } from './audit.ts';
 import type { AdminCounters } from './counters.ts';
 import type { ReportFeed } from './reports.ts';
@@ -29,7 +29,7 @@ export interface AdminDeps {
   /** Where messages went, and how many are followed. */
   readonly tracing: Tracing;
   /** Media workers, rooms, and how far voice is. */
-  readonly voice: { look(): Promise<VoiceLook> };
+  readonly voice: { look(): Promise<VoiceLook>; wake(): Promise<VoiceWake> };
   readonly reports: ReportFeed;
   readonly audit: AuditLog;
   readonly counters: AdminCounters;

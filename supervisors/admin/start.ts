@@ -33,7 +33,7 @@ export interface AdminOptions {
   readonly replaceKeys: (keySet: KeyMaterial['keySet']) => void;
   readonly tree: TreeModel;
   readonly tracing: Tracing;
-  readonly voice: Pick<VoiceControl, 'look'>;
+  readonly voice: Pick<VoiceControl, 'look' | 'wake'>;
 }
 
 /** The admin side of a running node. Made before the threads, so that no report is missed. */

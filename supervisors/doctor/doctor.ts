@@ -14,6 +14,7 @@ import { checkNats, checkPort, checkPublicUrl, checkUdp } from './network.ts';
 import { checkKeys, checkStore } from './store.ts';
 import type { Check, Finding, Scene } from './types.ts';
 import { checkMediaWorker, checkVoicePorts } from './voice.ts';
+import { checkVoiceCall } from './voice-call.ts';
 
 export interface DoctorOptions {
   /** Where the server's settings come from. */
@@ -41,6 +42,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   udp: checkUdp,
   'voice-ports': checkVoicePorts,
   media: checkMediaWorker,
+  'voice-call': checkVoiceCall,
   nats: checkNats,
 };
 

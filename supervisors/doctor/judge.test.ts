@@ -7,6 +7,7 @@ import { judgeFlush, judgeRoom } from './disk.ts';
 import { judgeBacklog, judgeOpenFiles } from './machine.ts';
 import { judgeAddresses, judgeNats } from './network.ts';
 import { judgeSchema } from './store.ts';
+import { judge as judgeCall } from './voice-call.ts';
 
 const MIB = 2 ** 20;
 
@@ -90,4 +91,12 @@ describe('judgeChain', () => {
     expect(finding).toMatchObject({ grade: 'fail', what: expect.stringContaining('another') });
     expect(whats(from + 1)).toContain('warn cert.pem is signed by itself');
   });
+});
+
+test.each([
+  [null, 'ok', 'UDP [::1]:40000: DTLS, and 50 packets of sound through the worker, 12 ms'],
+  ['no connection', 'fail', 'UDP [::1]:40000, which clients are told: no connection'],
+])('judgeCall: %s, %s', (fault, grade, what) => {
+  const found = judgeCall({ address: '::1', port: 40_000 }, fault, 12.3);
+  expect(found).toMatchObject({ grade, what });
 });

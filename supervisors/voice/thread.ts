@@ -5,20 +5,27 @@
 import { type ChildSpec, child, defineActor, name } from '../../runtime/index.ts';
 import type { HostedVoice } from '../../voice/index.ts';
 import type { CounterTree, SlotMeasures } from '../metrics/types.ts';
-import { VOICE_THREAD, type VoiceThreadP, type VoiceThreadStatus } from './types.ts';
+import {
+  type SelfCallAnswer,
+  type SelfCallStep,
+  VOICE_THREAD,
+  type VoiceThreadP,
+  type VoiceThreadStatus,
+} from './types.ts';
 
-type Hosted = Pick<HostedVoice, 'counters' | 'drainWorker' | 'killWorker' | 'status'>;
+type Hosted = Pick<HostedVoice, 'counters' | 'drainWorker' | 'killWorker' | 'selfCalls' | 'status'>;
 
 const VoiceThread = defineActor<VoiceThreadP, Hosted, Hosted>({
   name: VOICE_THREAD,
   init: (_ctx, hosted) => hosted,
-  // It lasts as long as people take to move.
-  concurrent: ['drainWorker'],
+  // They last as long as people take to move, and as workers take to start.
+  concurrent: ['drainWorker', 'selfCall'],
   handle: {
     status: statusOf,
     killWorker: (hosted, { slot }) => hosted.killWorker(slot) ?? null,
     drainWorker: async (hosted, { slot, withinMs }) =>
       (await hosted.drainWorker(slot, withinMs)).ok,
+    selfCall: ({ selfCalls }, m) => selfCall(selfCalls, m),
   },
 });
 
@@ -28,6 +35,13 @@ export function voiceThread(hosted: Hosted): ChildSpec {
     name: name<VoiceThreadP>(VOICE_THREAD),
     restart: 'permanent',
   });
+}
+
+async function selfCall(calls: HostedVoice['selfCalls'], m: SelfCallStep): Promise<SelfCallAnswer> {
+  if (m.step === 'open') return calls.open();
+  if (m.step === 'connect') return calls.connect(m);
+  calls.close(m.id);
+  return { ok: true, value: null };
 }
 
 function statusOf(hosted: Hosted): VoiceThreadStatus {

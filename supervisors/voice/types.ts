@@ -1,7 +1,7 @@
 /**
  * What the parts of voice on the main thread, the voice thread and the gateways tell each other. Types and names only.
  */
-import type { VoiceStatus } from '../../voice/index.ts';
+import type { SelfCallOffer, VoiceStatus } from '../../voice/index.ts';
 
 /** Group and name of the thread that hosts rooms; in standby until somebody joins. */
 export const VOICE_GROUP = 'voice';
@@ -61,6 +61,21 @@ export interface VoiceControlP {
   idle(): void;
 }
 
+/** One step of a call of the server to itself. */
+export type SelfCallStep =
+  | { readonly step: 'open' }
+  | {
+      readonly step: 'connect';
+      readonly id: number;
+      readonly send: string;
+      readonly receive: string;
+    }
+  | { readonly step: 'close'; readonly id: number };
+
+export type SelfCallAnswer =
+  | { readonly ok: true; readonly value: SelfCallOffer | null }
+  | { readonly ok: false; readonly message: string };
+
 /** Understood by `voice-thread`. */
 export interface VoiceThreadP {
   status(): VoiceThreadStatus;
@@ -68,4 +83,6 @@ export interface VoiceThreadP {
   killWorker(m: { readonly slot?: number | undefined }): number | null;
   /** A fresh process in the place of a media worker; its rooms move first. False: there is no such worker, or it is on its way out. */
   drainWorker(m: { readonly slot: number; readonly withinMs: number }): boolean;
+  /** For the doctor; each step within some seconds. */
+  selfCall(m: SelfCallStep): SelfCallAnswer;
 }

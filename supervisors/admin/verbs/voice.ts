@@ -1,6 +1,6 @@
 /**
  * Verb `voice`: how far voice is, its media workers and its rooms. `voice.drain`: another process for a media worker. Both ask the voice
- * thread, where there is one.
+ * thread, where there is one. `voice.selfcall`: the server's side of a call to itself, for the doctor; it has the thread started.
  */
 import { z } from 'zod';
 import { at, call } from '../../../runtime/index.ts';
@@ -14,6 +14,12 @@ const TIMEOUT_MS = 2_000;
 const DRAIN_MS = { least: 1_000, most: 120_000, unlessTold: 15_000 } as const;
 /** The new process, after the last room has gone. */
 const REPLACE_MS = 5_000;
+/** The start of the thread and of the workers, on a busy machine. */
+const SELF_CALL_MS = 20_000;
+const DTLS_CHARS_MAX = 4_096;
+
+const dtls = z.string().max(DTLS_CHARS_MAX);
+const callId = z.int().min(1);
 
 export function voiceVerbs(deps: Pick<AdminDeps, 'voice'>): readonly AdminVerb[] {
   return [
@@ -43,6 +49,24 @@ export function voiceVerbs(deps: Pick<AdminDeps, 'voice'>): readonly AdminVerb[]
         return isReplaced
           ? done({ slot })
           : fail('not_found', `there is no worker ${slot} to replace`);
+      },
+    }),
+    defineVerb({
+      name: 'voice.selfcall',
+      about: 'A call of the server to itself, step by step: open, connect, close; for the doctor',
+      effect: 'act',
+      args: z.discriminatedUnion('step', [
+        z.strictObject({ step: z.literal('open') }),
+        z.strictObject({ step: z.literal('connect'), id: callId, send: dtls, receive: dtls }),
+        z.strictObject({ step: z.literal('close'), id: callId }),
+      ]),
+      timeoutMs: 2 * SELF_CALL_MS,
+      run: async (step) => {
+        const woken = await deps.voice.wake();
+        if (!woken.up) return fail('not_available', woken.why);
+        const rooms = at<VoiceThreadP>(VOICE_SLOT, VOICE_THREAD);
+        const answer = await call(rooms, 'selfCall', step, { timeoutMs: SELF_CALL_MS });
+        return answer.ok ? done(answer.value) : fail('not_available', answer.message);
       },
     }),
   ];
