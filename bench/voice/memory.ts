@@ -58,6 +58,7 @@ async function footprint(bench: Bench, side: Side): Promise<Footprint> {
   const start = await read(side);
   const crowds: Crowd[] = [];
   const readings: Memory[] = [];
+  let transports = 1;
   const from = { people: 0, rooms: 0 };
   const shapes = memoryShapes(bench.plan);
   try {
@@ -66,6 +67,7 @@ async function footprint(bench: Bench, side: Side): Promise<Footprint> {
       crowds.push(crowd);
       await crowd.join();
       readings.push(await read(side));
+      transports = crowd.people[0]!.transports;
       from.people += shape.rooms * shape.perRoom;
       from.rooms += shape.rooms;
     }
@@ -74,16 +76,15 @@ async function footprint(bench: Bench, side: Side): Promise<Footprint> {
   }
   const [first, calls, room, silent, loud] = readings as [Memory, Memory, Memory, Memory, Memory];
   const peopleOf = (index: number) => shapes[index]!.rooms * shapes[index]!.perRoom;
-  const transports = 2 * peopleOf(3);
-  const transportBytes = (silent.workerBytes - room.workerBytes) / transports;
+  const silentBytes = (silent.workerBytes - room.workerBytes) / peopleOf(3);
   const consumers = peopleOf(4) * (shapes[4].talkers - 1);
   const consumerBytes =
-    (loud.workerBytes - silent.workerBytes - transportBytes * 2 * peopleOf(4)) / consumers;
+    (loud.workerBytes - silent.workerBytes - silentBytes * peopleOf(4)) / consumers;
   return {
     startMb: start.treeBytes / MB,
     callMb: (calls.treeBytes - first.treeBytes) / peopleOf(1) / MB,
     roomMb: (room.treeBytes - calls.treeBytes) / peopleOf(2) / MB,
-    transportKb: transportBytes / 1000,
+    transportKb: silentBytes / transports / 1000,
     consumerKb: consumerBytes / 1000,
   };
 }

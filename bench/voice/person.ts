@@ -72,6 +72,11 @@ export class Person {
     return this.#options.talks;
   }
 
+  /** One for both directions, or one for each. */
+  get transports(): number {
+    return this.#send === undefined || this.#send === this.#receive ? 1 : 2;
+  }
+
   get signalling(): Signalling {
     return this.#options.signalling;
   }

@@ -72,9 +72,77 @@ static thread_local UdpBatch<UdpSocketHandle> Batch;`,
   },
 ];
 
+const DTLS = 'src/RTC/DtlsTransport.cpp';
+
+/**
+ * OpenSSL's part of a transport, 70 of its 90 kB, is released 5 s after the handshake: SRTP has its keys by then, and media need
+ * nothing else of it. Until then a peer that missed our last flight may ask again. What is given up: data channels (voice has none),
+ * and DTLS alerts of later: a peer that vanishes without a word is noticed by ICE consent, as one whose alert was lost.
+ */
+const DTLS_RELEASE: readonly Patch[] = [
+  {
+    file: DTLS,
+    find: '		if (IsRunning())\n		{\n			// Send close alert to the peer.\n',
+    replace: '		if (this->ssl && IsRunning())\n		{\n			// Send close alert to the peer.\n',
+  },
+  {
+    file: DTLS,
+    find: '		// Write the received DTLS data into the sslBioFromNetwork.\n',
+    replace: `		if (!this->ssl)
+		{
+			return;
+		}
+
+		// Write the received DTLS data into the sslBioFromNetwork.
+`,
+  },
+  {
+    file: DTLS,
+    find: '		if (len == 0)\n		{\n			MS_WARN_TAG(dtls, "ignoring 0 length data");\n',
+    replace:
+      '		if (len == 0 || !this->ssl)\n		{\n			MS_WARN_TAG(dtls, "ignoring 0 length data");\n',
+  },
+  {
+    file: DTLS,
+    find: '		delete[] srtpRemoteMasterKey;\n',
+    replace: '		delete[] srtpRemoteMasterKey;\n\n		this->timer->Start(5000);\n',
+  },
+  {
+    file: DTLS,
+    find: '			MS_DEBUG_DEV("handshake is done so return");\n',
+    // SetTimeout() calls this by itself while the timer runs.
+    replace: `			if (this->ssl && this->state == DtlsState::CONNECTED && !this->timer->IsActive())
+			{
+				SSL_free(this->ssl);
+
+				this->ssl               = nullptr;
+				this->sslBioFromNetwork = nullptr;
+				this->sslBioToNetwork   = nullptr;
+			}
+`,
+  },
+];
+
+const OPENSSL = 'src/DepOpenSSL.cpp';
+
+/** Until then its large buffers are kept out of the heap (tuning/openssl-memory.hpp). */
+const OPENSSL_MEMORY: readonly Patch[] = [
+  {
+    file: OPENSSL,
+    find: '#include <mutex>\n',
+    replace: '#include <mutex>\n#include <openssl-memory.hpp>\n',
+  },
+  {
+    file: OPENSSL,
+    find: '		  MS_DEBUG_TAG(info, "openssl version:',
+    replace: '		  OpenSslMemory::Use();\n		  MS_DEBUG_TAG(info, "openssl version:',
+  },
+];
+
 /** What is changed in which build. */
 export function patchesOf(variant: MediaWorkerVariant): readonly Patch[] {
-  return variant === 'plain' ? [DTLS_BIO_RESULT] : [DTLS_BIO_RESULT, ...UDP_BATCHES];
+  if (variant === 'plain') return [DTLS_BIO_RESULT];
+  return [DTLS_BIO_RESULT, ...UDP_BATCHES, ...DTLS_RELEASE, ...OPENSSL_MEMORY];
 }
 
 /** The patched text of `file`, or the sentence that says why a patch does not fit. */

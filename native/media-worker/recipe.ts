@@ -25,7 +25,7 @@ const COMPILED = [
   'compat/prefix.hpp',
   'compat/compat-test.cpp',
 ];
-const COMPILED_TUNED = ['tuning/udp-batch.hpp'];
+const COMPILED_TUNED = ['tuning/openssl-memory.hpp', 'tuning/udp-batch.hpp'];
 
 const COMPILE = [
   '-std=c++20',
