@@ -11,12 +11,12 @@ import {
   accept,
   aptLine,
   canInstall,
+  getOnce,
   installPackages,
   keepNewest,
   missingPackages,
   type NeededPackage,
   runTool,
-  withBuildLock,
 } from '../build/index.ts';
 import { audioFolder, cachedAudio } from './place.ts';
 import { binaryAddress, ninjaFile, OURS, PROGRAMS, RNNOISE_WASM, versionHeader } from './recipe.ts';
@@ -68,16 +68,12 @@ export async function getAudio(wish: Wish): Promise<AudioResult> {
       step: 'waiting',
       text: 'waiting for another process, which builds driftway-audio',
     });
-  try {
-    return await withBuildLock(folder, binaryAddress(wish.variant), waiting, async () => {
-      const path = cachedAudio(wish.variant);
-      return path === undefined ? make(folder, wish) : { ok: true, path };
-    });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (!/^(EACCES|EPERM|EROFS|ENOSPC|ENOTDIR|EDQUOT)$/.test(code ?? '')) throw error;
-    return failed('cache', `driftway-audio's cache ${folder} cannot be written: ${message}`);
-  }
+  return getOnce({
+    ...{ folder, name: binaryAddress(wish.variant), what: 'driftway-audio' },
+    cached: () => cachedAudio(wish.variant),
+    onWait: waiting,
+    make: () => make(folder, wish),
+  });
 }
 
 async function make(folder: string, wish: Wish): Promise<AudioResult> {

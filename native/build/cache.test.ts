@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { accept, cacheFolder, contentHash, keepNewest, withBuildLock } from './cache.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { accept, cacheFolder, contentHash, getOnce, keepNewest, withBuildLock } from './cache.ts';
 
 const DAY_MS = 24 * 3_600_000;
 let folder = '';
@@ -84,4 +84,39 @@ test('keepNewest: used of late, all stay whatever the bound', async () => {
   for (const name of ['aa', 'bb', 'cc']) mkdirSync(join(folder, name));
   expect(await keepNewest(folder, 'aa', 1)).toBe(0);
   expect(readdirSync(folder)).toEqual(['aa', 'bb', 'cc']);
+});
+
+describe('getOnce', () => {
+  const ask = (at: string, make: () => Promise<{ ok: true; path: string }>, cached?: string) =>
+    getOnce({
+      ...{ folder: at, name: 'a', what: 'it' },
+      cached: () => cached,
+      onWait: () => undefined,
+      make,
+    });
+  const made = { ok: true, path: 'made' } as const;
+
+  test('in the cache: nothing is made', async () => {
+    const make = vi.fn(async () => made);
+    expect(await ask(folder, make, 'kept')).toEqual({ ok: true, path: 'kept' });
+    expect(make).not.toHaveBeenCalled();
+    expect(await ask(folder, make)).toEqual(made);
+  });
+
+  test.each(['where the folder should be', 'above it'])(
+    'a file lies %s: cache, with its name',
+    async (where) => {
+      const file = join(folder, 'file');
+      writeFileSync(file, '');
+      const at = where === 'above it' ? join(file, 'below') : file;
+      const answer = await ask(at, async () => made);
+      expect(answer).toMatchObject({ ok: false, code: 'cache' });
+      expect('message' in answer ? answer.message : '').toContain(at);
+    },
+  );
+
+  test('what else fails: is not a fault of the cache', async () => {
+    const make = () => Promise.reject(new TypeError('a bug'));
+    await expect(ask(folder, make)).rejects.toThrow('a bug');
+  });
 });

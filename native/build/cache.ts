@@ -70,6 +70,42 @@ export async function withBuildLock<T>(
   return withLock(join(folder, `${name}.lock`), onWait, work);
 }
 
+/** What a cache that cannot be written is refused with; `EEXIST`: a file lies where a folder should. */
+const CACHE_FAULTS: ReadonlySet<string> = new Set([
+  ...['EACCES', 'EEXIST', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EDQUOT'],
+]);
+
+/**
+ * The program from the cache, else from `make`, by one process at a time.
+ * @param what for messages: `the media worker`
+ * @returns `cache` where the folder cannot be written; rejects for all else
+ */
+export async function getOnce<R>(m: {
+  readonly folder: string;
+  readonly name: string;
+  readonly what: string;
+  readonly cached: () => string | undefined;
+  readonly onWait: () => void;
+  readonly make: () => Promise<R>;
+}): Promise<
+  | R
+  | { readonly ok: true; readonly path: string }
+  | { readonly ok: false; readonly code: 'cache'; readonly message: string }
+> {
+  const { cached, folder, make, name, onWait, what } = m;
+  try {
+    return await withBuildLock(folder, name, onWait, async () => {
+      const path = cached();
+      return path === undefined ? await make() : { ok: true, path };
+    });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!CACHE_FAULTS.has(code ?? '')) throw error;
+    const text = `the cache of ${what}, ${folder}, cannot be written: ${message}`;
+    return { ok: false, code: 'cache', message: text };
+  }
+}
+
 /** Moves the finished folder `from` to `<folder>/<name>`; a reader sees all of it or nothing. */
 export async function accept(from: string, folder: string, name: string): Promise<void> {
   const target = join(folder, name);

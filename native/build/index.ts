@@ -6,9 +6,10 @@ export {
   cachedProgram,
   cacheFolder,
   contentHash,
+  getOnce,
   hostIdentity,
   keepNewest,
-  withBuildLock,
 } from './cache.ts';
+export { type ChildOptions, runChild } from './child.ts';
 export { runTool } from './run.ts';
 export type { NeededPackage, ToolResult, ToolRun } from './types.ts';

@@ -4,7 +4,7 @@
  */
 import { appendFile, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { accept, keepNewest, withBuildLock } from '../build/index.ts';
+import { accept, getOnce, keepNewest } from '../build/index.ts';
 import { buildWorker } from './build.ts';
 import { downloadPrebuilt } from './download.ts';
 import { BINARY, cachedMediaWorker, workersFolder } from './place.ts';
@@ -34,16 +34,12 @@ export async function getMediaWorker(wish: Wish): Promise<MediaWorkerResult> {
       step: 'waiting',
       text: 'waiting for another process, which gets the media worker',
     });
-  try {
-    return await withBuildLock(folder, binaryAddress(wish.variant), waiting, async () => {
-      const path = cachedMediaWorker(wish.variant);
-      return path === undefined ? make(folder, wish) : { ok: true, path };
-    });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (!/^(EACCES|EEXIST|EPERM|EROFS|ENOSPC|ENOTDIR|EDQUOT)$/.test(code ?? '')) throw error;
-    return failed('cache', `the media worker's cache ${folder} cannot be written: ${message}`);
-  }
+  return getOnce({
+    ...{ folder, name: binaryAddress(wish.variant), what: 'the media worker' },
+    cached: () => cachedMediaWorker(wish.variant),
+    onWait: waiting,
+    make: () => make(folder, wish),
+  });
 }
 
 async function testGiven(path: string, wish: Wish): Promise<MediaWorkerResult> {

@@ -283,14 +283,8 @@ export class ProducerHandle implements MediaProducer {
     return this.#live;
   }
 
-  async setPaused(paused: boolean): Promise<MediaResult<null>> {
-    const answer = await attempt(
-      () => (paused ? this.#producer.pause() : this.#producer.resume()),
-      () => this.closed,
-    );
-    if (!answer.ok) return answer;
-    this.#room.loadChanged();
-    return this.closed ? GONE : DONE;
+  setPaused(paused: boolean): Promise<MediaResult<null>> {
+    return pauseOf(this, this.#producer, this.#room, paused);
   }
 
   async sample(): Promise<Sample | null> {
@@ -357,14 +351,8 @@ export class ConsumerHandle implements MediaConsumer {
     return this.producer.live;
   }
 
-  async setPaused(paused: boolean): Promise<MediaResult<null>> {
-    const answer = await attempt(
-      () => (paused ? this.#consumer.pause() : this.#consumer.resume()),
-      () => this.closed,
-    );
-    if (!answer.ok) return answer;
-    this.#room.loadChanged();
-    return this.closed ? GONE : DONE;
+  setPaused(paused: boolean): Promise<MediaResult<null>> {
+    return pauseOf(this, this.#consumer, this.#room, paused);
   }
 
   async sample(): Promise<Sample | null> {
@@ -392,4 +380,20 @@ export class ConsumerHandle implements MediaConsumer {
     this.producer.consumers.delete(this);
     this.#room.consumerClosed(this);
   }
+}
+
+/** Silences a producer or consumer of the worker, or lets it go on. */
+async function pauseOf(
+  handle: { readonly closed: boolean },
+  inside: { pause(): Promise<void>; resume(): Promise<void> },
+  room: Pick<RoomInside, 'loadChanged'>,
+  paused: boolean,
+): Promise<MediaResult<null>> {
+  const answer = await attempt(
+    () => (paused ? inside.pause() : inside.resume()),
+    () => handle.closed,
+  );
+  if (!answer.ok) return answer;
+  room.loadChanged();
+  return handle.closed ? GONE : DONE;
 }
