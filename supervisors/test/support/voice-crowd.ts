@@ -92,6 +92,12 @@ export class VoiceCrowd {
     this.#chorus.add(...clients.map(({ peer }) => peer));
   }
 
+  /** Everybody leaves: who only goes away is kept in the room for a minute. */
+  async leave(): Promise<void> {
+    await Promise.all(this.clients.map(({ peer }) => peer.leave()));
+    this.stop();
+  }
+
   stop(): void {
     this.#chorus.stop();
     for (const client of this.clients) client.close();

@@ -25,8 +25,10 @@ export async function browserPart(at: VoicePart, browser: TestBrowser): Promise<
   await first.page.evaluate(() => localStorage.removeItem('driftway.voice.room'));
   await first.page.check('#encrypt');
   await first.join();
-  await encryption(at, first, await browser.window(first.link, 'Bob'));
+  const second = await browser.window(first.link, 'Bob');
+  await encryption(at, second);
   await first.page.evaluate(() => localStorage.removeItem('driftway.voice.room'));
+  for (const { page } of [first, second]) await page.close({ runBeforeUnload: false });
 }
 
 async function joins(at: VoicePart, alice: VoiceWindow, bob: VoiceWindow): Promise<void> {
@@ -46,8 +48,7 @@ async function joins(at: VoicePart, alice: VoiceWindow, bob: VoiceWindow): Promi
   for (const { page } of [alice, bob]) await page.close({ runBeforeUnload: false });
 }
 
-async function encryption(at: VoicePart, alice: VoiceWindow, bob: VoiceWindow): Promise<void> {
-  const { verdict } = at;
+async function encryption({ verdict }: VoicePart, bob: VoiceWindow): Promise<void> {
   await bob.join();
   await bob.hears(SEALED);
   const text = (await bob.page.getAttribute('body', 'data-e2ee-counts')) ?? '{}';
@@ -56,5 +57,4 @@ async function encryption(at: VoicePart, alice: VoiceWindow, bob: VoiceWindow): 
   verdict.figure('V15 frames opened', opened);
   verdict.figure('V15 frames that did not authenticate', dropped, '', 0);
   verdict.time('V15 time per frame', busyMs / (opened + sealed), 'ms', FRAME_MS);
-  for (const { page } of [alice, bob]) await page.close({ runBeforeUnload: false });
 }

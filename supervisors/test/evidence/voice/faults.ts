@@ -32,6 +32,7 @@ async function inWorld(
   const world = await VoiceWorld.create(server, people, perRoom);
   try {
     await act(world);
+    await world.crowd.leave();
   } finally {
     await world.close();
   }

@@ -41,6 +41,7 @@ export async function recordings({ server, verdict }: VoicePart): Promise<void> 
     verdict.figure('V8 packets that the call lost', lost, '', 0);
     verdict.time('V8 driftway-audio runs again after', backMs, 'ms', BACK_MS);
     await http.want(204, path, { method: 'DELETE', token });
+    await crowd.leave();
   } finally {
     http.close();
     crowd.stop();

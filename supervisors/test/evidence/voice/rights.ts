@@ -49,6 +49,7 @@ export async function rights(at: VoicePart): Promise<void> {
   try {
     await silences(at, room);
     await speaking(at, room);
+    await crowd.leave();
   } finally {
     http.close();
     crowd.stop();
@@ -102,9 +103,9 @@ async function speaking({ settings, verdict }: VoicePart, room: Room): Promise<v
   await crowd.allHear();
   const known: number[] = [];
   const quiet: number[] = [];
+  crowd.hush();
+  await pause(2 * QUIET_MS);
   for (let round = 0; round < settings.rounds; round += 1) {
-    crowd.hush();
-    await listener.peer.next(isSpeaking(talker.uid, false)).catch(() => undefined);
     const seen = listener.peer.next(isSpeaking(talker.uid, true));
     const fromMs = performance.now();
     crowd.talk([talker]);
