@@ -110,7 +110,11 @@ function load(lib: NodeJS.Require): Protocol {
 }
 
 /** What all listeners with the same capabilities get of a producer. */
-type Shared = Pick<RtpParameters, 'codecs' | 'headerExtensions' | 'rtcp' | 'msid'>;
+interface Shared {
+  readonly parameters: Pick<RtpParameters, 'codecs' | 'headerExtensions' | 'rtcp' | 'msid'>;
+  /** The producer's; mediasoup clones them with all the rest for whoever asks. */
+  readonly consumable: RtpParameters['encodings'];
+}
 
 const sharedOf = new WeakMap<Producer, Map<string, Shared>>();
 const keyOf = new WeakMap<RtpCapabilities, string>();
@@ -135,7 +139,8 @@ function shared(producer: Producer, caps: RtpCapabilities): Shared {
   // NACK toward the listener: off by default for audio, and the cheapest gain there is (voice.md 0, 7).
   const options = { consumableRtpParameters, remoteRtpCapabilities, pipe: false, enableRtx: true };
   const { codecs, headerExtensions, msid, rtcp } = getConsumerRtpParameters(options);
-  const made = { codecs, headerExtensions, rtcp, msid } as Shared;
+  const parameters = { codecs, headerExtensions, rtcp, msid } as Shared['parameters'];
+  const made = { parameters, consumable: consumableRtpParameters.encodings };
   if (known.size >= SHARED_MAX) known.clear();
   known.set(key, made);
   return made;
@@ -167,11 +172,12 @@ export class LeanConsumers {
     if (producer === undefined) return undefined;
     lastSsrc = lastSsrc >= LAST_SSRC ? FIRST_SSRC : lastSsrc + 1;
     const encodings = [{ ssrc: lastSsrc }];
-    const rtp = { ...shared(producer, caps), encodings, mid: String(this.#made) };
+    const { consumable, parameters } = shared(producer, caps);
+    const rtp = { ...parameters, encodings, mid: String(this.#made) };
     const id = `${this.#transport.id}.${this.#made}`;
     this.#made += 1;
     const { body, method } = protocol();
-    const offset = write(channel.bufferBuilder, { id, producer, rtp, isPaused });
+    const offset = write(channel.bufferBuilder, { id, producer, rtp, isPaused }, consumable);
     const request = body.Transport_ConsumeRequest;
     await channel.request(method.TRANSPORT_CONSUME!, request, offset, this.#transport.id);
     return new LeanConsumer(this.#transport, channel, { id, producer, rtp, isPaused });
@@ -186,14 +192,17 @@ interface Facts {
 }
 
 /** A ConsumeRequest; its strings and vectors come before itself. */
-function write(builder: Builder, { id, isPaused, producer, rtp }: Facts): number {
+function write(
+  builder: Builder,
+  { id, isPaused, producer, rtp }: Facts,
+  consumable: RtpParameters['encodings'],
+): number {
   const { consume, kinds, serializeRtpEncodingParameters, serializeRtpParameters, types } =
     protocol();
   const rtpAt = serializeRtpParameters(builder, rtp);
   const idAt = builder.createString(id);
   const producerAt = builder.createString(producer.id);
-  const consumable = producer.consumableRtpParameters.encodings ?? [];
-  const encodingsAt = serializeRtpEncodingParameters(builder, consumable);
+  const encodingsAt = serializeRtpEncodingParameters(builder, consumable ?? []);
   consume.startConsumeRequest(builder);
   consume.addConsumerId(builder, idAt);
   consume.addProducerId(builder, producerAt);
