@@ -66,7 +66,9 @@ export function readChecks(
   const transport = fieldsOf(report, 'transport');
   const pair = stats.get(String(transport?.selectedCandidatePairId)) as Fields | undefined;
   if (typeof pair?.requestsSent !== 'number') return null;
-  return { sent: pair.requestsSent, answered: numberOf(pair, 'responsesReceived') };
+  // Checks behind the first answer are counted by themselves.
+  const sent = pair.requestsSent + numberOf(pair, 'consentRequestsSent');
+  return { sent, answered: numberOf(pair, 'responsesReceived') };
 }
 
 function fieldsOf(report: Iterable<readonly [string, unknown]>, type: string): Fields | null {
