@@ -15,6 +15,7 @@ import {
 import { cut } from './audit-chain.ts';
 import { ADMIN_LIMITS } from './limits.ts';
 import type { AdminTransport } from './outbox.ts';
+import { refuse } from './refuse.ts';
 import type { AdminService } from './service.ts';
 import { AdminSession } from './session.ts';
 import type { AdminCaller } from './types.ts';
@@ -120,11 +121,4 @@ function bytesOf(data: RawData): Uint8Array {
 
 function refusePlain(response: ServerResponse): void {
   response.writeHead(426, { upgrade: 'websocket', connection: 'close' }).end();
-}
-
-function refuse(socket: Socket, status: string, code: string): void {
-  const body = JSON.stringify({ code });
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

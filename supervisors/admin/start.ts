@@ -15,6 +15,7 @@ import type { VoiceControl } from '../voice/control.ts';
 import { type AdminCounters, createAdminCounters } from './counters.ts';
 import { ADMIN_LIMITS } from './limits.ts';
 import type { LocalServer } from './local-server.ts';
+import { refuse } from './refuse.ts';
 import { RemoteHub, type RemoteOptions } from './remote.ts';
 import { ReportFeed } from './reports.ts';
 import type { AdminService } from './service.ts';
@@ -80,11 +81,13 @@ export class AdminSide {
     }
     try {
       this.#listener = await listenOnUnix(path, (socket) => {
+        // For its whole life: one that is gone before HTTP has it, or after HTTP has refused it, must not end the process.
+        socket.on('error', (error) => log.debug({ err: error }, 'an admin connection failed'));
         this.#localServer().then(
           (server) => server.take(socket),
           (error: unknown) => {
             log.error({ err: error }, 'the admin side could not be loaded');
-            socket.destroy();
+            refuse(socket, '503 Service Unavailable', 'unavailable');
           },
         );
       });

@@ -1,6 +1,7 @@
 /** The Unix socket of a real server: who is greeted, verbs, topics, the audit log over a crash, limits, and the end. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { request } from 'node:http';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -34,6 +35,21 @@ async function connect(of = server): Promise<AdminClient> {
   return client;
 }
 
+/** Asks for an upgrade, and is gone in the same moment. */
+function leaveEarly([path, headers]: readonly string[]): Promise<void> {
+  const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n';
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(socketPath(), () => {
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n${key}${headers}\r\n`,
+        () => socket.destroy(),
+      );
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve());
+  });
+}
+
 /** Subscribes and collects. */
 async function watch(client: AdminClient, topic: string, options: object = {}) {
   const events: AdminEvent[] = [];
@@ -50,6 +66,20 @@ interface AuditPage {
 }
 
 describe('the door', () => {
+  test('clients that are gone before their answer, at the first connection too: the server lives', async () => {
+    const protocol = 'sec-websocket-protocol: driftway.admin.v1.mp\r\n';
+    const wanted = [
+      ['/other', protocol],
+      ['/admin', ''],
+      ['/admin', protocol],
+    ];
+    await Promise.all(Array.from({ length: 8 }, () => wanted.map(leaveEarly)).flat());
+    const client = await connect();
+    await Promise.all(Array.from({ length: 8 }, () => wanted.map(leaveEarly)).flat());
+    expect(await client.call('node')).toMatchObject({ pid: server.serverPid });
+    expect(server.child.exitCode).toBeNull();
+  });
+
   test('admin.sock: belongs to the owner alone', () => {
     expect(statSync(socketPath()).mode & 0o777).toBe(0o600);
   });
