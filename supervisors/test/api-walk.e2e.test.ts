@@ -1,7 +1,6 @@
 /**
- * Every operation of the OpenAPI document that the server serves, on its ways to succeed and to be
- * refused; each real answer is held against its schema and header fields. The last tests say what was
- * not reached.
+ * Every operation of the OpenAPI document that the server serves, on its ways to succeed and to be refused; each real answer
+ * is held against its schema and header fields. The last tests say what was not reached.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { unique } from './support/api-answers.ts';
@@ -122,6 +121,7 @@ describe('guilds, channels, invites', () => {
     expect([first.items.length, second.items[0]?.id, second.next]).toEqual([1, channel.id, null]);
     await again('GET /guilds/{id}/channels', id, fixture.token(0));
     await again('GET /channels/{id}/voice', { id: channel.id }, fixture.token(0));
+    await again('GET /channels/{id}/playback', { id: channel.id }, fixture.token(0));
     const slower = { ...owner(), body: { slowModeS: 5, voice: { userLimit: 9 } } };
     expect((await call(200, 'PATCH /channels/{id}', { id: channel.id }, slower)).slowModeS).toBe(5);
     await call(204, 'DELETE /channels/{id}', { id: channel.id }, owner());

@@ -4,7 +4,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import {
@@ -121,21 +121,31 @@ describe('SIGSTOP of a worker', () => {
   });
 });
 
-/** A number from which on two ports are free for UDP and TCP just now. */
+/** Above the ports that the kernel gives to whoever asks for any: between a look and its use nobody gets one of these by chance. */
+const PORTS_FROM = 61_000;
+
+/** A number from which on two ports are free for UDP and TCP. */
 async function freePorts(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const next = createServer().listen(port + 1, '127.0.0.1');
-    const isFree = await Promise.race([
-      once(next, 'listening').then(() => true),
-      once(next, 'error').then(() => false),
-    ]);
-    server.close();
-    next.close();
-    if (isFree) return port;
+  for (let base = PORTS_FROM + 2 * (process.pid % 2_000); ; base += 2) {
+    const free = await Promise.all([base, base + 1].map(isFree));
+    if (free.every(Boolean)) return base;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const sockets = [
+    createServer().listen(port, '127.0.0.1'),
+    createSocket('udp4').bind(port, '127.0.0.1'),
+  ];
+  const free = sockets.map((one) =>
+    once(one, 'listening').then(
+      () => true,
+      () => false,
+    ),
+  );
+  const isEachFree = (await Promise.all(free)).every(Boolean);
+  for (const one of sockets) one.close();
+  return isEachFree;
 }
 
 describe('starting', () => {
