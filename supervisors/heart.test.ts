@@ -2,11 +2,12 @@
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { Child, gone } from './test/support/child.ts';
+import { NODE_FLAGS } from './test/support/server-process.ts';
 
 const FIXTURE = fileURLToPath(new URL('./test/fixtures/heart.ts', import.meta.url));
 
 function heart(...plan: string[]): Child {
-  return new Child(process.execPath, ['--disable-warning=ExperimentalWarning', FIXTURE, ...plan]);
+  return new Child(process.execPath, [...NODE_FLAGS, FIXTURE, ...plan]);
 }
 
 async function readyPid(child: Child): Promise<number> {
@@ -112,7 +113,7 @@ test('heart: killed by SIGKILL, the server notices and stops', async () => {
 test('heart: its own parent dies, stops with the server', async () => {
   const parent = `
     const { spawn } = require('node:child_process');
-    const args = ['--disable-warning=ExperimentalWarning', ${JSON.stringify(FIXTURE)}, 'serve'];
+    const args = ${JSON.stringify([...NODE_FLAGS, FIXTURE, 'serve'])};
     spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   `;
   await using child = new Child(process.execPath, ['-e', parent]);

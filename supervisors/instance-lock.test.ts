@@ -17,6 +17,7 @@ import { claimDataDir, dataDirHolder } from './instance-lock.ts';
 import { readPidFile, removePidFile, writePidFile } from './pid-file.ts';
 import { claimPort } from './port-claim.ts';
 import { Child } from './test/support/child.ts';
+import { NODE_FLAGS } from './test/support/server-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftway lock '));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -35,12 +36,7 @@ function claimant(memoryMiB = 0): Child {
     console.log(claim.ok ? 'claimed' : claim.message);
     setInterval(() => undefined, 1000);
   `;
-  return new Child(process.execPath, [
-    '--disable-warning=ExperimentalWarning',
-    '--input-type=module',
-    '-e',
-    code,
-  ]);
+  return new Child(process.execPath, [...NODE_FLAGS, '--input-type=module', '-e', code]);
 }
 
 function claimed(heartPid: number | null = null) {

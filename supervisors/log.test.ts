@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { isPretty, type LogOptions, openLog } from './log.ts';
 import { Child } from './test/support/child.ts';
+import { NODE_FLAGS } from './test/support/server-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'driftway-log-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -64,7 +65,7 @@ const LOG_URL = JSON.stringify(new URL('./log.ts', import.meta.url).href);
 
 function logging(code: string): Child {
   const text = `const { openLog } = await import(${LOG_URL}); ${code}`;
-  return new Child(process.execPath, ['--input-type=module', '-e', text]);
+  return new Child(process.execPath, [...NODE_FLAGS, '--input-type=module', '-e', text]);
 }
 
 test('openLog: the process exits right after a line, the line is there', async () => {

@@ -12,14 +12,20 @@ import { SqliteWriter } from './writer.ts';
 const ROUNDS = 20;
 const CHILD = new URL('./test/crash-child.ts', import.meta.url).pathname;
 
+/** What the launcher gives to Node: without the cache each child strips the types again. */
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--import',
+  new URL('../../native/type-cache.mjs', import.meta.url).href,
+];
+
 const WORKER = new URL('./test/endless-writer.ts', import.meta.url);
 
 type Ack = readonly [sid: number, head: number, nonce: string];
 
 /** Runs the child until it has acknowledged `acks` commits, then kills it; returns all it acknowledged. */
 async function killAfter(path: string, round: number, acks: number): Promise<Ack[]> {
-  const flags = ['--disable-warning=ExperimentalWarning'];
-  const child = spawn(process.execPath, [...flags, decodeURI(CHILD), path, String(round)], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, decodeURI(CHILD), path, String(round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');

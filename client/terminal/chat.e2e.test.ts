@@ -8,6 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MockSite } from '../test/mock-site.ts';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
+/** What the launcher gives to Node: without the cache each run strips the types again. */
+const NODE_FLAGS = ['--import', new URL('../../native/type-cache.mjs', import.meta.url).href];
 
 /** One run of the terminal client on a pipe. */
 class Run {
@@ -19,7 +21,7 @@ class Run {
 
   constructor(argv: readonly string[], config: string) {
     const env = { ...process.env, XDG_CONFIG_HOME: config, TZ: 'UTC' };
-    this.#child = spawn(process.execPath, [MAIN, ...argv], { env });
+    this.#child = spawn(process.execPath, [...NODE_FLAGS, MAIN, ...argv], { env });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.output += text;
       this.#waiting = this.#waiting.filter((one) => {

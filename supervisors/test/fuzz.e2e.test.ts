@@ -10,6 +10,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { replay } from './fuzz/lane.ts';
 import type { Find } from './fuzz/types.ts';
 import { Seeded } from './support/seeded.ts';
+import { NODE_FLAGS } from './support/server-process.ts';
 
 const DRIVER = new URL('./fuzz/main.ts', import.meta.url).pathname.replaceAll('%20', ' ');
 
@@ -19,7 +20,9 @@ function run(
   args: readonly string[],
 ): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [...NODE_FLAGS, file, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let text = '';
     const keep = (chunk: Buffer): void => {
       text += chunk.toString();

@@ -7,6 +7,7 @@ import { makeMembers } from './support/crowd.ts';
 import { RawClient } from './support/raw-client.ts';
 import {
   freePort,
+  NODE_FLAGS,
   pause,
   pidAlive,
   pidGone,
@@ -273,7 +274,8 @@ describe('configuration', () => {
   });
 
   test('--help: exit 0 and says how to start', async () => {
-    const child = spawn(process.execPath, ['supervisors/main.ts', '--help'], { cwd: REPO });
+    const args = [...NODE_FLAGS, 'supervisors/main.ts', '--help'];
+    const child = spawn(process.execPath, args, { cwd: REPO });
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => {
       text += chunk.toString();

@@ -31,8 +31,8 @@ interface Cursor {
   ts: number;
 }
 
-/** Wait between attempts to connect: short, since a test kills the server on purpose. */
-const RECONNECT_MS = 60;
+/** Wait between attempts to connect: short, since a test kills the server on purpose; long enough not to take the core that it starts on. */
+const RECONNECT_MS = 200;
 /** A connection that was up for longer is a stable one (2.14). */
 const STABLE_MS = 60_000;
 

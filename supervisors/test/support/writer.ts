@@ -31,7 +31,8 @@ export interface WriterOptions {
 
 /** Codes after which the same request, with the same nonce, may be sent again (2.12). */
 const RETRYABLE = new Set([410, 420, 421, 500, 501, 502, 503]);
-const RECONNECT_MS = 60;
+/** Short, since a test kills the server on purpose; long enough not to take the core that it starts on. */
+const RECONNECT_MS = 200;
 const REPLY_TIMEOUT_MS = 4000;
 
 export class Writer {
