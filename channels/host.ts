@@ -26,7 +26,8 @@ import { newPresenceCounters, type PresenceCounters } from './guild-presence.ts'
 import { IdAllocator } from './ids.ts';
 import { type NoticeCounters, newNoticeCounters } from './notice-counters.ts';
 import { hubName, PresenceHub, PresenceIndex } from './presence-hub.ts';
-import { createAbsentSids, Stream, type StreamEnvironment } from './stream.ts';
+import { Stream, type StreamEnvironment } from './stream.ts';
+import { createAbsentSids } from './stream-absent.ts';
 import {
   newStreamCounters,
   STREAM_LIMITS,

@@ -273,6 +273,30 @@ test('append: stream that does not exist, 301 and nothing in the store', async (
   expect(rig.retired).toBeGreaterThan(0);
 });
 
+test('append: absent or forbidden, the same look into the log before the same answer (H29)', async () => {
+  const forbidden = await new StreamRig().start();
+  forbidden.perms.set(A, 0);
+  await forbidden.append(A, 'first', 1, ['asks for the rights']);
+  const absent = await new StreamRig().restart();
+  await absent.append(A, 'first', 1, ['finds that it is absent']);
+  for (const rig of [forbidden, absent]) {
+    const before = rig.log.nonceLooks;
+    expect(await rig.append(A, 'n', 1, ['x'])).toEqual({ ok: false, code: 301 });
+    expect(rig.log.nonceLooks).toBe(before + 1);
+    rig.log.down = true;
+    expect(await rig.append(A, 'n', 1, ['x'])).toMatchObject({ ok: false, code: 502 });
+  }
+});
+
+test('append: absent, waits for the log up to its bound; the actor stays until all are answered', async () => {
+  const rig = await new StreamRig({ limits: { appendQueueMax: 2 } }).restart();
+  const replies = ['a', 'b', 'c'].map((nonce) => rig.send(A, nonce, 1, ['x']));
+  expect(await replies[2]).toMatchObject({ ok: false, code: 502 });
+  expect(rig.core.idle).toBe(false);
+  expect(await Promise.all(replies.slice(0, 2))).toEqual(Array(2).fill({ ok: false, code: 301 }));
+  expect(rig.core.idle).toBe(true);
+});
+
 test('remove: subscriptions end, what waits is answered, the log is gone', async () => {
   const rig = await new StreamRig().start();
   await rig.subscribe(A);

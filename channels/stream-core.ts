@@ -6,6 +6,7 @@
 import type { MonitorId, Ref } from '../runtime/index.ts';
 import { pad } from './ids.ts';
 import { may, PERM_VIEW } from './permissions.ts';
+import { AbsentAppends, type AbsentSids } from './stream-absent.ts';
 import { Appender } from './stream-appender.ts';
 import { Audience } from './stream-audience.ts';
 import { dropMentions } from './stream-mentions.ts';
@@ -50,12 +51,6 @@ export interface StreamDoc {
   readonly gid: Id;
 }
 
-/** Sids that do not exist, remembered by the thread so that asking again costs no read. */
-export interface AbsentSids {
-  has(sid: Id): boolean;
-  add(sid: Id): void;
-}
-
 interface Parts {
   readonly type: StreamType;
   readonly state: StreamState;
@@ -93,6 +88,7 @@ export class StreamCore {
   readonly #sid: Id;
   readonly #ports: StreamPorts;
   readonly #absentSids: AbsentSids;
+  readonly #absentAppends: AbsentAppends;
   #phase: 'opening' | 'open' | 'absent' = 'opening';
   #parts: Parts | undefined;
   #waiting: Waiting[] = [];
@@ -106,6 +102,7 @@ export class StreamCore {
     this.#sid = sid;
     this.#ports = ports;
     this.#absentSids = absentSids;
+    this.#absentAppends = new AbsentAppends(sid, ports);
     if (absentSids.has(sid)) this.#absent();
     else this.#find(RETRY_FIRST_MS);
   }
@@ -114,7 +111,7 @@ export class StreamCore {
   get idle(): boolean {
     if (this.#waiting.length > 0 || this.#removing || this.#reopening) return false;
     const parts = this.#parts;
-    if (parts === undefined) return true;
+    if (parts === undefined) return !this.#absentAppends.busy;
     const { audience, appender, reads, perms } = parts;
     if (this.#toJudge.size > 0) return false;
     if (parts.meta?.busy === true || parts.notices?.busy === true) return false;
@@ -205,7 +202,11 @@ export class StreamCore {
   }
 
   #appendLater(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
-    this.#orRefuse(answer, (parts) => parts.appender.append(m, system, answer));
+    const late = (): void => answer(this.#unavailable());
+    this.#whenOpen(late, (parts) => {
+      if (parts === undefined) this.#absentAppends.refuse(m, answer);
+      else parts.appender.append(m, system, answer);
+    });
   }
 
   history(m: HistoryRequest, answer: Answer<HistoryReply>): void {

@@ -12,10 +12,9 @@ import {
   NOREPLY,
   type NoReply,
 } from '../runtime/index.ts';
-import { BoundedMap } from './bounded-map.ts';
-import { idTime } from './ids.ts';
 import type { NoticeCounters } from './notice-counters.ts';
-import { type AbsentSids, StreamCore } from './stream-core.ts';
+import type { AbsentSids } from './stream-absent.ts';
+import { StreamCore } from './stream-core.ts';
 import type { Outcome, StreamCounters, StreamLimits, StreamPorts } from './stream-ports.ts';
 import type { ChannelLog, DmP, DocStore, EventCodec, Id, Ms, RightsP, StreamP } from './types.ts';
 
@@ -180,24 +179,4 @@ function reenter<T>(
     (value) => enter({ ok: true, value }),
     (error: unknown) => enter({ ok: false, error }),
   );
-}
-
-/** Sids older than this cannot be given to a new stream any more: ids carry the time they are made. */
-const ABSENT_AGE_MIN_MS: Ms = 60_000;
-const ABSENT_KEPT_MS: Ms = 10_000;
-const ABSENT_MAX = 4096;
-
-/**
- * Remembers absent sids of one thread: at most 4096, each for 10 s, and only such that no later
- * stream can have, so that probing ids ahead of time hides nothing.
- */
-export function createAbsentSids(clock: Clock): AbsentSids {
-  const until = new BoundedMap<Id, Ms>(ABSENT_MAX);
-  return {
-    has: (sid) => (until.peek(sid) ?? 0) > clock.monotonic(),
-    add: (sid) => {
-      if (idTime(sid) > clock.now() - ABSENT_AGE_MIN_MS) return;
-      until.set(sid, clock.monotonic() + ABSENT_KEPT_MS);
-    },
-  };
 }

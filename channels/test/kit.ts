@@ -80,6 +80,7 @@ export class FaultLog implements ChannelLog {
   #release: (() => void) | undefined;
   commits: Commit[] = [];
   opens = 0;
+  nonceLooks = 0;
 
   constructor(inner: ChannelLog) {
     this.#inner = inner;
@@ -139,6 +140,7 @@ export class FaultLog implements ChannelLog {
     return await this.#inner.editsOf(sid, target);
   }
   async findNonce(sid: Id, actor: Id, nonce: string): ReturnType<ChannelLog['findNonce']> {
+    this.nonceLooks += 1;
     this.#check();
     return await this.#inner.findNonce(sid, actor, nonce);
   }

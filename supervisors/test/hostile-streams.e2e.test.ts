@@ -15,7 +15,7 @@ const NONCES = LONG ? 20_000 : 1500;
 const TIMED_PAIRS = LONG ? 1000 : 80;
 /** "Timing difference of medians < 1 ms"; other jobs disturb, so the best of a few rounds counts. */
 const MEDIAN_MAX_MS = 1;
-const TIMED_ROUNDS = 4;
+const TIMED_ROUNDS = 8;
 
 const hostile = useHostile({ keepsMb: LONG ? 64 : 8 });
 const { fixture } = hostile;
