@@ -1,7 +1,7 @@
 /**
  * What a stream that does not exist answers, and how long it takes: an APPEND to it is refused after the
  * same look for its nonce as one that is forbidden (2.17 item 17), or the time would tell the two apart
- * (protocol.md 3, H29). Runs on shard threads.
+ * (protocol.md 3, H29). One that waited for the look that found nobody has taken that time. Runs on shard threads.
  */
 import type { Clock } from '../runtime/index.ts';
 import { BoundedMap } from './bounded-map.ts';
@@ -37,7 +37,7 @@ export function createAbsentSids(clock: Clock): AbsentSids {
   };
 }
 
-/** The APPENDs that reach one absent stream. */
+/** The APPENDs that reach one stream which is known to be absent. */
 export class AbsentAppends {
   readonly #sid: Id;
   readonly #ports: StreamPorts;

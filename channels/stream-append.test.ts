@@ -288,6 +288,15 @@ test('append: absent or forbidden, the same look into the log before the same an
   }
 });
 
+test('append: it waited for the look that found no stream, 301 without another', async () => {
+  const rig = new StreamRig();
+  const started = rig.restart();
+  const reply = rig.send(A, 'n', 1, ['x']);
+  await started;
+  expect(await reply).toEqual({ ok: false, code: 301 });
+  expect(rig.log.nonceLooks).toBe(0);
+});
+
 test('append: absent, waits for the log up to its bound; the actor stays until all are answered', async () => {
   const rig = await new StreamRig({ limits: { appendQueueMax: 2 } }).restart();
   const replies = ['a', 'b', 'c'].map((nonce) => rig.send(A, nonce, 1, ['x']));

@@ -202,11 +202,12 @@ export class StreamCore {
   }
 
   #appendLater(m: AppendRequest, system: boolean, answer: Answer<AppendReply>): void {
-    const late = (): void => answer(this.#unavailable());
-    this.#whenOpen(late, (parts) => {
-      if (parts === undefined) this.#absentAppends.refuse(m, answer);
-      else parts.appender.append(m, system, answer);
-    });
+    if (this.#phase === 'absent') {
+      this.#ports.counters.absent += 1;
+      this.#absentAppends.refuse(m, answer);
+    } else {
+      this.#orRefuse(answer, (parts) => parts.appender.append(m, system, answer));
+    }
   }
 
   history(m: HistoryRequest, answer: Answer<HistoryReply>): void {
