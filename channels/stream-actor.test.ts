@@ -93,3 +93,18 @@ test('stream actor: log that breaks its contract, the actor dies and the next on
   const again = await call(stream(sid), 'append', { uid: owner, nonce: 'n', kind: 1, body: ['x'] });
   expect(again).toMatchObject({ ok: true, seq: 1, duplicate: true });
 });
+
+test('stream actor: absent, refuses many at once and is gone for good', async () => {
+  const absent = stream(4242);
+  const knock = (i: number) =>
+    call(absent, 'append', { uid: 1, nonce: `n${i}`, kind: 1, body: ['x'] });
+  await knock(0);
+  const replies = await Promise.all(Array.from({ length: 20 }, (_, i) => knock(i + 1)));
+  expect(replies).toEqual(Array(20).fill({ ok: false, code: 301 }));
+  const isThere: boolean[] = [];
+  for (let turn = 0; turn < 100; turn += 1) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    isThere.push(whereis(absent) !== undefined);
+  }
+  expect(isThere.slice(-50)).not.toContain(true);
+});

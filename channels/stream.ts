@@ -43,7 +43,14 @@ interface StreamActorP extends StreamP {
 
 interface StreamActor {
   readonly core: StreamCore;
+  readonly own: OwnWork;
+}
+
+/** What the actor has on its way to itself. */
+interface OwnWork {
   readonly timers: Map<string, () => void>;
+  /** A `retire` is in the mailbox. A second one would be left there and wake the next life, which retires too: for ever. */
+  isRetiring: boolean;
 }
 
 /** Shorter than the 5 s of the append that waits for it. */
@@ -54,9 +61,9 @@ const MAILBOX_MAX = 50_000;
 const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
   name: 'stream',
   init: (ctx, { sid, environment }) => {
-    const timers = new Map<string, () => void>();
-    const ports = makePorts(ctx, environment, timers);
-    return { core: new StreamCore(sid, ports, environment.absentSids), timers };
+    const own: OwnWork = { timers: new Map(), isRetiring: false };
+    const ports = makePorts(ctx, environment, own);
+    return { core: new StreamCore(sid, ports, environment.absentSids), own };
   },
   handle: {
     subscribe: (s, m, ctx) => later(ctx, (answer) => s.core.subscribe(m, answer)),
@@ -85,11 +92,12 @@ const behaviour: Behaviour<StreamActorP, StreamActor, StreamArg> = {
     permsChanged: (s, m) => s.core.permsChanged(m.uid),
     remove: (s, _m, ctx) => later(ctx, (answer) => s.core.remove(answer)),
     timerFired: (s, key) => {
-      const run = s.timers.get(key);
-      s.timers.delete(key);
+      const run = s.own.timers.get(key);
+      s.own.timers.delete(key);
       run?.();
     },
     retire: (s, _arg, ctx) => {
+      s.own.isRetiring = false;
       if (s.core.idle) ctx.stop('normal');
     },
   },
@@ -118,7 +126,7 @@ function answerTo<T>(ctx: Ctx<StreamActorP>): (reply: T) => void {
 function makePorts(
   ctx: Ctx<StreamActorP>,
   environment: StreamEnvironment,
-  timers: Map<string, () => void>,
+  own: OwnWork,
 ): StreamPorts {
   const { log, docs, codec, clock, limits, counters, noticeCounters } = environment;
   const guild = (gid: Id, sid: Id) => entity<RightsP>(gid === 0 ? 'dm' : 'guild', gid || sid);
@@ -160,10 +168,13 @@ function makePorts(
     later: (work, done) => reenter(ctx, work, done),
     commit: (commit, done) => log.submit(commit, ctx.wrap(done)),
     timer: (key, ms, run) => {
-      timers.set(key, run);
+      own.timers.set(key, run);
       ctx.timer(key, ms, 'timerFired', key);
     },
-    retire: () => ctx.cast(ctx.self, 'retire'),
+    retire: () => {
+      if (!own.isRetiring) ctx.cast(ctx.self, 'retire');
+      own.isRetiring = true;
+    },
     label: (type) => ctx.label(type),
   };
 }
