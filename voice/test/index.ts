@@ -3,6 +3,7 @@ export {
   closeRtc,
   type DtlsParameters,
   type IceCandidate,
+  NotConnected,
   RtcTransport,
   type TransportParams,
 } from './support/rtc-transport.ts';

@@ -3,6 +3,7 @@
  * none).
  */
 import {
+  NotConnected,
   type Signal,
   V,
   VoicePeer,
@@ -71,7 +72,7 @@ export class VoiceClient {
   }
 }
 
-/** Joins, and again while the server says that voice is not there yet. */
+/** Joins, and again while the server says that voice is not there yet, or where the handshake hangs. */
 export async function joinWhenReady(
   client: VoiceClient,
   sid: number,
@@ -82,7 +83,8 @@ export async function joinWhenReady(
       await client.peer.join(sid);
       return true;
     } catch (error) {
-      if (error instanceof VoiceRefused && error.code === UNAVAILABLE) return undefined;
+      const isNotYet = error instanceof VoiceRefused && error.code === UNAVAILABLE;
+      if (isNotYet || error instanceof NotConnected) return undefined;
       throw error;
     }
   });

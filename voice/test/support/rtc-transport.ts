@@ -36,14 +36,22 @@ export type RtcDirection = 'send' | 'receive';
 const MID = 'audio';
 const PAYLOAD_TYPE = 111;
 
+/** A handshake takes some 20 ms; one that hangs is no news after this. */
+const CONNECT_MS = 8_000;
+
+/** Nobody said that the transport failed, and it is not there: a client joins again (the last rung of its ladder). */
+export class NotConnected extends Error {}
+
 export class RtcTransport {
   /** Every RTP packet that arrives; RTCP does not come here. */
   onRtp: (packet: Buffer) => void = () => {};
-  /** Resolves when packets can be sent and taken; rejects when the transport fails or is closed before. */
+  /** Resolves when packets can be sent and taken; rejects when the transport fails, is closed before, or hangs. */
   readonly connected: Promise<void>;
   readonly #pc: PeerConnection;
   readonly #track: Track;
   readonly #direction: RtcDirection;
+  readonly #hangs: (error: NotConnected) => void;
+  #connecting: NodeJS.Timeout | undefined;
   #isClosed = false;
   #isOpen = false;
 
@@ -54,17 +62,19 @@ export class RtcTransport {
     audio.addOpusCodec(PAYLOAD_TYPE);
     if (direction === 'send') audio.addSSRC(ssrc, name);
     this.#track = this.#pc.addTrack(audio);
-    this.connected = new Promise((resolve, reject) => {
-      this.#track.onOpen(() => {
-        this.#isOpen = true;
-        resolve();
-      });
-      this.#pc.onStateChange((state) => {
-        if (state === 'failed' || state === 'closed') {
-          this.#isOpen = false;
-          reject(new Error(`transport ${name}: ${state}`));
-        }
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.connected = promise;
+    this.#hangs = reject;
+    this.#track.onOpen(() => {
+      this.#isOpen = true;
+      clearTimeout(this.#connecting);
+      resolve();
+    });
+    this.#pc.onStateChange((state) => {
+      if (state === 'failed' || state === 'closed') {
+        this.#isOpen = false;
+        reject(new Error(`transport ${name}: ${state}`));
+      }
     });
     // Whoever waits is told; nobody has to.
     this.connected.catch(() => undefined);
@@ -88,6 +98,8 @@ export class RtcTransport {
   /** Begins to connect. The server should have been told `dtls` before. */
   accept(params: TransportParams): void {
     this.#pc.setRemoteDescription(answerOf(params, this.#direction), 'answer');
+    const hung = new NotConnected(`transport: not connected within ${CONNECT_MS} ms`);
+    this.#connecting = setTimeout(() => this.#hangs(hung), CONNECT_MS).unref();
   }
 
   /** False: not connected, so the packet is lost. */
@@ -109,6 +121,7 @@ export class RtcTransport {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#connecting);
     this.#isOpen = false;
     this.#pc.close();
   }
