@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LoadCommand, LoadReply } from './load-types.ts';
+import { post } from './rest.ts';
 
 const REPO = fileURLToPath(new URL('..', import.meta.url));
 const READY_TIMEOUT_MS = 30_000;
@@ -171,23 +172,16 @@ export async function prepare(
   port: number,
   count: number,
 ): Promise<{ token: string; sids: number[] }> {
-  const call = async <T>(path: string, body?: object, token?: string): Promise<T> => {
-    const headers: Record<string, string> = { 'content-type': 'application/json' };
-    if (token !== undefined) headers.authorization = `Bearer ${token}`;
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
-      headers,
-      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`${path}: got ${response.status} ${await response.text()}`);
-    return (await response.json()) as T;
-  };
   const login = { username: 'bench', password: `bench-${process.pid}-password` };
-  const { accessToken } = await call<{ accessToken: string }>('/auth/register', login);
-  const guild = await call<{ id: string }>('/guilds', { name: 'Bench' }, accessToken);
+  const { accessToken } = await post<{ accessToken: string }>(port, '/auth/register', {
+    body: login,
+  });
+  const as = (body: object) => ({ token: accessToken, body });
+  const guild = await post<{ id: string }>(port, '/guilds', as({ name: 'Bench' }));
   const sids: number[] = [];
   for (let i = 0; i < count; i += 1) {
     const path = `/guilds/${guild.id}/channels`;
-    const channel = await call<{ id: string }>(path, { name: `room-${i}` }, accessToken);
+    const channel = await post<{ id: string }>(port, path, as({ name: `room-${i}` }));
     sids.push(Number(channel.id));
   }
   return { token: accessToken, sids };
