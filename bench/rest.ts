@@ -6,14 +6,14 @@ const RETRY_MS = 1000;
 
 export interface RestRequest {
   readonly token?: string;
-  readonly body?: object;
+  readonly body: object;
 }
 
 /**
  * POSTs to `/api/v1` + `path` and gives the answer's body; after 503 or 429 again when the server says, at most 20 times.
  * Rejects with status and body for every other refusal.
  */
-export async function post<T>(port: number, path: string, request: RestRequest = {}): Promise<T> {
+export async function post<T>(port: number, path: string, request: RestRequest): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
     const response = await postOnce(port, path, request);
     if (response.ok) return (await response.json()) as T;
@@ -30,8 +30,6 @@ export async function post<T>(port: number, path: string, request: RestRequest =
 function postOnce(port: number, path: string, { body, token }: RestRequest): Promise<Response> {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
-  return fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
-    ...{ headers, method: 'POST' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+  const url = `http://127.0.0.1:${port}/api/v1${path}`;
+  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
 }

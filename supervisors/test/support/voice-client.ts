@@ -72,7 +72,7 @@ export class VoiceClient {
   }
 }
 
-/** Joins, and again while the server says that voice is not there yet, or where the handshake hangs. */
+/** Joins, and again while the server says that voice is not there yet, or where the handshake hangs, which is printed. */
 export async function joinWhenReady(
   client: VoiceClient,
   sid: number,
@@ -83,9 +83,10 @@ export async function joinWhenReady(
       await client.peer.join(sid);
       return true;
     } catch (error) {
-      const isNotYet = error instanceof VoiceRefused && error.code === UNAVAILABLE;
-      if (isNotYet || error instanceof NotConnected) return undefined;
-      throw error;
+      if (error instanceof VoiceRefused && error.code === UNAVAILABLE) return undefined;
+      if (!(error instanceof NotConnected)) throw error;
+      console.log(`joining ${sid} again: ${error.message}`);
+      return undefined;
     }
   });
 }
