@@ -57,6 +57,8 @@ export async function startDriftway(
     DRIFTWAY_GATEWAY_THREADS: '1',
     DRIFTWAY_SHARD_THREADS: '1',
     DRIFTWAY_LOG_LEVEL: 'warn',
+    // Voice's default ports may be the one above.
+    DRIFTWAY_VOICE_PORT: '0',
     DRIFTWAY_STOP_TIMEOUT_MS: '2000',
     ...more,
   };

@@ -259,6 +259,8 @@ function serverEnv(
     DRIFTWAY_DATA_DIR: dataDir,
     DRIFTWAY_LOG_FORMAT: 'json',
     DRIFTWAY_LOG_LEVEL: 'info',
+    // Voice's default ports may be this server's own, or somebody else's.
+    DRIFTWAY_VOICE_PORT: '0',
     ...extra,
   };
 }
